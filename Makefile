@@ -1,0 +1,53 @@
+# Every target makes what it needs first: `make demo` and `make test` work on a fresh clone.
+# Paths stay relative and arguments quoted, so that the clone may lie in "My Documents".
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+DATA ?=
+PYTEST_ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := pyproject.toml constraints.txt tools/environment
+
+.PHONY: demo test lint manifest wheel bench clean help
+
+demo: $(VENV)/gui.stamp ## segment the built-in sample, write demo/, open napari where there is a display
+	"$(BIN)/napari-unet" demo
+
+test: lint manifest wheel ## everything that CI checks: lint, types, manifest, wheel, tests on a virtual display
+	tools/display "$(BIN)/python" -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/test.stamp ## ruff and mypy
+	"$(BIN)/python" -m ruff check .
+	"$(BIN)/python" -m ruff format --check .
+	"$(BIN)/python" -m mypy --strict src
+
+manifest: $(VENV)/test.stamp ## is napari.yaml valid, and does every command in it import?
+	tools/display "$(BIN)/npe2" validate --imports napari-unet-nuclei
+
+wheel: $(VENV)/test.stamp ## build sdist and wheel, and look into them
+	"$(BIN)/python" tools/check_wheel.py
+
+bench: $(VENV)/gui.stamp ## figures of speed; with DATA=folder of images and labels also of accuracy
+	"$(BIN)/python" benchmarks/speed.py
+	if [ -n "$(DATA)" ]; then "$(BIN)/python" benchmarks/accuracy.py "$(DATA)"; fi
+
+clean: ## remove the environment and everything else that was made here
+	rm -rf "$(VENV)" build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+
+$(VENV)/gui.stamp: $(SETUP)
+	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui
+	touch "$@"
+
+# What the tests need holds what the demo needs.
+$(VENV)/test.stamp: $(SETUP)
+	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui,test
+	touch "$(VENV)/gui.stamp" "$@"

@@ -1,0 +1,146 @@
+"""The Python functions: thin calls of the walk with a model from the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import guess_axes, parse_axes
+from napari_unet.network.library import BUILT_IN, load_model
+from napari_unet.network.model import Model
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.segmentation import (
+    Progress,
+    SegmentSettings,
+    finish,
+    predict_maps,
+)
+from napari_unet.segmentation import segment as walk
+
+Report = Callable[[Progress], None]
+
+
+def segment(
+    image: Any,
+    axes: str | None = None,
+    *,
+    model: str | Path | Model = BUILT_IN,
+    channel: int | None = None,
+    scale: Mapping[str, float] | None = None,
+    diameter: float | None = None,
+    link: str = SegmentSettings.link,
+    instances: InstanceSettings | None = None,
+    device: str = "auto",
+    progress: Report | None = None,
+) -> NDArray[np.int32]:
+    """Segment the nuclei of an image, a stack or a movie.
+
+    Parameters
+    ----------
+    image : array-like
+        Intensities of any real type: NumPy, dask, zarr.
+    axes : str, optional
+        One letter per axis: T, Z, C, Y, X, and S for colour samples; guessed from the shape
+        if not given.
+    model : str, Path or Model
+        A name of :func:`list_models`, a model file or a loaded model.
+    channel : int, optional
+        Which channel holds the nuclei, where there is an axis C; the first if not given.
+    scale : mapping of str to float, optional
+        Voxel size by axis letter; only the ratio of Z to Y counts.
+    diameter : float, optional
+        Of a typical nucleus, in pixels of y and x; estimated if not given.
+    link : {"auto", "volume", "overlap", "none"}
+        How planes along Z become nuclei; see :class:`SegmentSettings`.
+    instances : InstanceSettings, optional
+        How nuclei come out of the maps; what suits the model if not given.
+    device : str
+        "auto" (the fastest that works), "cuda", "mps" or "cpu".
+    progress : callable, optional
+        Called with every :class:`Progress`.
+
+    Returns
+    -------
+    array of int32
+        The image's shape less its axes C and S; 0 is background.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        If axes, pixels, settings or model do not fit, with what to do about it.
+    """
+    loaded = load_model(model, device)
+    settings = model_settings(
+        loaded,
+        channel=channel,
+        diameter=diameter,
+        link=link,
+        instances=instances,
+        anisotropy=anisotropy(scale or {}),
+    )
+    return finish(walk(*pixels_and_axes(image, axes), loaded.predict, settings), progress).labels
+
+
+def predict(
+    image: Any,
+    axes: str | None = None,
+    *,
+    model: str | Path | Model = BUILT_IN,
+    channel: int | None = None,
+    diameter: float | None = None,
+    device: str = "auto",
+    progress: Report | None = None,
+) -> NDArray[np.uint8]:
+    """Give the maps that the network makes of an image: nucleus, border and distance.
+
+    Parameters
+    ----------
+    image, axes, model, channel, device, progress
+        As for :func:`segment`.
+    diameter : float, optional
+        Of a typical nucleus, in pixels; the image is taken at its own scale if not given.
+
+    Returns
+    -------
+    array of uint8, (3, ...)
+        0..255 stands for 0..1; the image's shape less its axes C and S after the first axis.
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        As :func:`segment`.
+    """
+    loaded = load_model(model, device)
+    settings = model_settings(loaded, channel=channel, diameter=diameter)
+    steps = predict_maps(*pixels_and_axes(image, axes), loaded.predict, settings)
+    return finish(steps, progress)
+
+
+def model_settings(
+    model: Model, *, instances: InstanceSettings | None = None, **choices: Any
+) -> SegmentSettings:
+    """Give the settings that suit a model, with the user's choices among them."""
+    settings = SegmentSettings(
+        model_diameter=model.card.diameter,
+        normalisation=model.card.normalisation,
+        instances=instances or model.card.instances,
+    )
+    return replace(settings, **choices)
+
+
+def anisotropy(scale: Mapping[str, float]) -> float:
+    """Give the distance between planes in pixels; 1 where a voxel size is not known."""
+    z, y = scale.get("Z", 0), scale.get("Y", 0)
+    return z / y if z > 0 and y > 0 else SegmentSettings.anisotropy
+
+
+def pixels_and_axes(image: Any, axes: str | None) -> tuple[Any, str]:
+    """Give an image as something with a shape, and its checked axes."""
+    pixels = image if hasattr(image, "shape") else np.asarray(image)
+    shape = tuple(pixels.shape)
+    return pixels, parse_axes(axes, shape) if axes else guess_axes(shape)

@@ -1,0 +1,1 @@
+"""Pixels in and out: axes, intensities, tiles, image files and synthetic nuclei."""

@@ -1,0 +1,213 @@
+"""Intensities of any type brought to float32 in a known range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_SAMPLES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """How intensities are brought to a known range.
+
+    Attributes
+    ----------
+    low, high : float
+        Percentiles (%) of the intensities that become 0 and 1.
+    per : str
+        "plane" takes the percentiles of each plane, "stack" those of the whole image.
+    ceiling : float
+        Brightest value kept, in units of the range from `low` to `high`.
+
+    Raises
+    ------
+    ValueError
+        When a value is out of its range.
+    """
+
+    low: float = 1.0
+    high: float = 99.8
+    per: str = "plane"
+    ceiling: float = 4.0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot be used."""
+        if not 0 <= self.low < self.high <= 100:
+            raise ValueError(
+                f"Expected percentiles with 0 <= low < high <= 100, got {self.low} and "
+                f"{self.high}; the defaults are 1 and 99.8."
+            )
+        if self.per not in ("plane", "stack"):
+            raise ValueError(
+                f"Expected 'plane' or 'stack' as the part to normalise over, got {self.per!r}; "
+                "choose one of the two."
+            )
+        if not self.ceiling > 0:
+            raise ValueError(f"Expected a ceiling above 0, got {self.ceiling}; the default is 4.")
+
+
+def limits(pixels: NDArray[Any], normalisation: Normalisation | None = None) -> tuple[float, float]:
+    """Return the intensities that become 0 and 1.
+
+    They are percentiles of the finite pixels. When these coincide, as in an image that is nearly
+    all background, the darkest and the brightest pixel are taken instead. Arrays of more than a
+    million pixels are sampled on a regular grid.
+
+    Parameters
+    ----------
+    pixels : array
+        Intensities of any shape, boolean, integer or float; alpha left out (see `drop_alpha`).
+    normalisation : Normalisation, optional
+        The percentiles.
+
+    Returns
+    -------
+    low, high : float
+        With ``low < high``. (0, 1) for boolean and for empty arrays and where no pixel is finite;
+        a constant array gives its value as `low`.
+
+    Raises
+    ------
+    TypeError
+        When the pixels are no real numbers.
+
+    Examples
+    --------
+    >>> limits(np.arange(101), Normalisation(low=5, high=95))
+    (5.0, 95.0)
+    """
+    chosen = normalisation or Normalisation()
+    _check_numeric(pixels)
+    sample = np.asarray(pixels[_grid(pixels.shape)]).astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    if pixels.dtype.kind == "b" or finite.size == 0:
+        return 0.0, 1.0
+    low, high = np.percentile(finite, [chosen.low, chosen.high])
+    if low >= high:
+        low, high = finite.min(), finite.max()
+    if low >= high:
+        high = low + max(1.0, abs(low))
+    return float(low), float(high)
+
+
+def normalise(
+    pixels: NDArray[Any],
+    bounds: tuple[float, float],
+    ceiling: float = Normalisation.ceiling,
+) -> NDArray[np.float32]:
+    """Return intensities mapped so that the bounds become 0 and 1.
+
+    Values are clipped to 0 and to `ceiling`; NaN becomes 0.
+
+    Parameters
+    ----------
+    pixels : array
+        Intensities of any shape, boolean, integer or float.
+    bounds : (float, float)
+        What becomes 0 and 1, usually from `limits`; equal bounds give zeros.
+    ceiling : float
+        Largest value of the result.
+
+    Returns
+    -------
+    array of float32
+        The same shape, in 0 .. `ceiling`.
+
+    Raises
+    ------
+    TypeError
+        When the pixels are no real numbers.
+
+    Examples
+    --------
+    >>> normalise(np.array([10, 20, 30, 200], np.uint8), (10, 30))
+    array([0. , 0.5, 1. , 4. ], dtype=float32)
+    """
+    _check_numeric(pixels)
+    low, high = float(bounds[0]), float(bounds[1])
+    if not high > low:
+        return np.zeros(pixels.shape, np.float32)
+    # float32 holds every integer of 16 bits exactly; wider types would lose faint differences
+    # on top of a large offset.
+    working = np.float32 if pixels.dtype.itemsize <= 2 else np.float64
+    values: NDArray[np.floating] = np.asarray(pixels).astype(working)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = (values - low) / (high - low)
+    clipped = np.nan_to_num(np.clip(scaled, 0, ceiling), copy=False)
+    return np.asarray(clipped, np.float32)
+
+
+def drop_alpha(pixels: NDArray[Any], axes: str) -> NDArray[Any]:
+    """Return the pixels without the alpha sample of an RGBA image.
+
+    Parameters
+    ----------
+    pixels : array
+        An image or a plane of it.
+    axes : str
+        Its axes; only those that end in "S" have colour samples.
+
+    Examples
+    --------
+    >>> drop_alpha(np.zeros((8, 8, 4)), "YXS").shape
+    (8, 8, 3)
+    """
+    return pixels[..., :3] if axes.endswith("S") else pixels
+
+
+def to_rgb(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a plane as the three colour channels that the network takes.
+
+    Parameters
+    ----------
+    plane : array of float32, (y, x) or (y, x, 3) or (y, x, 4)
+        Grey is repeated three times, alpha is dropped.
+
+    Returns
+    -------
+    array of float32, (3, y, x)
+        Contiguous.
+
+    Raises
+    ------
+    ValueError
+        When the plane has another shape.
+
+    Examples
+    --------
+    >>> to_rgb(np.zeros((64, 32), np.float32)).shape
+    (3, 64, 32)
+    """
+    if plane.ndim == 2:
+        return np.repeat(plane.astype(np.float32, copy=False)[np.newaxis], 3, axis=0)
+    if plane.ndim == 3 and plane.shape[2] in (3, 4):
+        colours = np.moveaxis(plane[..., :3], 2, 0)
+        return np.ascontiguousarray(colours, dtype=np.float32)
+    raise ValueError(
+        f"Expected a plane of the shape (y, x), (y, x, 3) or (y, x, 4), got {plane.shape}; "
+        "take one plane and one channel of the image."
+    )
+
+
+def _check_numeric(pixels: NDArray[Any]) -> None:
+    if pixels.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Expected boolean, integer or float intensities, got the type {pixels.dtype}; "
+            "convert the image first, complex ones for instance by their magnitude."
+        )
+
+
+def _grid(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return steps along each axis that leave at most `MOST_SAMPLES` pixels."""
+    steps = [1] * len(shape)
+    counts = list(shape)
+    while np.prod(counts, dtype=np.float64) > MOST_SAMPLES:
+        longest = int(np.argmax(counts))
+        steps[longest] += 1
+        counts[longest] = -(-shape[longest] // steps[longest])
+    return tuple(slice(None, None, step) for step in steps)

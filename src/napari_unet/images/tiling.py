@@ -1,0 +1,192 @@
+"""Planes cut into overlapping tiles, and maps of tiles stitched without seams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One rectangle of a plane; ``plane[tile.read]`` are its pixels."""
+
+    read: tuple[slice, slice]
+
+
+def spans(length: int, tile: int, overlap: int) -> list[slice]:
+    """Return evenly spread stretches of equal size that cover an axis.
+
+    Parameters
+    ----------
+    length : int
+        Length of the axis, in pixels.
+    tile : int
+        Size of a stretch, in pixels; a shorter axis gives one stretch of its own length.
+    overlap : int
+        Fewest pixels that neighbours share.
+
+    Returns
+    -------
+    list of slice
+        In rising order; empty for an axis of length 0.
+
+    Raises
+    ------
+    ValueError
+        When the overlap does not fit the tile.
+
+    Examples
+    --------
+    >>> spans(10, 6, 1)
+    [slice(0, 6, None), slice(4, 10, None)]
+    """
+    if not 0 <= overlap < tile:
+        raise ValueError(
+            f"Expected 0 <= overlap < tile, got an overlap of {overlap} and a tile of {tile} "
+            "pixels; choose a larger tile or a smaller overlap."
+        )
+    if length <= tile:
+        return [slice(0, length)] if length > 0 else []
+    n_gaps = -(-(length - tile) // (tile - overlap))
+    starts = (i * (length - tile) // n_gaps for i in range(n_gaps + 1))
+    return [slice(start, start + tile) for start in starts]
+
+
+def tiles(shape: tuple[int, int], tile: int, overlap: int) -> list[Tile]:
+    """Return the tiles that cover a plane, row by row.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Shape of the plane (y, x), in pixels.
+    tile, overlap : int
+        Size of a tile and fewest pixels that neighbours share, along both axes.
+
+    Raises
+    ------
+    ValueError
+        When the overlap does not fit the tile.
+
+    Examples
+    --------
+    >>> len(tiles((1024, 2048), tile=512, overlap=64))
+    15
+    """
+    rows, columns = (spans(length, tile, overlap) for length in shape)
+    return [Tile(read) for read in product(rows, columns)]
+
+
+class Stitch:
+    """Maps of a plane, put together from the maps of its tiles.
+
+    Each tile is weighted by a taper that falls linearly within the overlap, but not at the
+    plane's own rim, so neighbours blend without a seam and a single tile comes back unchanged.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Shape of the plane (y, x), in pixels.
+    n_maps : int
+        Number of maps.
+    overlap : int
+        Width of the taper, in pixels.
+
+    Examples
+    --------
+    >>> stitch = Stitch((4, 10), n_maps=1, overlap=2)
+    >>> for tile in tiles((4, 10), tile=6, overlap=2):
+    ...     stitch.add(tile, np.ones((1, 4, 6), np.float32))
+    >>> bool(np.allclose(stitch.result(), 1))
+    True
+    """
+
+    def __init__(self, shape: tuple[int, int], n_maps: int, overlap: int) -> None:
+        self._sum = np.zeros((n_maps, *shape), np.float32)
+        self._weight = np.zeros(shape, np.float32)
+        self._overlap = overlap
+
+    def add(self, tile: Tile, maps: NDArray[np.floating]) -> None:
+        """Add the maps (n_maps, h, w) of one tile.
+
+        Raises
+        ------
+        ValueError
+            When the maps do not have the tile's shape.
+        """
+        expected = self._sum[:, *tile.read].shape
+        if maps.shape != expected:
+            raise ValueError(
+                f"Expected maps of the shape {expected} for this tile, got {maps.shape}; "
+                "crop the padding off before adding them."
+            )
+        rows, columns = (
+            _taper(span, length, self._overlap)
+            for span, length in zip(tile.read, self._weight.shape, strict=True)
+        )
+        weight = np.outer(rows, columns)
+        self._sum[:, *tile.read] += maps * weight
+        self._weight[tile.read] += weight
+
+    def result(self) -> NDArray[np.float32]:
+        """Return the maps (n_maps, y, x) as float32; 0 where no tile was added."""
+        maps = np.zeros_like(self._sum)
+        return np.divide(self._sum, self._weight, out=maps, where=self._weight > 0)
+
+
+def pad_to_multiple(
+    pixels: NDArray[np.float32], multiple: int, minimum: int = 1
+) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """Return pixels mirrored at their far rims to a size that the network can halve.
+
+    Parameters
+    ----------
+    pixels : array, (c, h, w)
+        At least one pixel high and wide.
+    multiple : int
+        What the new height and width are multiples of.
+    minimum : int
+        Smallest new height and width.
+
+    Returns
+    -------
+    padded : array, (c, H, W)
+        `pixels` itself where its size fits already.
+    crop : (slice, slice)
+        ``padded[:, *crop]`` are the given pixels.
+
+    Raises
+    ------
+    ValueError
+        When there is no pixel to mirror.
+
+    Examples
+    --------
+    >>> padded, crop = pad_to_multiple(np.zeros((3, 50, 7), np.float32), 16, minimum=32)
+    >>> padded.shape, padded[:, *crop].shape
+    ((3, 64, 32), (3, 50, 7))
+    """
+    height, width = pixels.shape[1:]
+    if 0 in (height, width):
+        raise ValueError(
+            f"Expected at least one pixel to pad, got the shape {pixels.shape}; skip empty planes."
+        )
+    crop = (slice(0, height), slice(0, width))
+    missing = [-max(n, minimum) % multiple + max(minimum - n, 0) for n in (height, width)]
+    if not any(missing):
+        return pixels, crop
+    return np.pad(pixels, [(0, 0), (0, missing[0]), (0, missing[1])], mode="reflect"), crop
+
+
+def _taper(span: slice, length: int, overlap: int) -> NDArray[np.float32]:
+    """Return weights (0, 1] along one axis of a tile, 1 at the rim of the plane."""
+    size = span.stop - span.start
+    rising = np.minimum(np.arange(1, size + 1) / (overlap + 1), 1).astype(np.float32)
+    weights = np.ones(size, np.float32)
+    if span.start > 0:
+        weights *= rising
+    if span.stop < length:
+        weights *= rising[::-1]
+    return weights

@@ -1,0 +1,1 @@
+"""Training: data sets, targets, augmentation, losses and the loop (torch)."""

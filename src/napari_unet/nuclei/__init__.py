@@ -1,0 +1,1 @@
+"""Nuclei as labels: from the network's maps to instances, followed, measured and scored."""

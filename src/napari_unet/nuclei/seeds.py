@@ -1,0 +1,139 @@
+"""Where nuclei start: the cores of the maps, one seed for each nucleus."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage, sparse
+from scipy.sparse.csgraph import connected_components
+from skimage.morphology import local_maxima
+from skimage.segmentation import watershed
+
+_DEPTH_SMOOTHING = 1.0  # pixels of y and x; the plain distance has a maximum at every corner
+
+
+def find_seeds(
+    core: npt.NDArray[np.bool_], min_size: int, neck: float, anisotropy: float
+) -> npt.NDArray[np.int32]:
+    """Return one label for every piece of the core that is a nucleus of its own.
+
+    Parameters
+    ----------
+    core : array of bool, 2-D or 3-D
+        Pixels well inside a nucleus.
+    min_size : int
+        Pixels or voxels; smaller pieces are no seeds.
+    neck : float
+        A core of a volume is cut where it narrows to less than this fraction of its smaller
+        part (see `split_necks`). Cores of a plane are not cut.
+    anisotropy : float
+        Voxel size along z over the voxel size along y and x.
+
+    Returns
+    -------
+    array of int32, shape of ``core``
+        Seeds 1, 2, ..., and 0 elsewhere; every seed is one piece of face neighbours.
+    """
+    seeds, n_pieces = label_pieces(core)
+    if core.ndim == 3 and neck > 0 and n_pieces:
+        seeds = split_necks(seeds, neck, anisotropy)
+    large = np.bincount(seeds.ravel()) >= min_size
+    large[0] = False
+    return (np.cumsum(large, dtype=np.int32) * large)[seeds]
+
+
+def label_pieces(inside: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], int]:
+    """Return the connected pieces, numbered from 1, and their number.
+
+    Pixels that share an edge (2-D) or voxels that share a face (3-D) are connected, so that
+    a label is one piece for every other program as well, whichever connectivity it uses.
+    """
+    pieces, n_pieces = ndimage.label(inside)
+    return pieces, int(n_pieces)
+
+
+def split_necks(
+    pieces: npt.NDArray[np.int32], neck: float, anisotropy: float
+) -> npt.NDArray[np.int32]:
+    """Return the pieces cut where they are narrow, renumbered.
+
+    The maps are made plane by plane, so two nuclei above each other share one core in 3-D.
+    Their shape tells them apart: the distance to the surface, in the voxel's true
+    proportions, has a peak in each and a saddle at the neck between them.
+
+    Parameters
+    ----------
+    pieces : array of int32
+        Connected pieces, 0 is background.
+    neck : float
+        Two peaks are two pieces when the distance at their saddle is less than this fraction
+        of the lower peak's distance; 0 to 1.
+    anisotropy : float
+        Voxel size along z over the voxel size along y and x.
+
+    Returns
+    -------
+    array of int32, shape of ``pieces``
+
+    Examples
+    --------
+    >>> bow_tie = np.array([[1, 1, 1, 0, 1, 1, 1], [1] * 7, [1, 1, 1, 0, 1, 1, 1]], np.int32)
+    >>> int(split_necks(np.pad(bow_tie, 1), neck=0.9, anisotropy=1.0).max())
+    2
+    """
+    inside = pieces > 0
+    depth = _depth(inside, anisotropy)
+    peaks, n_peaks = label_pieces(inside & local_maxima(depth, connectivity=1))
+    basins: npt.NDArray[np.int32] = watershed(-depth, peaks, mask=inside)
+    heights = np.zeros(n_peaks + 1, depth.dtype)
+    heights[peaks] = depth
+    groups = _merge_shallow(heights, _saddles(basins, depth), neck)
+    groups[0] = 0
+    return np.asarray(groups[basins])
+
+
+def _depth(inside: npt.NDArray[np.bool_], anisotropy: float) -> npt.NDArray[np.float32]:
+    """Distance to the surface in pixels of y and x, slightly smoothed."""
+    spacing = (anisotropy,) * (inside.ndim - 2) + (1.0, 1.0)
+    distance = ndimage.distance_transform_edt(inside, sampling=spacing).astype(np.float32)
+    smooth = ndimage.gaussian_filter(distance, [_DEPTH_SMOOTHING / step for step in spacing])
+    return np.asarray(smooth * inside)
+
+
+_Saddles = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]
+
+
+def _saddles(basins: npt.NDArray[np.int32], depth: npt.NDArray[np.float32]) -> _Saddles:
+    """Return both basins and the depth of every pair of pixels that touch across a border."""
+    ones, others, depths = [], [], []
+    for axis in range(basins.ndim):
+        length = basins.shape[axis]
+        here = (slice(None),) * axis + (slice(0, max(length - 1, 0)),)
+        next_to = (slice(None),) * axis + (slice(1, length),)
+        one, other = basins[here], basins[next_to]
+        touch = (one != other) & (one > 0) & (other > 0)
+        ones.append(one[touch])
+        others.append(other[touch])
+        depths.append(np.minimum(depth[here][touch], depth[next_to][touch]))
+    return np.concatenate(ones), np.concatenate(others), np.concatenate(depths)
+
+
+def _merge_shallow(
+    heights: npt.NDArray[np.float32], saddles: _Saddles, neck: float
+) -> npt.NDArray[np.int32]:
+    """Return the group of every basin; each joins its higher neighbour across a wide saddle.
+
+    A basin joins one neighbour only, the one across its deepest saddle, so that a small bump
+    between two large basins does not join them.
+    """
+    one, other, depth = saddles
+    rank = np.empty(len(heights), np.intp)
+    rank[np.argsort(heights, kind="stable")] = np.arange(len(heights))
+    swap = rank[one] > rank[other]
+    low, high = np.where(swap, other, one), np.where(swap, one, other)
+    wide = depth >= neck * heights[low]
+    order = np.argsort(depth[wide], kind="stable")
+    parent = np.arange(len(heights))
+    parent[low[wide][order]] = high[wide][order]  # the last, deepest saddle stays
+    links = sparse.coo_array((np.ones(len(parent)), (np.arange(len(parent)), parent)))
+    return np.asarray(connected_components(links, directed=False)[1], dtype=np.int32)

@@ -1,0 +1,107 @@
+"""How large the nuclei of an image are, and how the image is scaled before the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.planes import zoomed
+from napari_unet.nuclei.instances import InstanceSettings, instances
+
+MOST_PIXELS = 1024  # side of the part of a plane that the diameter is estimated on
+FEWEST_NUCLEI = 3
+TOLERANCE = 1.8  # factor by which nuclei may differ from the model's before they are rescaled
+LARGEST_ZOOM = 4.0
+SMALLEST_ZOOM = 0.1
+TRIALS = (1.0, 0.5, 0.25, 2.0)
+
+
+def zoom_between(diameter: float, model_diameter: float) -> float:
+    """Return the factor that an image is scaled by before the network.
+
+    The network copes with a range of sizes, so an image within that range is left as it is:
+    resampling costs time and sharpness.
+
+    Parameters
+    ----------
+    diameter, model_diameter : float
+        Of a typical nucleus in the image and in the model's training images, in pixels.
+
+    Examples
+    --------
+    >>> zoom_between(20.0, 22.0), zoom_between(88.0, 22.0)
+    (1.0, 0.25)
+    """
+    zoom = model_diameter / diameter
+    if 1 / TOLERANCE <= zoom <= TOLERANCE:
+        return 1.0
+    return float(np.clip(zoom, SMALLEST_ZOOM, LARGEST_ZOOM))
+
+
+def estimate_diameter(
+    pixels: NDArray[np.float32],
+    predict: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    model_diameter: float,
+    settings: InstanceSettings,
+) -> float:
+    """Return the diameter of a typical nucleus of a plane, by a quick first pass.
+
+    The plane is segmented at its own scale; where the nuclei found are too few, or far from
+    the model's size, other scales are tried, and the one whose nuclei come closest to the
+    model's size is believed.
+
+    Parameters
+    ----------
+    pixels : array of float32, (3, y, x)
+        Normalised intensities.
+    predict : callable
+        The network.
+    model_diameter : float
+        The size, in pixels, that the network knows best; returned where no nucleus is found.
+    settings : InstanceSettings
+        How nuclei come out of the maps.
+
+    Returns
+    -------
+    float
+        In pixels of the plane.
+    """
+    if 0 in pixels.shape:
+        return model_diameter
+    part = central_part(pixels)
+    found: dict[float, float] = {}
+    for zoom in TRIALS:
+        areas = nucleus_areas(instances(predict(zoomed(part, zoom)), settings))
+        if len(areas) < FEWEST_NUCLEI:
+            continue
+        seen = typical_diameter(areas)
+        found[seen / zoom] = abs(math.log(seen / model_diameter))
+        if found[seen / zoom] <= math.log(TOLERANCE):
+            break
+    return min(found, key=found.__getitem__) if found else model_diameter
+
+
+def central_part(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the middle of a plane (c, y, x), at most `MOST_PIXELS` a side."""
+    starts = [max(0, (n - MOST_PIXELS) // 2) for n in pixels.shape[1:]]
+    rows, columns = (slice(start, start + MOST_PIXELS) for start in starts)
+    return pixels[:, rows, columns]
+
+
+def nucleus_areas(labels: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Return the area of every label, in pixels."""
+    areas = np.bincount(labels.reshape(-1), minlength=1)[1:]
+    return areas[areas > 0]
+
+
+def typical_diameter(areas: NDArray[np.intp]) -> float:
+    """Return the diameter of a disc of typical area: the median over pixels, not over nuclei.
+
+    Debris and fragments are many but small, so they hardly count.
+    """
+    order = np.sort(areas)
+    middle = np.searchsorted(np.cumsum(order), order.sum() / 2)
+    return float(2 * np.sqrt(order[middle] / np.pi))

@@ -1,0 +1,286 @@
+"""The walk from an image in memory to one label per nucleus.
+
+The network comes as a plain callable, so that everything here runs without torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import label_axes, label_shape, parse_axes, planes
+from napari_unet.images.intensity import Normalisation
+from napari_unet.images.planes import as_bytes, read_plane, resized, stack_limits, zoomed
+from napari_unet.images.tiling import Stitch, Tile, tiles
+from napari_unet.nuclei.instances import InstanceSettings, instances
+from napari_unet.nuclei.linking import link_over_time
+from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
+
+__all__ = [
+    "LINKS",
+    "Predict",
+    "Progress",
+    "SegmentSettings",
+    "Segmentation",
+    "finish",
+    "label_maps",
+    "predict_maps",
+    "segment",
+]
+
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""Pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
+
+WALK = "TZYX"
+N_MAPS = 3  # of an image without pixels, which no network has seen
+LINKS = ("auto", "volume", "overlap", "none")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class SegmentSettings:
+    """How an image is segmented.
+
+    Parameters
+    ----------
+    channel : int, optional
+        Which channel holds the nuclei, where there is an axis C; the first if not given.
+    diameter : float, optional
+        Of a typical nucleus, in pixels of y and x; estimated if not given.
+    model_diameter : float
+        The diameter, in pixels, that the network knows best.
+    link : str
+        How planes along Z become nuclei: "volume" finds nuclei in 3-D, "overlap" finds them
+        plane by plane and links them, "none" leaves every plane and frame for itself; "auto"
+        is "volume". Frames along T are linked by overlap unless it is "none".
+    anisotropy : float
+        Distance between planes along Z in units of the pixel size.
+    tile, overlap : int
+        Side of the square tiles, and what neighbours share, in pixels.
+    normalisation : Normalisation
+        How intensities are brought to one range.
+    instances : InstanceSettings
+        How nuclei come out of the maps.
+    """
+
+    channel: int | None = None
+    diameter: float | None = None
+    model_diameter: float = 22.0
+    link: str = "auto"
+    anisotropy: float = 1.0
+    tile: int = 768
+    overlap: int = 96
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    instances: InstanceSettings = field(default_factory=InstanceSettings)
+
+    def __post_init__(self) -> None:
+        if self.link not in LINKS:
+            raise ValueError(
+                f"Expected one of {', '.join(LINKS)} as link, got {self.link!r}; choose one."
+            )
+        for name in ("diameter", "anisotropy"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < np.inf:
+                raise ValueError(
+                    f"Expected a positive {name}, got {value}; leave it out if it is not known."
+                )
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the walk is: ``done`` of ``total`` parts of one ``step``."""
+
+    step: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What the walk returns.
+
+    Parameters
+    ----------
+    labels : int32
+        The image's shape less its channel axis, 0 is background.
+    maps : (maps, ...) uint8
+        0..255 stands for 0..1, in the shape of the labels.
+    diameter : float
+        The nucleus diameter that was given or estimated, in pixels.
+    """
+
+    labels: NDArray[np.int32]
+    maps: NDArray[np.uint8]
+    diameter: float
+
+
+def segment(
+    image: Any, axes: str, predict: Predict, settings: SegmentSettings | None = None
+) -> Generator[Progress, None, Segmentation]:
+    """Segment nuclei; stop iterating to cancel.
+
+    Parameters
+    ----------
+    image : array-like
+        Anything with a shape that NumPy can read slice by slice: NumPy, dask, zarr.
+    axes : str
+        One letter per axis: T, Z, C, Y, X, and S for colour samples.
+    predict : callable
+        The network: pixels (3, y, x) float32 to maps (maps, y, x) in 0..1.
+    settings : SegmentSettings, optional
+        How.
+
+    Yields
+    ------
+    Progress
+        After every tile and every plane or volume.
+
+    Returns
+    -------
+    Segmentation
+        As the generator's return value; :func:`finish` gets it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If axes, channel or pixels do not fit.
+    """
+    settings = settings or SegmentSettings()
+    axes = parse_axes(axes, image.shape)
+    diameter = settings.diameter
+    if diameter is None:
+        yield Progress("diameter", 0, 1)
+        plane = middle_plane(image, axes, settings)
+        diameter = estimate_diameter(plane, predict, settings.model_diameter, settings.instances)
+        yield Progress("diameter", 1, 1)
+    settings = replace(settings, diameter=diameter)
+    maps = yield from predict_maps(image, axes, predict, settings)
+    labels = yield from label_maps(maps, axes, settings)
+    return Segmentation(labels, maps, diameter)
+
+
+def predict_maps(
+    image: Any, axes: str, predict: Predict, settings: SegmentSettings
+) -> Generator[Progress, None, NDArray[np.uint8]]:
+    """Run the network over all planes, tile by tile; return maps (maps, ...) as uint8."""
+    shape = label_shape(axes, image.shape)
+    walk = list(planes(axes, image.shape, settings.channel))
+    if 0 in shape:
+        return np.zeros((N_MAPS, *shape), np.uint8)
+    bounds = stack_limits(image, walk, settings.normalisation)
+    zoom = zoom_between(settings.diameter or settings.model_diameter, settings.model_diameter)
+    maps: NDArray[np.uint8] | None = None
+    for number, plane in enumerate(walk):
+        pixels = zoomed(read_plane(image, plane, settings.normalisation, bounds), zoom)
+        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap)
+        before, total = number * len(parts), len(walk) * len(parts)
+        stitched = yield from predict_tiles(pixels, parts, predict, settings.overlap, before, total)
+        if maps is None:
+            maps = np.zeros((len(stitched), *shape), np.uint8)
+        maps[:, *plane.write] = as_bytes(resized(stitched, maps[0][plane.write].shape))
+    return maps if maps is not None else np.zeros((N_MAPS, *shape), np.uint8)
+
+
+def predict_tiles(
+    pixels: NDArray[np.float32],
+    parts: list[Tile],
+    predict: Predict,
+    overlap: int,
+    before: int,
+    total: int,
+) -> Generator[Progress, None, NDArray[np.float32]]:
+    """Run the network over the tiles of one plane; return its maps (maps, y, x)."""
+    stitch: Stitch | None = None
+    for done, tile in enumerate(parts, start=before + 1):
+        maps = predict(pixels[:, *tile.read])
+        if stitch is None:
+            stitch = Stitch(pixels.shape[1:], len(maps), overlap)
+        stitch.add(tile, maps)
+        yield Progress("network", done, total)
+    if stitch is None:
+        raise ValueError("Expected at least one tile, got none; give a plane with pixels.")
+    return stitch.result()
+
+
+def label_maps(
+    maps: NDArray[np.uint8], axes: str, settings: SegmentSettings
+) -> Generator[Progress, None, NDArray[np.int32]]:
+    """Turn maps (maps, ...) into labels: in 3-D, plane by plane, linked or not.
+
+    Parameters
+    ----------
+    maps : (maps, ...) uint8
+        As :func:`predict_maps` returns them.
+    axes : str
+        The image's axes.
+    settings : SegmentSettings
+        How.
+    """
+    names = label_axes(axes)
+    labels = np.zeros(maps.shape[1:], np.int32)
+    order = [names.index(axis) for axis in WALK if axis in names]
+    ordered = "".join(names[i] for i in order)
+    maps, view = maps.transpose(0, *(i + 1 for i in order)), labels.transpose(order)
+    link = "volume" if settings.link == "auto" else settings.link
+    n_walked = ordered.index("Z" if "Z" in ordered and link == "volume" else "Y")
+    walk = list(np.ndindex(view.shape[:n_walked]))
+    highest = 0
+    for done, place in enumerate(walk, start=1):
+        found = instances(maps[:, *place], settings.instances, settings.anisotropy)
+        view[place] = np.where(found > 0, found + highest, 0)
+        highest += int(found.max(initial=0))
+        yield Progress("nuclei", done, len(walk))
+    view[...] = linked(view, ordered, link)
+    return labels
+
+
+def linked(labels: NDArray[np.int32], axes: str, link: str) -> NDArray[np.int32]:
+    """Let ids follow their nuclei along Z ("overlap"), then along T."""
+    if link == "overlap" and "Z" in axes:
+        stacks = labels.reshape(-1, *labels.shape[axes.index("Z") :])
+        labels = unique_ids([link_over_time(stack) for stack in stacks]).reshape(labels.shape)
+    if link != "none" and "T" in axes:
+        labels = link_over_time(labels)
+    return labels
+
+
+def unique_ids(stacks: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Number the labels of separate stacks on, so that no id stands for two nuclei."""
+    first = np.cumsum([0, *(stack.max(initial=0) for stack in stacks[:-1])])
+    shifted = [np.where(s > 0, s + n, 0) for s, n in zip(stacks, first, strict=True)]
+    return np.stack(shifted).astype(np.int32)
+
+
+def finish(
+    steps: Generator[Progress, None, Result], progress: Callable[[Progress], None] | None = None
+) -> Result:
+    """Run a walk to its end and return what it returns.
+
+    Parameters
+    ----------
+    steps : generator
+        Of :func:`segment` and its like.
+    progress : callable, optional
+        Called with every :class:`Progress`.
+    """
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if progress is not None:
+            progress(step)
+
+
+def middle_plane(image: Any, axes: str, settings: SegmentSettings) -> NDArray[np.float32]:
+    """Return the plane in the middle of a stack or movie as the network wants it."""
+    if 0 in image.shape:
+        return np.zeros((3, 0, 0), np.float32)
+    walk = list(planes(axes, image.shape, settings.channel))
+    bounds = stack_limits(image, walk, settings.normalisation)
+    return read_plane(image, walk[len(walk) // 2], settings.normalisation, bounds)

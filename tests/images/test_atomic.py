@@ -1,0 +1,48 @@
+"""Files that are either wholly written or not touched."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_unet.images.atomic import overwriting
+
+
+def test_the_file_appears_when_the_block_ends(tmp_path):
+    path = tmp_path / "result.tif"
+    with overwriting(path) as temporary:
+        temporary.write_text("new")
+        assert not path.exists()
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".tif"
+        assert temporary.name.startswith(".")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_leaves_the_old_file_and_no_rest(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+
+    def fail_half_way():
+        with overwriting(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        fail_half_way()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="make the folder first"),
+        overwriting(tmp_path / "none" / "a.txt"),
+    ):
+        pass
+
+
+def test_a_folder_without_write_permission_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(PermissionError, match="can be written"), overwriting(tmp_path / "a.txt"):
+        pass

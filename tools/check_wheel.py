@@ -1,0 +1,67 @@
+"""Build the source archive and, from it, the wheel; fail if the wheel lacks what a user needs."""
+
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from fnmatch import fnmatch
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+NEEDED = (
+    "napari_unet/__init__.py",
+    "napari_unet/napari.yaml",
+    "napari_unet/py.typed",
+    "napari_unet/weights/*.safetensors",
+    "*.dist-info/entry_points.txt",
+    "*.dist-info/licenses/LICENSE",
+)
+ENTRY_POINTS = (
+    "napari-unet = napari_unet.cli:main",
+    "napari-unet-nuclei = napari_unet:napari.yaml",
+)
+# The shipped weights are at most 8 MB and compress little; the code is small beside them.
+LARGEST = 9_000_000
+
+
+def build_wheel(folder: Path) -> Path:
+    # Without isolation: the environment already holds hatchling, and this works without a network.
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"The wheel cannot be built:\n{done.stdout}{done.stderr}")
+    return next(folder.glob("*.whl"))
+
+
+def faults(wheel: Path) -> list[str]:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        entry_points = next((n for n in names if n.endswith("/entry_points.txt")), None)
+        declared = archive.read(entry_points).decode() if entry_points else ""
+    found = [f"{need} is missing" for need in NEEDED if not any(fnmatch(n, need) for n in names)]
+    found += [f"entry point '{line}' is missing" for line in ENTRY_POINTS if line not in declared]
+    found += [f"{n} does not belong in it" for n in names if not is_ours(n)]
+    if wheel.stat().st_size > LARGEST:
+        found.append(f"{wheel.stat().st_size} bytes are more than {LARGEST}")
+    return found
+
+
+def is_ours(name: str) -> bool:
+    return name.startswith("napari_unet/") or ".dist-info/" in name
+
+
+def main() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    with tempfile.TemporaryDirectory() as folder:
+        wheel = build_wheel(Path(folder))
+        found = faults(wheel)
+        if f"-{version}-" not in wheel.name:
+            found.append(f"its name does not carry version {version}")
+        if found:
+            sys.exit(f"{wheel.name}: " + "; ".join(found) + ".")
+        print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, manifest and weights are in it")
+
+
+if __name__ == "__main__":
+    main()
