@@ -72,4 +72,4 @@ def resized(pixels: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.floa
 
 def as_bytes(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return maps in 0..1 as 0..255, a quarter of their memory."""
-    return np.rint(maps.clip(0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(maps.clip(0, 1) * 255), np.uint8)

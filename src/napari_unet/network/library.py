@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
-from napari_unet.network.model import Model, load_model_file
+if TYPE_CHECKING:
+    from napari_unet.network.model import Model
 
 __all__ = ["BUILT_IN", "ModelFile", "list_models", "load_model", "models_folder"]
 
@@ -66,7 +68,10 @@ def load_model(model: str | Path | Model = BUILT_IN, device: str = "auto") -> Mo
     ValueError, FileNotFoundError
         If there is no such model, or the file is not one.
     """
-    if isinstance(model, Model):
+    # Torch comes with the model: a list of names must not wait for it.
+    from napari_unet.network.model import load_model_file
+
+    if not isinstance(model, str | Path):
         return model.to(device)
     if isinstance(model, Path) or model.endswith(".safetensors") or os.sep in model:
         return load_model_file(model, device)

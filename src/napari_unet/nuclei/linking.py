@@ -133,7 +133,7 @@ def match(
     pairs = sparse.csr_array((weights, (rows, columns)), shape=(n_current, n_previous + n_current))
     _, partners = min_weight_full_bipartite_matching(pairs, maximize=True)
     ids = np.concatenate([_nuclei(previous), np.zeros(n_current)])
-    return ids[partners].astype(np.int32)
+    return np.asarray(ids[partners], dtype=np.int32)
 
 
 def _nuclei(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ _SYMBOLS = {
 
 def measure(
     labels: npt.NDArray[np.integer],
-    image: npt.NDArray[np.generic] | None = None,
+    image: npt.NDArray[Any] | None = None,
     scale: Sequence[float] | None = None,
     units: str | None = None,
 ) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def measure(
     return table
 
 
-_Columns = dict[str, npt.NDArray[np.generic]]
+_Columns = dict[str, npt.NDArray[Any]]
 
 
 def _shapes(
@@ -103,9 +103,9 @@ def _shapes(
     return {name: columns[key] for key, name in names.items()}
 
 
-def _intensities(labels: npt.NDArray[np.integer], image: npt.NDArray[np.generic]) -> _Columns:
+def _intensities(labels: npt.NDArray[np.integer], image: npt.NDArray[Any]) -> _Columns:
     properties = ("num_pixels", "intensity_mean", "intensity_std")
-    columns = regionprops_table(labels, image, properties=properties, separator="_")
+    columns: _Columns = regionprops_table(labels, image, properties=properties, separator="_")
     n_pixels = columns.pop("num_pixels")
     sums = {
         name.replace("mean", "sum"): mean * n_pixels
@@ -123,7 +123,7 @@ def _symbol(scale: Sequence[float] | None, units: str | None) -> str:
 
 def _check(
     labels: npt.NDArray[np.integer],
-    image: npt.NDArray[np.generic] | None,
+    image: npt.NDArray[Any] | None,
     scale: Sequence[float] | None,
     units: str | None,
 ) -> None:

@@ -133,7 +133,9 @@ def _merge_shallow(
     low, high = np.where(swap, other, one), np.where(swap, one, other)
     wide = depth >= neck * heights[low]
     order = np.argsort(depth[wide], kind="stable")
-    parent = np.arange(len(heights))
-    parent[low[wide][order]] = high[wide][order]  # the last, deepest saddle stays
-    links = sparse.coo_array((np.ones(len(parent)), (np.arange(len(parent)), parent)))
+    basins = np.arange(len(heights))
+    parents = basins.copy()
+    parents[low[wide][order]] = high[wide][order]  # the last, deepest saddle stays
+    ones = np.ones(len(basins))
+    links = sparse.csr_array((ones, (basins, parents)), shape=(len(basins), len(basins)))
     return np.asarray(connected_components(links, directed=False)[1], dtype=np.int32)

@@ -1,0 +1,1 @@
+"""The napari side: docks, commands and sample data."""

@@ -1,0 +1,134 @@
+"""Between napari's layers and arrays: pixels, axes and places in the world."""
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import guess_axes
+
+SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
+
+def full_resolution(layer: Image) -> Any:
+    """Return the layer's array; the finest level of a multiscale image."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def layer_axes(layer: Image) -> str:
+    """Return the most likely axes of an image layer, "S" last for RGB.
+
+    Raises
+    ------
+    ValueError
+        If the layer has more axes than can be named.
+    """
+    shape = tuple(full_resolution(layer).shape)
+    return guess_axes(shape, rgb=layer.rgb, axis_labels=layer.axis_labels)
+
+
+def spatial_fields(layer: Image, axes: str) -> dict[str, Any]:
+    """Return where labels of this image lie: keyword arguments of `napari.layers.Labels`.
+
+    Labels have no channels. napari aligns layers from their last axis, so a leading channel
+    axis is left out, and another one stays as a single entry that spans all channels.
+
+    Parameters
+    ----------
+    layer : Image
+        The image.
+    axes : str
+        One letter per axis of its array.
+    """
+    fields = {name: getattr(layer, name) for name in SPATIAL}
+    fields["affine"] = layer.affine.affine_matrix
+    dims = axes.removesuffix("S")
+    if "C" not in dims:
+        return fields
+    if dims.startswith("C"):
+        return without_first_axis(fields, len(dims))
+    return spanning(fields, dims.index("C"), full_resolution(layer).shape[dims.index("C")])
+
+
+def without_first_axis(fields: dict[str, Any], ndim: int) -> dict[str, Any]:
+    """Return the spatial fields of all axes but the first."""
+    shorter = {name: fields[name][1:] for name in ("scale", "translate", "units", "axis_labels")}
+    shorter |= {name: np.asarray(fields[name])[1:, 1:] for name in ("rotate", "affine")}
+    # The upper triangle of a shear matrix, row by row: the first row is the first axis's.
+    return shorter | {"shear": np.asarray(fields["shear"])[ndim - 1 :]}
+
+
+def spanning(fields: dict[str, Any], axis: int, length: int) -> dict[str, Any]:
+    """Return the spatial fields with one entry of an axis as wide as all of its ``length``."""
+    scale, translate = (np.array(fields[name], float) for name in ("scale", "translate"))
+    translate[axis] += scale[axis] * (length - 1) / 2
+    scale[axis] *= length
+    return fields | {"scale": scale, "translate": translate}
+
+
+def as_layer_data(labels: NDArray[np.int32], axes: str) -> NDArray[np.int32]:
+    """Return labels with the axes that `spatial_fields` describes."""
+    dims = axes.removesuffix("S")
+    return np.expand_dims(labels, dims.index("C")) if dims.find("C") > 0 else labels
+
+
+def visible_region(layer: Image, axes: str, viewer: Any, region: str) -> tuple[slice, ...]:
+    """Return the part of an image's array that is on the screen.
+
+    Parameters
+    ----------
+    layer : Image
+        The image.
+    axes : str
+        One letter per axis of its array.
+    viewer : napari.Viewer
+        Shows it.
+    region : {"everything", "this plane", "this view"}
+        All; the shown frame and plane; or the part of these that the canvas shows.
+    """
+    place = [slice(None)] * len(axes)
+    if region == "everything" or viewer.dims.ndisplay == 3:
+        return tuple(place)
+    shown = {axis - viewer.dims.ndim + layer.ndim for axis in viewer.dims.displayed}
+    corners = corners_of_view(layer)
+    for axis, letter in enumerate(axes.removesuffix("S")):
+        if axis not in shown and letter in "TZ":
+            index = shown_index(layer, viewer, axis)
+            place[axis] = slice(index, index + 1)
+        elif axis in shown and region == "this view":
+            place[axis] = slice(int(corners[0, axis]), int(corners[1, axis]) + 1)
+    return tuple(place)
+
+
+def corners_of_view(layer: Image) -> NDArray[np.intp]:
+    """Return the first and last pixel, (2, axes), of the finest level that the canvas shows."""
+    corners = np.asarray(layer.corner_pixels)
+    if not layer.multiscale:
+        return corners
+    factors = layer.downsample_factors[layer.data_level]
+    return np.stack([corners[0] * factors, (corners[1] + 1) * factors - 1]).astype(np.intp)
+
+
+def shown_index(layer: Image, viewer: Any, axis: int) -> int:
+    """Return the index along an axis of the layer's array that the viewer's slider is at."""
+    point = layer.world_to_data(viewer.dims.point[-layer.ndim :])
+    return int(np.clip(round(point[axis]), 0, full_resolution(layer).shape[axis] - 1))
+
+
+def pixel_size(layer: Image) -> tuple[float, str]:
+    """Return the size of a pixel along x and its unit, "pixel" where the layer has none."""
+    return float(layer.scale[-1]), f"{layer.units[-1]:~P}" if has_unit(layer) else "pixel"
+
+
+def has_unit(layer: Image) -> bool:
+    """Tell whether the layer's x axis is measured in a length."""
+    return str(layer.units[-1]) != "pixel"
+
+
+def plane_distance(layer: Image, axes: str) -> float:
+    """Return the distance between planes along Z in pixels, 1 where there is no Z."""
+    if "Z" not in axes:
+        return 1.0
+    dims = axes.removesuffix("S")
+    return abs(float(layer.scale[dims.index("Z")] / layer.scale[dims.index("Y")]))

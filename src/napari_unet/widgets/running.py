@@ -1,0 +1,155 @@
+"""One run of the segmentation in a worker thread; it touches no layer and no widget."""
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import label_shape, parse_axes
+from napari_unet.segmentation import Progress, segment
+
+SECONDS_BETWEEN_REPORTS = 0.25
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Parameters
+    ----------
+    pixels : array-like
+        The image.
+    axes : str
+        One letter per axis.
+    region : tuple of slice
+        Part of the image to segment.
+    model : str or Path
+        Name or file of the model.
+    device : str
+        "auto", "cuda", "mps" or "cpu".
+    choices : dict
+        Fields of `SegmentSettings` that the user has chosen.
+    """
+
+    pixels: Any
+    axes: str
+    region: tuple[slice, ...]
+    model: str | Path
+    device: str
+    choices: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended well.
+
+    Parameters
+    ----------
+    labels : array of int32
+        In the shape of the whole image less its axes C and S; 0 outside the region.
+    n_nuclei : int
+        Number of labels.
+    diameter : float
+        Of a typical nucleus, in pixels, as given or estimated.
+    seconds : float
+        Duration.
+    facts : dict
+        Model, its hash, device and settings: what the result's metadata say.
+    """
+
+    labels: NDArray[np.int32]
+    n_nuclei: int
+    diameter: float
+    seconds: float
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run that ended in an error, in one sentence."""
+
+    sentence: str
+
+
+def run(request: Request) -> Generator[Progress, None, Finished | Failed]:
+    """Load the model and segment; errors become a sentence.
+
+    An error must not leave the generator: napari's worker takes a RuntimeError, which is what
+    torch raises, for a deleted window and stays silent.
+    """
+    try:
+        return (yield from steps(request))
+    except MemoryError:
+        return Failed("There is not enough memory for this image; choose a smaller region.")
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
+        return Failed(one_sentence(error))
+
+
+def steps(request: Request) -> Generator[Progress, None, Finished]:
+    """Load the model, walk over the region, and put the labels into their place."""
+    started = time.monotonic()
+    axes = parse_axes(request.axes, request.pixels.shape)
+    yield Progress("model", 0, 1)
+    from napari_unet.api import model_settings
+    from napari_unet.network.device import describe_device
+    from napari_unet.network.library import load_model
+
+    model = load_model(request.model, request.device)
+    settings = model_settings(model, **request.choices)
+    pixels = request.pixels[request.region]
+    result = yield from segment(pixels, axes, model.predict, settings)
+    labels = np.zeros(label_shape(axes, request.pixels.shape), np.int32)
+    place = (part for part, letter in zip(request.region, axes, strict=True) if letter not in "CS")
+    labels[tuple(place)] = result.labels
+    facts = {
+        "model": model.card.name,
+        "model_sha256": model.sha256,
+        "device": describe_device(model.device),
+        "diameter_px": round(result.diameter, 2),
+        "axes": axes,
+        **request.choices,
+    }
+    n_nuclei = int(result.labels.max(initial=0))
+    return Finished(labels, n_nuclei, result.diameter, time.monotonic() - started, facts)
+
+
+def seldom(
+    progress: Generator[Progress, None, Any], clock: Callable[[], float] = time.monotonic
+) -> Generator[Progress, None, Any]:
+    """Pass on at most four reports a second: every redraw of a bar takes time from the network."""
+    last = -SECONDS_BETWEEN_REPORTS
+    while True:
+        try:
+            report = next(progress)
+        except StopIteration as end:
+            return end.value
+        if clock() - last >= SECONDS_BETWEEN_REPORTS:
+            last = clock()
+            yield report
+
+
+class TimeLeft:
+    """Says how long a step still takes, from how long it took so far."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._first: tuple[float, float] | None = None
+
+    def text(self, fraction: float) -> str:
+        """Return the time left as text, given the part that is done."""
+        now = self._clock()
+        if self._first is None or fraction <= self._first[1]:
+            self._first = self._first or (now, fraction)
+            return "estimating the time left"
+        seconds = (now - self._first[0]) / (fraction - self._first[1]) * (1 - fraction)
+        return f"{seconds:.0f} s left" if seconds < 90 else f"{seconds / 60:.0f} min left"
+
+
+def one_sentence(error: BaseException) -> str:
+    """Return an error's message on one line."""
+    text = " ".join(str(error).split())
+    return text or f"The run failed with {type(error).__name__}."

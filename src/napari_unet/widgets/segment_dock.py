@@ -1,0 +1,270 @@
+"""The dock "Segment nuclei": choose, click, watch, cancel."""
+
+from pathlib import Path
+from typing import Any
+
+from magicgui.widgets import (
+    ComboBox,
+    Container,
+    FloatSpinBox,
+    Label,
+    LineEdit,
+    ProgressBar,
+    PushButton,
+    RadioButtons,
+)
+from napari.layers import Image
+from napari.qt.threading import GeneratorWorker, create_worker
+from napari.utils.notifications import show_error
+from qtpy.QtWidgets import QFileDialog
+
+from napari_unet.images.axes import parse_axes
+from napari_unet.network.library import BUILT_IN, list_models
+from napari_unet.segmentation import LINKS, Progress
+from napari_unet.widgets.layers import (
+    full_resolution,
+    layer_axes,
+    pixel_size,
+    plane_distance,
+    shown_index,
+    visible_region,
+)
+from napari_unet.widgets.results import add_result
+from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
+
+REGIONS = ("everything", "this plane", "this view")
+DEVICES = ("auto", "cuda", "mps", "cpu")
+CHOOSE_FILE = "choose a file …"
+START, CANCEL = "Segment nuclei", "Cancel"
+STEPS = {
+    "model": "Loading the model",
+    "diameter": "Estimating the nuclei's diameter",
+    "network": "Running the network",
+    "nuclei": "Separating the nuclei",
+}
+
+
+class SegmentDock(Container[Any]):
+    """Segment the nuclei of an image layer into a Labels layer.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Shows the images and takes the result.
+    """
+
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+        self._viewer = napari_viewer
+        self._worker: GeneratorWorker | None = None
+        self._files: list[str] = []
+        self._make_inputs()
+        self.button = PushButton(text=START)
+        self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
+        self.status = Label(value="")
+        inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
+        choices = Container(widgets=[*inputs, self.link, self.region, self.device])
+        choices.margins = (0, 0, 0, 0)
+        super().__init__(widgets=[choices, self.button, self.bar, self.status], labels=False)
+        self.status.native.setWordWrap(True)
+        self._connect()
+        self._follow_active()
+
+    def _make_inputs(self) -> None:
+        """Make the widgets that hold the user's choices."""
+        self.image = ComboBox(label="Image", choices=self._images, nullable=True)
+        self.channel = ComboBox(label="Channel", choices=[0])
+        self.axes = LineEdit(
+            label="Axes", tooltip="One letter per axis: T time, Z depth, C channel, Y, X, S colour"
+        )
+        self.model = ComboBox(label="Model", choices=self._model_choices, value=BUILT_IN)
+        self.diameter = FloatSpinBox(
+            label="Diameter", min=0, max=2000, step=1, value=0, tooltip="Of a nucleus, in pixels"
+        )
+        self.diameter.native.setSpecialValueText("auto")
+        self.diameter.native.setSuffix(" px")
+        self.link = ComboBox(label="Planes", choices=LINKS, tooltip="How planes along Z are joined")
+        self.region = RadioButtons(label="Region", choices=REGIONS)
+        self.region.value = REGIONS[0]
+        self.device = ComboBox(label="Device", choices=DEVICES)
+
+    def _connect(self) -> None:
+        """Follow the viewer and the user until the dock is closed."""
+        self.image.changed.connect(self._show_image)
+        self.axes.changed.connect(self._show_axes)
+        self.model.changed.connect(self._choose_model)
+        self.button.clicked.connect(self._toggle)
+        active = self._viewer.layers.selection.events.active
+        active.connect(self._follow_active)
+        self.native.destroyed.connect(lambda: self._leave(active))
+
+    def _leave(self, active: Any) -> None:
+        """Stop the run and let go of the viewer; the dock's own widgets are gone by now."""
+        active.disconnect(self._follow_active)
+        self.cancel()
+
+    def _follow_active(self, event: Any = None) -> None:
+        """Choose the layer that is active in the viewer, if it is an image."""
+        layer = self._viewer.layers.selection.active
+        self.image.reset_choices()
+        if isinstance(layer, Image) and self._worker is None:
+            self.image.value = layer
+        self._show_image()
+
+    def _show_image(self, _: Any = None) -> None:
+        """Guess the axes of the chosen image."""
+        if self._worker is None:
+            self.axes.value = "" if self.image.value is None else guessed_axes(self.image.value)
+            self.diameter.native.setSpecialValueText("auto")
+            self._show_axes()
+
+    def _show_axes(self, _: Any = None) -> None:
+        """Show what only some images need: a channel, linked planes."""
+        axes, layer = str(self.axes.value).upper(), self.image.value
+        self.link.visible = "Z" in axes
+        self.channel.visible = fits = layer is not None and "C" in axes
+        if fits and len(axes) == len(full_resolution(layer).shape):
+            n_channels = full_resolution(layer).shape[axes.index("C")]
+            self.channel.choices = range(n_channels)
+            self.channel.value = shown_index(layer, self._viewer, axes.index("C"))
+
+    def _images(self, _: Any = None) -> list[Image]:
+        """Give the image layers; napari asks again when layers come and go."""
+        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+
+    def _model_choices(self, _: Any = None) -> list[str]:
+        """Give the models by name, the files chosen so far, and the way to choose one."""
+        return [*(model.name for model in list_models()), *self._files, CHOOSE_FILE]
+
+    def _choose_model(self, choice: str) -> None:
+        """Ask for a model file where the user wants to choose one."""
+        if choice != CHOOSE_FILE:
+            return
+        path, _ = QFileDialog.getOpenFileName(self.native, "Model", "", "Model (*.safetensors)")
+        self._files = [*self._files, path] if path and path not in self._files else self._files
+        self.model.reset_choices()
+        self.model.value = path or BUILT_IN
+
+    def _toggle(self) -> None:
+        """Start a run, or cancel the one that goes on."""
+        if self._worker is None:
+            self.start()
+        else:
+            self.cancel()
+
+    def start(self) -> None:
+        """Start a run with what is chosen; say in one sentence why it cannot start."""
+        layer = self.image.value
+        try:
+            if layer is None:
+                raise ValueError("There is no image to segment; open one or choose its layer.")
+            request = self._request(layer)
+        except ValueError as error:
+            self._say(str(error))
+            return
+        self._begin()
+        worker = create_worker(
+            background_run,
+            request,
+            _start_thread=False,
+            _progress={"desc": "Segment nuclei"},
+        )
+        left = TimeLeft()
+        worker.yielded.connect(lambda progress: self._show_progress(progress, left))
+        worker.returned.connect(lambda outcome: self._end(layer, request, outcome))
+        worker.aborted.connect(lambda: self._rest("Cancelled, nothing was changed."))
+        self._worker = worker
+        worker.start()
+
+    def cancel(self) -> None:
+        """Ask the run to stop; it does so after the tile that it is at."""
+        if self._worker is not None:
+            self._worker.quit()
+
+    def _request(self, layer: Image) -> Request:
+        """Put the user's choices together, checked as far as that takes no time."""
+        pixels = full_resolution(layer)
+        axes = parse_axes(str(self.axes.value), tuple(pixels.shape))
+        choices = {
+            "channel": int(self.channel.value) if "C" in axes else None,
+            "diameter": float(self.diameter.value) or None,
+            "link": str(self.link.value),
+            "anisotropy": plane_distance(layer, axes),
+        }
+        region = visible_region(layer, axes, self._viewer, str(self.region.value))
+        model = str(self.model.value)
+        path = Path(model) if model in self._files else model
+        return Request(pixels, axes, region, path, str(self.device.value), choices)
+
+    def _begin(self) -> None:
+        """Show that a run goes on."""
+        self.button.text = CANCEL
+        self.bar.visible = True
+        self.bar.value = 0
+
+    def _show_progress(self, progress: Progress, left: "TimeLeft") -> None:
+        """Move the bar; napari has asked the worker for at most four reports a second."""
+        text = STEPS[progress.step]
+        if progress.step == "network":
+            self.bar.value = int(100 * progress.done / progress.total)
+            text += f", {left.text(progress.done / progress.total)}"
+        self.status.value = text + " …"
+
+    def _end(self, layer: Image, request: Request, outcome: Finished | Failed) -> None:
+        """Show the result, or say what went wrong; a layer that is gone gets no result."""
+        if isinstance(outcome, Failed):
+            self._rest("")
+            self._say(outcome.sentence)
+        elif layer not in self._viewer.layers:
+            self._rest("")
+            self._say(f"The image {layer.name!r} was removed; its result was not added.")
+        else:
+            add_result(self._viewer, layer, request.axes, outcome)
+            self._rest(summary(outcome))
+            if not request.choices["diameter"]:
+                auto = f"auto: {diameter_text(outcome.diameter, layer)}"
+                self.diameter.native.setSpecialValueText(auto)
+
+    def _rest(self, text: str) -> None:
+        """Show that no run goes on."""
+        self._worker = None
+        self.button.text = START
+        self.bar.visible = False
+        self.status.value = text
+
+    def _say(self, sentence: str) -> None:
+        """Tell the user what is wrong, in the dock and in napari's notification area."""
+        self.status.value = sentence
+        show_error(sentence)
+
+
+def background_run(request: Request) -> Any:
+    """Run in napari's worker thread; a function of its own, since napari shows its name."""
+    return (yield from seldom(run(request)))
+
+
+def guessed_axes(layer: Image) -> str:
+    """Return the most likely axes, nothing where there are too many to guess."""
+    try:
+        return layer_axes(layer)
+    except ValueError:
+        return ""
+
+
+def summary(outcome: Finished) -> str:
+    """Return what a run found, on which device and how fast."""
+    count = "1 nucleus" if outcome.n_nuclei == 1 else f"{outcome.n_nuclei} nuclei"
+    return f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}"
+
+
+def diameter_text(diameter: float, layer: Image) -> str:
+    """Return a diameter in pixels, and in the layer's unit where it has one."""
+    size, unit = pixel_size(layer)
+    return (
+        f"{diameter:.0f}" if unit == "pixel" else f"{diameter * size:.3g} {unit} = {diameter:.0f}"
+    )
+
+
+def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+    """Open the dock and segment the active image layer: a command for the palette."""
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
+    dock.start()

@@ -1,0 +1,17 @@
+"""napari's own window, opened for a result."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def show(image: NDArray[Any], labels: NDArray[np.int32], name: str) -> None:
+    """Open napari on an image and its labels, with the segment dock; return when it is closed."""
+    import napari
+
+    viewer = napari.Viewer(title="U-Net nuclei")
+    viewer.add_image(image, name=name)
+    viewer.add_labels(labels, name=f"{name} nuclei")
+    viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
+    napari.run()

@@ -1,0 +1,69 @@
+"""Ids that follow their nuclei."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.nuclei.linking import link_over_time, link_planes, match
+
+
+def test_an_id_follows_its_nucleus():
+    frames = np.array([[1, 1, 1, 0, 2, 2], [2, 2, 2, 0, 1, 1], [0, 1, 1, 1, 0, 5]])
+    assert link_over_time(frames).tolist() == [
+        [1, 1, 1, 0, 2, 2],
+        [1, 1, 1, 0, 2, 2],
+        [0, 1, 1, 1, 0, 2],
+    ]
+
+
+def test_a_nucleus_without_enough_overlap_is_new():
+    frames = np.array([[1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1, 1]])
+    assert link_over_time(frames, min_overlap=0.1).max() == 1
+    assert link_over_time(frames, min_overlap=0.2).tolist()[1] == [0, 0, 0, 2, 2, 2, 2]
+
+
+def test_of_two_daughters_the_larger_overlap_keeps_the_id():
+    frames = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 0, 2, 2, 2]])
+    assert link_over_time(frames)[1].tolist() == [2, 2, 0, 1, 1, 1]
+
+
+def test_all_pairs_together_share_the_largest_overlap():
+    previous = np.repeat([1, 2], [8, 3])
+    current = np.repeat([1, 2], [3, 8])  # 2 overlaps 1 most, yet 1 has no other partner
+    assert match(previous, current).tolist() == [1, 2]
+    assert match(previous, np.repeat([0, 2], [3, 8])).tolist() == [1]
+
+
+def test_a_nucleus_that_comes_back_has_a_new_id():
+    frames = np.array([[3, 3], [0, 0], [3, 3]])
+    assert link_over_time(frames).tolist() == [[1, 1], [0, 0], [2, 2]]
+
+
+def test_frames_may_be_volumes():
+    frames = np.zeros((2, 2, 3, 3), np.uint16)
+    frames[0, :, :2] = 9
+    frames[1, :, 1:] = 4
+    linked = link_over_time(frames)
+    assert linked.dtype == np.int32
+    assert np.array_equal(linked, frames > 0)
+
+
+def test_planes_are_linked_into_one_nucleus():
+    planes = np.zeros((3, 4, 4), np.int32)
+    planes[0, :3, :3], planes[1, :4, :3], planes[2, 1:, :3] = 2, 1, 8
+    assert np.array_equal(link_planes(planes), planes > 0)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (0, 4, 4), (2, 0, 4), (1, 1)])
+def test_frames_without_nuclei_stay_empty(shape):
+    linked = link_over_time(np.zeros(shape, np.int32))
+    assert linked.shape == shape
+    assert not linked.any()
+
+
+def test_no_frames_or_no_overlap_asked_for_is_refused():
+    with pytest.raises(ValueError, match=r"expected labels of shape .* got \(4,\)"):
+        link_over_time(np.zeros(4, np.int32))
+    with pytest.raises(ValueError, match="above 0 and at most 1, got 0"):
+        match(np.ones(3, int), np.ones(3, int), min_overlap=0)

@@ -1,0 +1,102 @@
+"""The table of nuclei."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.nuclei.measure import measure
+
+LABELS = np.zeros((6, 8), np.int32)
+LABELS[1:3, 1:5] = 7
+LABELS[4:6, 6:8] = 2
+
+
+def test_without_a_scale_sizes_are_in_pixels():
+    table = measure(LABELS)
+    assert table["label"].tolist() == [2, 7]
+    assert table["area_px"].tolist() == [4, 8]
+    assert table["centroid_y_px"].tolist() == [4.5, 1.5]
+    assert table["centroid_x_px"].tolist() == [6.5, 2.5]
+    assert table["touches_rim"].tolist() == [True, False]
+    assert table["solidity"].tolist() == [1.0, 1.0]
+
+
+def test_with_a_scale_sizes_are_physical():
+    table = measure(LABELS, scale=(0.5, 0.25), units="um")
+    assert table["area_um2"].tolist() == [0.5, 1.0]
+    assert table["centroid_y_um"].tolist() == [2.25, 0.75]
+    assert table["centroid_x_um"].tolist() == [1.625, 0.625]
+    assert table["equivalent_diameter_um"][1] == pytest.approx(2 / np.sqrt(np.pi))
+
+
+@pytest.mark.parametrize(
+    ("units", "column"),
+    [("micrometer", "area_um2"), ("\N{MICRO SIGN}m", "area_um2"), (None, "area_units2")],
+)
+def test_column_names_end_in_the_unit(units, column):
+    assert column in measure(LABELS, scale=(1, 1), units=units)
+
+
+def test_a_round_nucleus_has_no_eccentricity_and_a_long_one_has():
+    eccentricity = measure(LABELS)["eccentricity"]
+    assert eccentricity[0] == 0
+    assert eccentricity[1] > 0.8
+
+
+def test_volumes():
+    labels = np.zeros((4, 4, 4), np.uint16)
+    labels[1:3, 1:3, 1:3] = 3
+    table = measure(labels, scale=(2, 0.5, 0.5), units="um")
+    assert table.columns.tolist() == [
+        "label",
+        "volume_um3",
+        "equivalent_diameter_um",
+        "centroid_z_um",
+        "centroid_y_um",
+        "centroid_x_um",
+        "touches_rim",
+    ]
+    assert table.iloc[0, 1] == 4.0
+    assert table.iloc[0, 3:6].tolist() == [3.0, 0.75, 0.75]
+
+
+def test_intensities_of_an_image():
+    image = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    table = measure(LABELS, image)
+    assert table["intensity_mean"].tolist() == [42.5, 14.5]
+    assert table["intensity_sum"].tolist() == [170, 116]
+    assert table["intensity_std"][0] == pytest.approx(np.std([38, 39, 46, 47]))
+
+
+def test_intensities_of_each_channel():
+    image = np.stack([LABELS, LABELS * 2, LABELS * 3], axis=-1)
+    table = measure(LABELS, image)
+    assert table["intensity_mean_2"].tolist() == [6, 21]
+    assert table["intensity_sum_1"].tolist() == [16, 112]
+
+
+def test_a_physical_sum_is_over_pixels_not_area():
+    assert measure(LABELS, LABELS, scale=(3, 3))["intensity_sum"].tolist() == [8, 56]
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (2, 5, 5)])
+def test_no_nuclei_is_a_table_without_rows(shape):
+    labels = np.zeros(shape, np.int32)
+    assert measure(labels, labels).shape[0] == 0
+    assert "label" in measure(labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"labels": np.zeros((2, 2, 2, 2), int)}, "frame by frame"),
+        ({"labels": LABELS, "image": np.zeros((6, 9))}, r"shape \(6, 8\), got \(6, 9\)"),
+        ({"labels": LABELS, "scale": (1.0,)}, "2 pixel sizes above 0"),
+        ({"labels": LABELS, "scale": (1.0, 0.0)}, "2 pixel sizes above 0"),
+        ({"labels": LABELS, "units": "um"}, "expected a scale"),
+    ],
+)
+def test_what_does_not_fit_is_refused(arguments, reason):
+    with pytest.raises(ValueError, match=reason):
+        measure(**arguments)
