@@ -29,3 +29,24 @@ def qapp_args() -> list[str]:
 def _has_display() -> bool:
     offscreen = os.environ.get("QT_QPA_PLATFORM") == "offscreen"
     return not offscreen and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+@pytest.fixture
+def bright_model(tmp_path: Path) -> Path:
+    """A model file whose network sees nuclei where the pixels are bright, in one convolution."""
+    import torch
+
+    from napari_unet.network.card import Card
+    from napari_unet.network.model import Model
+    from napari_unet.network.unet import UNet, UNetConfig
+
+    network = UNet(UNetConfig(filters=(3,), dropout=(0.0,), batch_norm=False, stem=1)).eval()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+        for layer in (m for m in network.contracting.modules() if isinstance(m, torch.nn.Conv2d)):
+            layer.weight[range(3), range(3), 1, 1] = 1.0
+        network.head.weight[[0, 2], 0] = 40.0
+        network.head.bias[:] = torch.tensor([-20.0, -20.0, -20.0])
+    model = Model(network, Card("bright", network.config, 20.0))
+    return model.save(tmp_path / "bright.safetensors")

@@ -44,7 +44,6 @@ def add_result(viewer: Any, image: Image, axes: str, outcome: Finished) -> Label
     else:
         layer.data = labels
         layer.metadata[METADATA] = facts
-    viewer.layers.selection.active = image
     return layer
 
 

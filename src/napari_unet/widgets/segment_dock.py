@@ -96,9 +96,10 @@ class SegmentDock(Container[Any]):
         active = self._viewer.layers.selection.events.active
         active.connect(self._follow_active)
         self.native.destroyed.connect(lambda: self._leave(active))
+        self.native_parent_changed.connect(lambda parent: parent or self._leave(active))
 
     def _leave(self, active: Any) -> None:
-        """Stop the run and let go of the viewer; the dock's own widgets are gone by now."""
+        """Stop the run and let go of the viewer: napari takes a closed dock's parent away."""
         active.disconnect(self._follow_active)
         self.cancel()
 
@@ -106,16 +107,15 @@ class SegmentDock(Container[Any]):
         """Choose the layer that is active in the viewer, if it is an image."""
         layer = self._viewer.layers.selection.active
         self.image.reset_choices()
-        if isinstance(layer, Image) and self._worker is None:
+        if isinstance(layer, Image):
             self.image.value = layer
         self._show_image()
 
     def _show_image(self, _: Any = None) -> None:
         """Guess the axes of the chosen image."""
-        if self._worker is None:
-            self.axes.value = "" if self.image.value is None else guessed_axes(self.image.value)
-            self.diameter.native.setSpecialValueText("auto")
-            self._show_axes()
+        self.axes.value = "" if self.image.value is None else guessed_axes(self.image.value)
+        self.diameter.native.setSpecialValueText("auto")
+        self._show_axes()
 
     def _show_axes(self, _: Any = None) -> None:
         """Show what only some images need: a channel, linked planes."""
@@ -220,7 +220,7 @@ class SegmentDock(Container[Any]):
         else:
             add_result(self._viewer, layer, request.axes, outcome)
             self._rest(summary(outcome))
-            if not request.choices["diameter"]:
+            if not request.choices["diameter"] and layer is self.image.value:
                 auto = f"auto: {diameter_text(outcome.diameter, layer)}"
                 self.diameter.native.setSpecialValueText(auto)
 
@@ -259,9 +259,8 @@ def summary(outcome: Finished) -> str:
 def diameter_text(diameter: float, layer: Image) -> str:
     """Return a diameter in pixels, and in the layer's unit where it has one."""
     size, unit = pixel_size(layer)
-    return (
-        f"{diameter:.0f}" if unit == "pixel" else f"{diameter * size:.3g} {unit} = {diameter:.0f}"
-    )
+    text = f"{diameter:.0f} px"
+    return text if unit == "pixel" else f"{text} = {diameter * size:.3g} {unit}"
 
 
 def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821

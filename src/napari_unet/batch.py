@@ -1,0 +1,254 @@
+"""The work list behind ``napari-unet segment``: one function per step, one result per file."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.api import anisotropy
+from napari_unet.images.axes import label_axes, parse_axes
+from napari_unet.images.files import ImageFile, image_files, read_image, write_labels
+from napari_unet.segmentation import Predict, Progress, Segmentation, SegmentSettings, finish
+from napari_unet.segmentation import segment as walk
+
+__all__ = [
+    "FileResult",
+    "Job",
+    "choose_outputs",
+    "find_inputs",
+    "read_input",
+    "segment_files",
+    "segment_image",
+    "stem_of",
+    "write_output",
+]
+
+LABELS = "_labels"
+ENDING = f"{LABELS}.tif"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image file to read, and the label file to write for it."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class FileResult:
+    """What became of one file.
+
+    Parameters
+    ----------
+    job : Job
+        The file, and where its labels are.
+    n_nuclei : int
+        Nuclei found; of a movie, tracks.
+    seconds : float
+        Time from opening the image to the written labels.
+    error : Exception, optional
+        Why there are no labels.
+    """
+
+    job: Job
+    n_nuclei: int = 0
+    seconds: float = 0.0
+    error: Exception | None = None
+
+
+def find_inputs(paths: Iterable[Path]) -> list[Path]:
+    """Give the image files that paths stand for, each once.
+
+    Label files as :func:`choose_outputs` names them are left out: those in a folder, and those
+    named together with their image, as ``*.tif`` does in a shell. A path without any image stays
+    in the list, for :func:`read_input` to say what is wrong with it.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files, and folders whose own files are taken.
+    """
+    found = [file for path in paths for file in files_at(path)]
+    unique = list({file.resolve(): file for file in found}.values())
+    images = {(file.parent, stem_of(file)) for file in unique}
+    return [
+        file
+        for file in unique
+        if not is_label_file(file) or (file.parent, stem_of(file)[: -len(LABELS)]) not in images
+    ]
+
+
+def files_at(path: Path) -> list[Path]:
+    """Give the images in a folder, or the path itself if it is none or holds none."""
+    if not path.is_dir():
+        return [path]
+    return [file for file in image_files(path) if not is_label_file(file)] or [path]
+
+
+def is_label_file(path: Path) -> bool:
+    """Tell whether a file bears the name of labels that a run has written."""
+    return path.name.lower().endswith(ENDING)
+
+
+def stem_of(path: Path) -> str:
+    """Give a file's name without its ending, of which ".ome" is a part.
+
+    Examples
+    --------
+    >>> stem_of(Path("plate7/a01.ome.tif")), stem_of(Path("a.b.png"))
+    ('a01', 'a.b')
+    """
+    return path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
+
+
+def choose_outputs(inputs: Sequence[Path], folder: Path | None = None) -> list[Job]:
+    """Give every input a label file of its own: ``<stem>_labels.tif``.
+
+    Inputs that would share it get longer names, the first of these that tells them apart:
+    with the ending (``a_png_labels.tif``), with the folder (``plate7_a_labels.tif``), with both,
+    with a number. No output is one of the inputs.
+
+    Parameters
+    ----------
+    inputs : sequence of Path
+        Image files.
+    folder : Path, optional
+        Where the labels go; beside each image if not given.
+    """
+    wanted = Counter(
+        (level, identity(target))
+        for source in inputs
+        for level, target in enumerate(targets(source, folder))
+    )
+    taken = {identity(source) for source in inputs}
+    jobs = []
+    for source in inputs:
+        free = (
+            target
+            for level, target in enumerate([*targets(source, folder)])
+            if wanted[level, identity(target)] == 1 and identity(target) not in taken
+        )
+        target = next(free, None) or numbered(source, folder, taken)
+        taken.add(identity(target))
+        jobs.append(Job(source, target))
+    return jobs
+
+
+def targets(source: Path, folder: Path | None) -> list[Path]:
+    """Give the names that the labels of an image may have, the shortest first."""
+    stem, parent = stem_of(source), source.absolute().parent.name
+    ending = source.name[len(stem) + 1 :].replace(".", "_")
+    stems = (stem, f"{stem}_{ending}", f"{parent}_{stem}", f"{parent}_{stem}_{ending}")
+    return [(folder or source.parent) / f"{name}{ENDING}" for name in stems]
+
+
+def numbered(source: Path, folder: Path | None, taken: set[str]) -> Path:
+    """Give a free name with a number, for images that no other name tells apart."""
+    place, stem = folder or source.parent, stem_of(source)
+    names = (place / f"{stem}_{number}{ENDING}" for number in count(2))
+    return next(path for path in names if identity(path) not in taken)
+
+
+def identity(path: Path) -> str:
+    """Give what two paths share that may be one file: many file systems ignore case."""
+    return str(path.resolve()).casefold()
+
+
+def segment_files(
+    jobs: Iterable[Job],
+    predict: Predict,
+    settings: SegmentSettings,
+    *,
+    axes: str | None = None,
+    overwrite: bool = False,
+    progress: Callable[[Job, Progress], None] = lambda job, step: None,
+) -> Iterator[FileResult]:
+    """Segment file after file; a file that fails does not stop the others.
+
+    Parameters
+    ----------
+    jobs : iterable of Job
+        From :func:`choose_outputs`.
+    predict : callable
+        The network.
+    settings : SegmentSettings
+        How; the distance between planes is taken from each file.
+    axes : str, optional
+        One letter per axis, for files that do not say or are wrong.
+    overwrite : bool
+        Whether existing label files may be replaced.
+    progress : callable
+        Called with every step of the walk.
+
+    Yields
+    ------
+    FileResult
+        One per job, as soon as its labels are written.
+    """
+    for job in jobs:
+        started = time.monotonic()
+        try:
+            if job.target.exists() and not overwrite:
+                raise FileExistsError(f"{job.target} is there already; allow overwriting it.")
+            image = read_input(job.source, axes)
+            found = segment_image(image, predict, settings, partial(progress, job))
+            write_output(job.target, found.labels, image, overwrite=overwrite)
+        # Whatever a file does to its decoder or to memory, the next file may be fine.
+        except Exception as error:
+            yield FileResult(job, error=error)
+        else:
+            n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
+            yield FileResult(job, n_nuclei, time.monotonic() - started)
+
+
+def read_input(path: Path, axes: str | None = None) -> ImageFile:
+    """Read an image, with the user's axes in place of the file's.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no image, or the axes do not fit it.
+    """
+    if path.is_dir():
+        raise ValueError(f"there is no image in the folder {path}; name another folder or a file.")
+    image = read_image(path)
+    return replace(image, axes=parse_axes(axes, image.data.shape)) if axes else image
+
+
+def segment_image(
+    image: ImageFile,
+    predict: Predict,
+    settings: SegmentSettings,
+    progress: Callable[[Progress], None] | None = None,
+) -> Segmentation:
+    """Segment an image that was read, with the distance between planes that its file tells."""
+    settings = replace(settings, anisotropy=anisotropy(image.scale))
+    return finish(walk(image.data, image.axes, predict, settings), progress)
+
+
+def write_output(
+    path: Path, labels: NDArray[np.int32], image: ImageFile, *, overwrite: bool = False
+) -> None:
+    """Write labels with the voxel size and units of their image; make the folder if need be.
+
+    Raises
+    ------
+    FileExistsError
+        If the file is there and may not be overwritten.
+    OSError
+        If it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    axes = label_axes(image.axes)
+    scale = {axis: image.scale[axis] for axis in axes if axis in image.scale}
+    units = {axis: image.units[axis] for axis in axes if axis in image.units}
+    write_labels(path, labels, axes, scale, units, overwrite)

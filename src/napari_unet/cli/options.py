@@ -1,0 +1,107 @@
+"""The options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unet.cli.failures import FILES, USAGE, refused, stop
+
+if TYPE_CHECKING:
+    from napari_unet.network.model import Model
+    from napari_unet.segmentation import SegmentSettings
+
+__all__ = [
+    "Axes",
+    "Channel",
+    "Device",
+    "Diameter",
+    "Json",
+    "Link",
+    "ModelName",
+    "Overwrite",
+    "Quiet",
+    "check_axes",
+    "given",
+    "open_model",
+    "settings_for",
+]
+
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="A name that 'napari-unet models' lists, or a .safetensors file; the built-in one "
+        "if not given.",
+        show_default=False,
+    ),
+]
+Device = Annotated[
+    str, typer.Option(help="cuda, mps (Apple) or cpu; auto takes the fastest that works.")
+]
+Axes = Annotated[
+    str | None,
+    typer.Option(
+        help="One letter per axis, such as ZYX or TCYX, if the files do not say or are wrong: "
+        "T time, Z depth, C channel, Y, X, S colour.",
+        show_default=False,
+    ),
+]
+Channel = Annotated[
+    int | None,
+    typer.Option(min=0, help="Which channel shows the nuclei, from 0.", show_default=False),
+]
+Diameter = Annotated[
+    float | None,
+    typer.Option(help="Of a typical nucleus, in pixels; estimated if not given."),
+]
+Link = Annotated[
+    str | None,
+    typer.Option(
+        help="How planes along Z become nuclei: auto, volume (in 3-D), overlap (plane by plane, "
+        "then linked) or none.",
+        show_default=False,
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """Leave out the options that the user did not give, so that defaults stay the engine's."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def check_axes(axes: str | None) -> None:
+    """Refuse axes that no image can have, before any file is opened."""
+    from napari_unet.images.axes import parse_axes
+
+    letters = (axes or "YX").replace(",", "").replace(" ", "")
+    with refused():
+        parse_axes(letters, (4,) * len(letters))
+
+
+def open_model(name: str | None, device: str) -> Model:
+    """Load a model; a device or a name that does not exist is wrong usage, a bad file is not."""
+    from napari_unet.network.device import choose_device
+    from napari_unet.network.library import BUILT_IN, load_model
+
+    with refused():
+        choose_device(device)
+    name = name or BUILT_IN
+    try:
+        return load_model(name, device)
+    except ValueError as error:
+        stop(error, FILES if Path(name).suffix == ".safetensors" else USAGE)
+
+
+def settings_for(model: Model, **choices: Any) -> SegmentSettings:
+    """Give the settings that suit a model, with the options that were given."""
+    from napari_unet.api import model_settings
+
+    with refused():
+        return model_settings(model, **given(**choices))

@@ -1,0 +1,148 @@
+"""Predicted labels against true ones, image by image: what ``napari-unet evaluate`` shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.batch import LABELS, read_input, segment_image, stem_of
+from napari_unet.images.files import image_files, read_labels
+from napari_unet.learning.datasets import Pair, find_pairs, read_masks
+from napari_unet.nuclei.metrics import Scores, evaluate
+from napari_unet.segmentation import Predict, Progress, SegmentSettings
+
+__all__ = ["Case", "ImageScore", "facts", "file_cases", "model_cases", "pool", "score_cases"]
+
+Labels = NDArray[np.int32]
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image to score.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    read : callable
+        Gives its predicted and its true labels; reports on the walk where there is one.
+    """
+
+    name: str
+    read: Callable[[Report], tuple[Labels, Labels]]
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """The scores of one image, or why there are none."""
+
+    name: str
+    scores: Scores | None = None
+    error: Exception | None = None
+
+
+def file_cases(predicted: Path, truth: Path) -> list[Case]:
+    """Pair the label files of two folders, or two files.
+
+    Files of a folder are paired by their stems, "_labels" left aside: a_labels.tif and a.png
+    belong together. Predictions without truth are left out.
+
+    Raises
+    ------
+    ValueError
+        If one is a file and the other a folder, or two files of a folder have one stem.
+    FileNotFoundError
+        If there is no such file or folder.
+    """
+    if predicted.is_dir() != truth.is_dir():
+        raise ValueError(
+            f"expected two files or two folders, got {predicted} and {truth}; give two of a kind."
+        )
+    if truth.is_file():
+        return [Case(truth.name, lambda report: (read_labels(predicted), read_labels(truth)))]
+    found = by_stem(predicted)
+
+    def read(stem: str, path: Path, report: Report) -> tuple[Labels, Labels]:
+        return read_labels(named(stem, found)), read_labels(path)
+
+    return [Case(stem, partial(read, stem, path)) for stem, path in by_stem(truth).items()]
+
+
+def by_stem(folder: Path) -> dict[str, Path]:
+    """Give the label files of a folder by stem; beside their images, only the label files."""
+    files = image_files(folder)
+    labels = [file for file in files if stem_of(file).endswith(LABELS)]
+    found: dict[str, Path] = {}
+    for file in labels or files:
+        stem = stem_of(file).removesuffix(LABELS)
+        if stem in found:
+            raise ValueError(
+                f"expected one label file for {stem!r} in {folder}, got {found[stem].name} and "
+                f"{file.name}; move one of them away."
+            )
+        found[stem] = file
+    return found
+
+
+def named(stem: str, found: dict[str, Path]) -> Path:
+    """Give the prediction of that name."""
+    if stem not in found:
+        raise FileNotFoundError(f"there is no prediction named {stem!r}; segment its image first.")
+    return found[stem]
+
+
+def model_cases(data: Path, predict: Predict, settings: SegmentSettings) -> list[Case]:
+    """Pair the true labels of a data set with what a network makes of its images.
+
+    Parameters
+    ----------
+    data : Path
+        A folder as :func:`find_pairs` takes it.
+    predict, settings
+        As for :func:`napari_unet.segmentation.segment`.
+    """
+
+    def read(pair: Pair, report: Report) -> tuple[Labels, Labels]:
+        truth = true_labels(pair)
+        return segment_image(read_input(pair.image), predict, settings, report).labels, truth
+
+    return [Case(pair.name, partial(read, pair)) for pair in find_pairs(data)]
+
+
+def true_labels(pair: Pair) -> Labels:
+    """Read the labels of an image; none at all are right where it shows no nucleus."""
+    if not pair.labels:
+        raise ValueError("it has no label file of the same name.")
+    return read_labels(pair.labels[0]) if len(pair.labels) == 1 else read_masks(pair.labels)
+
+
+def score_cases(
+    cases: Iterable[Case], progress: Callable[[Case, Progress], None]
+) -> Iterator[ImageScore]:
+    """Score image after image; one that fails does not stop the others."""
+    for case in cases:
+        try:
+            yield ImageScore(case.name, evaluate(*case.read(partial(progress, case))))
+        # As for segmenting: whatever one file does, the next may be fine.
+        except Exception as error:
+            yield ImageScore(case.name, error=error)
+
+
+def pool(rows: Iterable[ImageScore]) -> Scores:
+    """Give the scores over the nuclei of all images that have scores."""
+    return sum((row.scores for row in rows if row.scores is not None), start=Scores())
+
+
+def facts(scores: Scores) -> dict[str, Any]:
+    """Give scores as JSON holds them."""
+    names = ("n_predicted", "n_truth", "ap50", "ap75", "mean_ap", "mean_ap_95", "f1", "pq")
+    return {name: getattr(scores, name) for name in (*names, "precision", "recall")} | {
+        "ap": {f"{iou:.2f}": ap for iou, ap in zip(scores.thresholds, scores.ap, strict=True)}
+    }

@@ -1,0 +1,106 @@
+"""``napari-unet segment``: labels for files and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_unet.cli.failures import FILES, complain, sentence
+from napari_unet.cli.options import (
+    Axes,
+    Channel,
+    Device,
+    Diameter,
+    Link,
+    ModelName,
+    Overwrite,
+    Quiet,
+    check_axes,
+    open_model,
+    settings_for,
+)
+
+if TYPE_CHECKING:
+    from napari_unet.batch import FileResult
+
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PATH...", help="Images (TIFF, OME-TIFF, PNG, JPEG) and folders of them."
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        file_okay=False,
+        help="Folder for the labels; beside each image if not given.",
+        show_default=False,
+    ),
+]
+
+
+def segment(
+    paths: Paths,
+    output: Folder = None,
+    model: ModelName = None,
+    diameter: Diameter = None,
+    channel: Channel = None,
+    axes: Axes = None,
+    link: Link = None,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Segment images: one label per nucleus.
+
+    The labels of cells.png are written as cells_labels.tif, with the voxel size of the image.
+    Images that would share that name get longer ones. Label files in a folder are not taken
+    for images. A file that cannot be segmented is reported, and the rest goes on.
+
+    Example: napari-unet segment plate7/ stack.ome.tif -o labels/ --diameter 30
+    """
+    check_axes(axes)
+    from napari_unet.batch import choose_outputs, find_inputs, segment_files
+    from napari_unet.cli.progress import fraction_of, work_bar
+
+    network = open_model(model, device)
+    settings = settings_for(network, channel=channel, diameter=diameter, link=link)
+    jobs = choose_outputs(find_inputs(paths), output)
+    results: list[FileResult] = []
+    with work_bar(len(jobs), quiet=quiet) as show:
+        for result in segment_files(
+            jobs,
+            network.predict,
+            settings,
+            axes=axes,
+            overwrite=overwrite,
+            progress=lambda job, step: show(job.source.name, len(results) + fraction_of(step)),
+        ):
+            results.append(result)
+            tell(result, quiet=quiet)
+    conclude(results)
+
+
+def tell(result: FileResult, *, quiet: bool) -> None:
+    """Print what became of a file, in one line."""
+    if result.error is not None:
+        complain(f"{result.job.source}: {sentence(result.error)}")
+    elif not quiet:
+        print(
+            f"{result.job.source} -> {result.job.target}: "
+            f"{result.n_nuclei} nuclei in {result.seconds:.1f} s",
+            flush=True,
+        )
+
+
+def conclude(results: list[FileResult]) -> None:
+    """End with status 1 if any file failed."""
+    n_failed = sum(result.error is not None for result in results)
+    if n_failed and len(results) > 1:
+        complain(f"{n_failed} of {len(results)} files failed, the others are done.")
+    if n_failed:
+        raise typer.Exit(FILES)

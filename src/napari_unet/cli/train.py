@@ -1,0 +1,160 @@
+"""``napari-unet train``: from images and labels to a model file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_unet.cli.failures import FILES, INTERRUPTED, USAGE, refused, stop
+from napari_unet.cli.options import Device, Overwrite, Quiet, given
+
+if TYPE_CHECKING:
+    from napari_unet.learning.fit import Step
+    from napari_unet.learning.train import TrainingRun
+
+SUFFIX = ".safetensors"
+STEPS_OF_LOSS = 20  # that the loss shown is the mean of: one step's own jumps about
+
+
+def train(
+    data: Annotated[
+        Path,
+        typer.Argument(help="Folder with images/ and labels/, or <id>/images/ and <id>/masks/."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The model, a .safetensors file.")],
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder like DATA; a tenth of DATA is held out if not given.", show_default=False
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="End after this time.", show_default=False)
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="End after so many steps.", show_default=False)
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that was to write this model.")
+    ] = False,
+    device: Device = "auto",
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on images with labels.
+
+    The file always holds the best model so far. All data are read first: if files cannot be
+    used, they are listed and nothing is trained. A run that was stopped goes on with the same
+    options and --resume.
+
+    Example: napari-unet train data/ --validation held_out/ --minutes 40 -o mine.safetensors
+    """
+    check_output(output, may_exist=resume or overwrite)
+    run = prepare(
+        data, output, validation, device, given(minutes=minutes, steps=steps, seed=seed), quiet
+    )
+    from napari_unet.learning.train import train as train_steps
+
+    try:
+        best = follow(train_steps(run, resume=resume), quiet=quiet)
+    except KeyboardInterrupt:
+        stop(f"stopped; {how_to_go_on(run)}", INTERRUPTED)
+    if not quiet:
+        print(f"{output}: best score {score_text(best)} (mean AP at IoU 0.5 to 0.9)")
+
+
+def check_output(output: Path, *, may_exist: bool) -> None:
+    """Refuse a file that could not be written after a long run, and make its folder."""
+    if output.suffix != SUFFIX:
+        stop(f"a model is a {SUFFIX} file, got {output}; change the ending.", USAGE)
+    if output.exists() and not may_exist:
+        stop(
+            f"{output} is there already; choose another name, or give --overwrite or --resume.",
+            FILES,
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(output.parent, os.W_OK):
+        stop(f"the folder {output.parent} cannot be written; choose another one.", FILES)
+
+
+def prepare(
+    data: Path,
+    output: Path,
+    validation: Path | None,
+    device: str,
+    options: dict[str, Any],
+    quiet: bool,
+) -> TrainingRun:
+    """Read and check all data; one line on stderr for each file that cannot be used."""
+    from napari_unet.cli.progress import work_bar
+    from napari_unet.learning.fit import Recipe
+    from napari_unet.learning.train import prepare_run
+    from napari_unet.network.device import choose_device
+
+    with refused():
+        choose_device(device)
+    try:
+        with work_bar(1, quiet=quiet) as show:
+            run = prepare_run(
+                data,
+                output,
+                validation=validation,
+                recipe=Recipe(**options),
+                device=device,
+                progress=lambda done, n: show("reading the data", done / n),
+            )
+    except ValueError as error:
+        # Its lines are the files.
+        stop(str(error), FILES)
+    if not run.samples or not run.scenes:
+        stop("there are too few images: give at least two, or --validation.", FILES)
+    return run
+
+
+def follow(run: Iterator[Step], *, quiet: bool) -> float | None:
+    """Show loss, time left and best score of a run until its end; give the best score."""
+    from napari_unet.cli.progress import work_bar
+
+    best: float | None = None
+    losses: deque[float] = deque(maxlen=STEPS_OF_LOSS)
+    with work_bar(1, quiet=quiet) as show:
+        for step in run:
+            losses.append(step.loss)
+            best = step.score if step.is_best else best
+            text = f"step {step.number}  loss {fmean(losses):.3f}  best {score_text(best)}"
+            show(text, step.fraction)
+            if step.score is not None and not quiet:
+                print(validation_line(step, fmean(losses)), file=sys.stderr)
+    return best
+
+
+def validation_line(step: Step, loss: float) -> str:
+    """Give the line that stays after a validation."""
+    from napari_unet.cli.progress import clock
+
+    left = step.seconds * (1 - step.fraction) / max(step.fraction, 1e-9)
+    mark = " (best)" if step.is_best else ""
+    return (
+        f"step {step.number}  loss {loss:.3f}  score {score_text(step.score)}{mark}  "
+        f"{clock(step.seconds)} done, {clock(left)} left"
+    )
+
+
+def score_text(score: float | None) -> str:
+    """Give a score as it is shown, also where there is none yet."""
+    return "-" if score is None else f"{score:.3f}"
+
+
+def how_to_go_on(run: TrainingRun) -> str:
+    """Say what a stopped run leaves behind."""
+    if run.checkpoint.exists():
+        return f"the best model so far is {run.output}; go on with the same options and --resume."
+    return "it was too short to leave a model."

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import dask.array
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_unet.images.intensity import Normalisation
+from napari_unet.segmentation import (
+    Progress,
+    SegmentSettings,
+    finish,
+    label_maps,
+    predict_maps,
+    segment,
+)
+
+SETTINGS = SegmentSettings(diameter=22.0, tile=64, overlap=16)
+SHAPES = {
+    "YX": (40, 50),
+    "ZYX": (4, 40, 50),
+    "TYX": (4, 40, 50),
+    "TZYX": (2, 3, 40, 50),
+    "CYX": (2, 40, 50),
+    "ZCYX": (3, 2, 40, 50),
+    "TCZYX": (2, 2, 3, 40, 50),
+    "YXS": (40, 50, 3),
+    "ZYXS": (3, 40, 50, 4),
+}
+
+
+def bright_is_nucleus(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A network that sees nuclei where it is bright, sure of every core."""
+    nucleus = (pixels.max(axis=0) > 0.5).astype(np.float32)
+    return np.stack([nucleus, np.zeros_like(nucleus), nucleus])
+
+
+def two_squares(axes: str) -> NDArray[np.uint8]:
+    """Two bright squares, in every plane and channel."""
+    image = np.zeros(SHAPES[axes], np.uint8)
+    picture = np.moveaxis(image, [axes.index("Y"), axes.index("X")], [-2, -1])
+    picture[..., 5:15, 5:15] = 200
+    picture[..., 20:32, 30:42] = 150
+    return image
+
+
+@pytest.mark.parametrize("axes", SHAPES)
+def test_labels_have_the_images_shape_without_channels_and_samples(axes: str) -> None:
+    labels = finish(segment(two_squares(axes), axes, bright_is_nucleus, SETTINGS)).labels
+    assert labels.shape == tuple(
+        n for n, axis in zip(SHAPES[axes], axes, strict=True) if axis not in "CS"
+    )
+    assert labels.dtype == np.int32
+    flat = labels.reshape(-1, 40, 50)
+    assert (flat[:, 10, 10] > 0).all()
+    assert (flat[:, 25, 35] > 0).all()
+    assert not flat[:, 0, 0].any()
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "TYX", "TZYX"])
+def test_an_id_stays_with_its_nucleus_through_planes_and_frames(axes: str) -> None:
+    labels = finish(segment(two_squares(axes), axes, bright_is_nucleus, SETTINGS)).labels
+    assert set(np.unique(labels)) == {0, 1, 2}
+
+
+def test_without_links_no_id_stands_for_two_nuclei() -> None:
+    settings = SegmentSettings(diameter=22.0, link="none")
+    labels = finish(segment(two_squares("ZYX"), "ZYX", bright_is_nucleus, settings)).labels
+    assert labels.max() == 8
+    assert [plane.max() for plane in labels] == [2, 4, 6, 8]
+
+
+def test_overlap_links_planes_of_every_frame_apart_then_frames() -> None:
+    settings = SegmentSettings(diameter=22.0, link="overlap")
+    labels = finish(segment(two_squares("TZYX"), "TZYX", bright_is_nucleus, settings)).labels
+    assert set(np.unique(labels)) == {0, 1, 2}
+
+
+def test_the_chosen_channel_is_segmented() -> None:
+    image = two_squares("CYX")
+    image[1] = 0
+    settings = SegmentSettings(diameter=22.0, channel=1)
+    assert not finish(segment(image, "CYX", bright_is_nucleus, settings)).labels.any()
+
+
+def test_a_lazy_image_gives_the_labels_of_the_same_image_in_memory() -> None:
+    image = two_squares("ZYX")
+    lazy = dask.array.from_array(image, chunks=(1, 20, 25))
+    one, other = (
+        finish(segment(pixels, "ZYX", bright_is_nucleus, SETTINGS)).labels
+        for pixels in (image, lazy)
+    )
+    np.testing.assert_array_equal(one, other)
+
+
+def test_tiles_change_nothing() -> None:
+    image = np.tile(two_squares("YX"), (3, 3))
+    whole, tiled = (
+        finish(segment(image, "YX", bright_is_nucleus, SegmentSettings(diameter=22.0, tile=size)))
+        for size in (768, 100)
+    )
+    np.testing.assert_array_equal(whole.maps, tiled.maps)
+    np.testing.assert_array_equal(whole.labels, tiled.labels)
+
+
+def test_progress_counts_every_tile_then_every_volume() -> None:
+    reports = list(segment(two_squares("ZYX"), "ZYX", bright_is_nucleus, SETTINGS))
+    assert reports == [*(Progress("network", n, 4) for n in (1, 2, 3, 4)), Progress("nuclei", 1, 1)]
+
+
+def test_the_image_is_scaled_to_the_models_size_and_the_maps_back() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def network(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(pixels.shape)
+        return bright_is_nucleus(pixels)
+
+    settings = SegmentSettings(diameter=88.0, model_diameter=22.0)
+    result = finish(segment(np.zeros((400, 200)), "YX", network, settings))
+    assert seen == [(3, 100, 50)]
+    assert result.labels.shape == (400, 200)
+    assert result.maps.shape == (3, 400, 200)
+
+
+def test_the_diameter_is_estimated_where_it_is_not_given() -> None:
+    image = np.zeros((200, 200), np.uint8)
+    for corner in range(10, 190, 40):
+        image[corner : corner + 20, corner : corner + 20] = 255
+    result = finish(segment(image, "YX", bright_is_nucleus, SegmentSettings()))
+    assert result.diameter == pytest.approx(2 * np.sqrt(400 / np.pi))
+
+
+def test_one_range_for_a_stack_keeps_an_empty_plane_empty() -> None:
+    image = np.random.default_rng(0).integers(0, 5, (2, 40, 50)).astype(np.uint8)
+    image[0, 5:15, 5:15] = 250
+    per_stack = SegmentSettings(diameter=22.0, normalisation=Normalisation(per="stack"))
+    maps = finish(predict_maps(image, "ZYX", bright_is_nucleus, per_stack))
+    assert maps[0, 0].any()
+    assert not maps[0, 1].any()
+
+
+@pytest.mark.parametrize("shape", [(0, 50), (40, 0), (0, 0)])
+def test_an_image_without_pixels_has_no_nuclei(shape: tuple[int, int]) -> None:
+    result = finish(segment(np.zeros(shape, np.uint8), "YX", bright_is_nucleus))
+    assert result.labels.shape == shape
+
+
+@pytest.mark.parametrize("pixels", [np.zeros((1, 1)), np.zeros((60, 3)), np.full((30, 30), np.nan)])
+def test_an_image_with_nothing_in_it_has_no_nuclei(pixels: NDArray[np.float64]) -> None:
+    labels = finish(segment(pixels, "YX", bright_is_nucleus)).labels
+    assert labels.shape == pixels.shape
+    assert not labels.any()
+
+
+def test_maps_are_labelled_again_without_the_network() -> None:
+    first = finish(segment(two_squares("ZYX"), "ZYX", bright_is_nucleus, SETTINGS))
+    np.testing.assert_array_equal(finish(label_maps(first.maps, "ZYX", SETTINGS)), first.labels)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"link": "both"}, "Expected one of auto, volume, overlap, none as link, got 'both'"),
+        ({"diameter": 0.0}, "Expected a positive diameter, got 0.0"),
+        ({"diameter": float("nan")}, "Expected a positive diameter, got nan"),
+        ({"anisotropy": -1.0}, "Expected a positive anisotropy, got -1.0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        SegmentSettings(**change)  # type: ignore[arg-type]
+
+
+def test_axes_that_do_not_fit_are_refused_before_anything_runs() -> None:
+    with pytest.raises(ValueError, match="one axis letter for each"):
+        next(segment(np.zeros((4, 5)), "ZYX", bright_is_nucleus))
+
+
+def test_stopping_early_runs_no_more_tiles() -> None:
+    calls: list[int] = []
+
+    def network(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        calls.append(1)
+        return bright_is_nucleus(pixels)
+
+    steps = segment(two_squares("ZYX"), "ZYX", network, SETTINGS)
+    next(steps)
+    steps.close()
+    assert len(calls) == 1

@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+
+from napari_unet.images.axes import label_shape, planes
+from napari_unet.widgets.layers import (
+    as_layer_data,
+    full_resolution,
+    layer_axes,
+    pixel_size,
+    plane_distance,
+    spatial_fields,
+    visible_region,
+)
+from napari_unet.widgets.results import add_result, find_result, fingerprint
+from napari_unet.widgets.running import Finished
+
+SHAPES = {
+    "YX": (20, 30),
+    "ZYX": (5, 20, 30),
+    "TYX": (5, 20, 30),
+    "TZYX": (4, 5, 20, 30),
+    "CYX": (2, 20, 30),
+    "CZYX": (2, 5, 20, 30),
+    "ZCYX": (5, 2, 20, 30),
+    "TCZYX": (4, 2, 5, 20, 30),
+    "TZCYX": (4, 5, 3, 20, 30),
+    "YXS": (20, 30, 3),
+    "ZYXS": (5, 20, 30, 3),
+}
+
+
+def placed_image(axes: str) -> Image:
+    """An image somewhere in the world: scaled, moved, turned in the plane, with units."""
+    dims = axes.removesuffix("S")
+    turn = np.eye(len(dims))
+    turn[-2:, -2:] = [[0.8, -0.6], [0.6, 0.8]]
+    affine = np.eye(len(dims) + 1)
+    affine[:-1, -1] = 7.0
+    return Image(
+        np.zeros(SHAPES[axes], np.uint8),
+        rgb=axes.endswith("S"),
+        scale=[{"T": 3.0, "C": 1.0, "Z": 2.0, "Y": 0.5, "X": 0.25}[axis] for axis in dims],
+        translate=[{"T": 1.0, "C": 0.0, "Z": -4.0, "Y": 10.0, "X": 20.0}[axis] for axis in dims],
+        rotate=turn,
+        affine=affine,
+        units=["s" if axis == "T" else "pixel" if axis == "C" else "um" for axis in dims],
+        axis_labels=tuple(dims.lower()),
+    )
+
+
+def result_layer(image: Image, axes: str) -> Labels:
+    labels = np.zeros(label_shape(axes, SHAPES[axes]), np.int32)
+    return Labels(as_layer_data(labels, axes), **spatial_fields(image, axes))
+
+
+@pytest.mark.parametrize("axes", SHAPES)
+def test_a_label_falls_on_its_pixel_in_world_coordinates(axes: str) -> None:
+    image = placed_image(axes)
+    labels = result_layer(image, axes)
+    for channel in range(SHAPES[axes][axes.index("C")] if "C" in axes else 1):
+        for plane in planes(axes, SHAPES[axes], channel if "C" in axes else None):
+            place = {**dict(plane.position), "C": channel, "Y": 7, "X": 11}
+            world = image.data_to_world([place[axis] for axis in axes.removesuffix("S")])
+            seen = np.round(labels.world_to_data(world[-labels.ndim :])).astype(int)
+            kept = axes.removesuffix("S")[-labels.ndim :]
+            assert seen.tolist() == [0 if axis == "C" else place[axis] for axis in kept]
+
+
+@pytest.mark.parametrize("axes", SHAPES)
+def test_units_and_names_of_the_axes_are_kept(axes: str) -> None:
+    image = placed_image(axes)
+    labels = result_layer(image, axes)
+    assert labels.units == image.units[-labels.ndim :]
+    assert labels.axis_labels == image.axis_labels[-labels.ndim :]
+
+
+@pytest.mark.parametrize("axes", SHAPES)
+def test_axes_are_guessed_from_the_layers_names(axes: str) -> None:
+    assert layer_axes(placed_image(axes)) == axes
+
+
+def test_the_finest_level_of_a_multiscale_image_is_taken() -> None:
+    levels = [np.zeros((64, 64)), np.zeros((32, 32)), np.zeros((16, 16))]
+    assert full_resolution(Image(levels, multiscale=True)).shape == (64, 64)
+
+
+def test_the_distance_of_planes_is_in_pixels() -> None:
+    assert plane_distance(placed_image("TZYX"), "TZYX") == 4.0
+    assert plane_distance(placed_image("TYX"), "TYX") == 1.0
+
+
+def test_a_pixel_without_unit_has_the_size_of_a_pixel() -> None:
+    assert pixel_size(Image(np.zeros((4, 4)))) == (1.0, "pixel")
+    assert pixel_size(placed_image("YX")) == (0.25, "µm")
+
+
+@pytest.fixture
+def viewer() -> Any:
+    return ViewerModel()
+
+
+def test_everything_is_the_whole_array(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("TZYX"))
+    assert visible_region(image, "TZYX", viewer, "everything") == (slice(None),) * 4
+
+
+def test_this_plane_is_the_shown_frame_and_plane(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("TZYX"))
+    viewer.dims.set_current_step((0, 1), (2, 3))
+    assert visible_region(image, "TZYX", viewer, "this plane") == (
+        slice(2, 3),
+        slice(3, 4),
+        slice(None),
+        slice(None),
+    )
+
+
+def test_this_plane_leaves_all_channels_to_choose_from(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("ZCYX"))
+    viewer.dims.set_current_step((0, 1), (2, 1))
+    region = visible_region(image, "ZCYX", viewer, "this plane")
+    assert region == (slice(2, 3), slice(None), slice(None), slice(None))
+
+
+def test_this_view_is_what_the_canvas_shows(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(Image(np.zeros((5, 200, 300))))
+    viewer.dims.set_current_step(0, 2)
+    image.corner_pixels = np.array([[2, 40, 50], [2, 89, 120]])
+    region = visible_region(image, "ZYX", viewer, "this view")
+    assert region == (slice(2, 3), slice(40, 90), slice(50, 121))
+
+
+def test_in_a_volume_rendering_everything_is_shown(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("ZYX"))
+    viewer.dims.ndisplay = 3
+    assert visible_region(image, "ZYX", viewer, "this view") == (slice(None),) * 3
+
+
+def finished(value: int) -> Finished:
+    return Finished(np.full((20, 30), value, np.int32), 1, 20.0, 0.1, {"model": "nuclei"})
+
+
+def test_a_second_run_updates_its_own_result(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("YX"))
+    first = add_result(viewer, image, "YX", finished(1))
+    second = add_result(viewer, image, "YX", finished(2))
+    assert first is second
+    assert first.data[0, 0] == 2
+    assert len(viewer.layers) == 2
+
+
+def test_a_result_that_was_edited_is_left_alone(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("YX"))
+    first = add_result(viewer, image, "YX", finished(1))
+    first.data_setitem((np.array([3]), np.array([4])), 9)
+    second = add_result(viewer, image, "YX", finished(2))
+    assert first is not second
+    assert first.data[3, 4] == 9
+    assert second.name == "Image nuclei [1]"
+
+
+def test_another_images_result_is_not_ones_own(viewer: ViewerModel) -> None:
+    image, other = viewer.add_layer(placed_image("YX")), viewer.add_layer(placed_image("YX"))
+    add_result(viewer, image, "YX", finished(1))
+    assert find_result(viewer.layers, other) is None
+
+
+def test_the_result_says_what_made_it(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("YX"))
+    layer = add_result(viewer, image, "YX", finished(1))
+    facts = layer.metadata["napari_unet"]
+    assert layer.name == "Image nuclei"
+    assert facts["model"] == "nuclei"
+    assert facts["image"] == "Image"
+    assert facts["fingerprint"] == fingerprint(layer.data)

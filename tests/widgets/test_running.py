@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_unet.segmentation import Progress, finish
+from napari_unet.widgets.running import (
+    Failed,
+    Finished,
+    Request,
+    TimeLeft,
+    one_sentence,
+    run,
+    seldom,
+)
+
+
+def request(model: Path | str, pixels: np.ndarray, axes: str, region: tuple[slice, ...]) -> Request:
+    return Request(pixels, axes, region, model, "cpu", {"diameter": 20.0})
+
+
+@pytest.fixture
+def picture() -> np.ndarray:
+    image = np.zeros((40, 50), np.uint8)
+    image[5:15, 5:15] = 200
+    image[20:32, 30:42] = 200
+    return image
+
+
+def test_a_run_gives_labels_and_what_made_them(bright_model: Path, picture: np.ndarray) -> None:
+    outcome = finish(run(request(bright_model, picture, "YX", (slice(None),) * 2)))
+    assert isinstance(outcome, Finished)
+    assert outcome.n_nuclei == 2
+    assert outcome.facts["model"] == "bright"
+    assert len(outcome.facts["model_sha256"]) == 64
+    assert outcome.facts["diameter_px"] == 20.0
+
+
+def test_outside_the_region_there_are_no_labels(bright_model: Path, picture: np.ndarray) -> None:
+    region = (slice(0, 18), slice(0, 50))
+    outcome = finish(run(request(bright_model, picture, "YX", region)))
+    assert isinstance(outcome, Finished)
+    assert outcome.labels.shape == picture.shape
+    assert outcome.n_nuclei == 1
+    assert not outcome.labels[18:].any()
+
+
+@pytest.mark.parametrize(
+    ("model", "axes", "sentence"),
+    [
+        ("no such model", "YX", "there is no model 'no such model'"),
+        ("missing.safetensors", "YX", "missing.safetensors"),
+        (None, "ZYX", "one axis letter for each"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(
+    bright_model: Path, picture: np.ndarray, model: str | None, axes: str, sentence: str
+) -> None:
+    region = (slice(None),) * 2
+    outcome = finish(run(request(model or bright_model, picture, axes, region)))
+    assert isinstance(outcome, Failed)
+    assert sentence.lower() in outcome.sentence.lower()
+    assert "\n" not in outcome.sentence
+
+
+def test_a_runtime_error_of_the_network_is_told_too(
+    bright_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_unet.network.model import Model
+
+    def broken(self: Model, pixels: np.ndarray) -> np.ndarray:
+        raise RuntimeError("out of\nmemory")
+
+    monkeypatch.setattr(Model, "predict", broken)
+    outcome = finish(run(request(bright_model, np.ones((40, 50)), "YX", (slice(None),) * 2)))
+    assert outcome == Failed("out of memory")
+
+
+def test_reports_are_passed_on_four_times_a_second() -> None:
+    times = iter(np.arange(0, 100, 0.05).repeat(2))
+
+    def reports() -> Generator[Progress, None, str]:
+        for n in range(20):
+            yield Progress("network", n, 20)
+        return "done"
+
+    passed = []
+    assert finish(seldom(reports(), lambda: float(next(times))), passed.append) == "done"
+    assert 3 <= len(passed) <= 6
+
+
+def test_the_time_left_follows_from_the_time_so_far() -> None:
+    times = iter([0.0, 10.0, 10.0])
+    left = TimeLeft(lambda: next(times))
+    assert left.text(0.1) == "estimating the time left"
+    assert left.text(0.2) == "80 s left"
+    assert left.text(0.05) == "estimating the time left"
+
+
+def test_an_error_without_words_still_says_something() -> None:
+    assert one_sentence(ValueError()) == "The run failed with ValueError."

@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dask.array
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
+
+from napari_unet.widgets.segment_dock import (
+    BUILT_IN,
+    CANCEL,
+    START,
+    SegmentDock,
+    segment_active_layer,
+)
+
+PLUGIN = "napari-unet-nuclei"
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def dock(viewer: Any, bright_model: Path) -> SegmentDock:
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
+    dock._files.append(str(bright_model))
+    dock.model.reset_choices()
+    dock.model.value = str(bright_model)
+    dock.device.value = "cpu"
+    return dock
+
+
+@pytest.fixture
+def notes() -> Iterator[list[str]]:
+    """What the notification area is told."""
+    messages: list[str] = []
+
+    def keep(notification: Any) -> None:
+        messages.append(str(notification.message))
+
+    notification_manager.notification_ready.connect(keep)
+    yield messages
+    notification_manager.notification_ready.disconnect(keep)
+
+
+def picture(*shape: int) -> np.ndarray:
+    image = np.zeros(shape, np.uint8)
+    image[..., 5:15, 5:15] = 200
+    image[..., 20:32, 30:42] = 200
+    return image
+
+
+def wait(qtbot: Any, dock: SegmentDock) -> None:
+    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+
+
+def results(viewer: Any) -> list[Labels]:
+    return [layer for layer in viewer.layers if isinstance(layer, Labels)]
+
+
+def test_a_click_gives_a_labels_layer_on_the_image(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    viewer.add_image(picture(40, 50), name="cells", scale=(0.5, 0.5), translate=(3, 4))
+    dock.button.native.click()
+    assert dock.button.text == CANCEL
+    wait(qtbot, dock)
+    (labels,) = results(viewer)
+    assert labels.name == "cells nuclei"
+    assert labels.data.max() == 2
+    assert tuple(labels.scale) == (0.5, 0.5)
+    assert tuple(labels.translate) == (3, 4)
+    assert dock.button.text == START
+    assert dock.status.value.startswith("2 nuclei in ")
+
+
+@pytest.mark.parametrize(
+    ("image", "axes", "shape"),
+    [
+        (picture(4, 40, 50), "ZYX", (4, 40, 50)),
+        (picture(2, 3, 40, 50), "TZYX", (2, 3, 40, 50)),
+        (picture(2, 40, 50), "CYX", (40, 50)),
+        (np.stack([picture(40, 50)] * 3, -1), "YXS", (40, 50)),
+        (dask.array.from_array(picture(4, 40, 50), chunks=(1, 40, 50)), "ZYX", (4, 40, 50)),
+        ([picture(40, 50), picture(40, 50)[::2, ::2]], "YX", (40, 50)),
+    ],
+    ids=["stack", "movie of stacks", "channels", "colour", "dask", "multiscale"],
+)
+def test_images_of_every_kind_are_segmented(
+    viewer: Any, dock: SegmentDock, qtbot: Any, image: Any, axes: str, shape: tuple[int, ...]
+) -> None:
+    viewer.add_image(image)
+    dock.axes.value = axes
+    dock.start()
+    wait(qtbot, dock)
+    (labels,) = results(viewer)
+    assert labels.data.shape == shape
+    assert labels.data.max() == 2
+
+
+def test_zarr_is_segmented(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:
+    import zarr
+
+    array = zarr.array(picture(4, 40, 50), chunks=(1, 40, 50))
+    viewer.add_image(array)
+    dock.start()
+    wait(qtbot, dock)
+    assert results(viewer)[0].data.max() == 2
+
+
+def test_the_image_follows_the_active_layer(viewer: Any, dock: SegmentDock) -> None:
+    viewer.add_image(picture(40, 50), name="flat")
+    viewer.add_image(picture(6, 40, 50), name="deep")
+    assert dock.image.value.name == "deep"
+    assert dock.axes.value == "ZYX"
+    viewer.layers.selection.active = viewer.layers["flat"]
+    assert dock.image.value.name == "flat"
+    assert dock.axes.value == "YX"
+
+
+def test_a_channel_is_asked_for_only_where_there_are_channels(
+    viewer: Any, dock: SegmentDock
+) -> None:
+    viewer.add_image(picture(40, 50))
+    assert dock.channel.native.isHidden()
+    viewer.add_image(picture(2, 400, 500))
+    assert not dock.channel.native.isHidden()
+    assert list(dock.channel.choices) == [0, 1]
+
+
+def test_only_the_shown_plane_is_segmented_where_that_is_chosen(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    viewer.add_image(picture(5, 40, 50))
+    viewer.dims.set_current_step(0, 2)
+    dock.region.value = "this plane"
+    dock.start()
+    wait(qtbot, dock)
+    assert results(viewer)[0].data.any(axis=(1, 2)).tolist() == [0, 0, 1, 0, 0]
+
+
+def test_only_the_view_is_segmented_where_that_is_chosen(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    image = viewer.add_image(picture(40, 50))
+    image.corner_pixels = np.array([[0, 0], [17, 49]])
+    dock.region.value = "this view"
+    dock.start()
+    wait(qtbot, dock)
+    assert results(viewer)[0].data.max() == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "n_layers"), [(np.zeros((40, 50)), 2), (np.full((40, 50), np.nan), 2)]
+)
+def test_an_image_without_nuclei_gives_an_empty_layer(
+    viewer: Any, dock: SegmentDock, qtbot: Any, image: np.ndarray, n_layers: int
+) -> None:
+    viewer.add_image(image)
+    dock.start()
+    wait(qtbot, dock)
+    assert len(viewer.layers) == n_layers
+    assert not results(viewer)[0].data.any()
+    assert dock.status.value.startswith("0 nuclei")
+
+
+def test_without_an_image_one_sentence_is_said(
+    viewer: Any, dock: SegmentDock, notes: list[str]
+) -> None:
+    viewer.add_labels(np.zeros((8, 8), int))
+    dock.start()
+    assert notes == ["There is no image to segment; open one or choose its layer."]
+    assert len(viewer.layers) == 1
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "XX", "", "YQ"])
+def test_axes_that_do_not_fit_are_told_and_change_nothing(
+    viewer: Any, dock: SegmentDock, notes: list[str], axes: str
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.axes.value = axes
+    dock.start()
+    assert len(notes) == 1
+    assert notes[0].startswith("Expected")
+    assert len(viewer.layers) == 1
+    assert dock.button.text == START
+
+
+def test_a_file_that_is_no_model_is_told_and_changes_nothing(
+    viewer: Any, dock: SegmentDock, qtbot: Any, notes: list[str], tmp_path: Path
+) -> None:
+    fake = tmp_path / "fake.safetensors"
+    fake.write_text("not a model")
+    dock._files.append(str(fake))
+    dock.model.reset_choices()
+    dock.model.value = str(fake)
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    assert len(notes) == 1
+    assert "fake.safetensors" in notes[0]
+    assert len(viewer.layers) == 1
+
+
+def test_cancel_changes_nothing(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:
+    viewer.add_image(picture(30, 200, 200))
+    dock.start()
+    dock.button.native.click()
+    wait(qtbot, dock)
+    assert len(viewer.layers) == 1
+    assert dock.status.value == "Cancelled, nothing was changed."
+    dock.start()
+    wait(qtbot, dock)
+    assert len(results(viewer)) == 1
+
+
+def test_an_image_removed_during_the_run_gets_no_result(
+    viewer: Any, dock: SegmentDock, qtbot: Any, notes: list[str]
+) -> None:
+    image = viewer.add_image(picture(40, 50), name="gone")
+    dock.start()
+    viewer.layers.remove(image)
+    wait(qtbot, dock)
+    assert len(viewer.layers) == 0
+    assert notes == ["The image 'gone' was removed; its result was not added."]
+
+
+def test_the_estimated_diameter_is_shown(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:
+    image = np.zeros((200, 200), np.uint8)
+    for corner in range(10, 190, 40):
+        image[corner : corner + 20, corner : corner + 20] = 255
+    viewer.add_image(image, scale=(0.5, 0.5), units=("um", "um"))
+    dock.start()
+    wait(qtbot, dock)
+    assert dock.diameter.native.specialValueText() == "auto: 23 px = 11.3 µm"
+
+
+def test_closing_the_dock_stops_the_run_and_lets_go_of_the_viewer(
+    viewer: Any, bright_model: Path, qtbot: Any
+) -> None:
+    widget, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
+    viewer.add_image(picture(30, 200, 200))
+    dock._files.append(str(bright_model))
+    dock.model.reset_choices()
+    dock.model.value = str(bright_model)
+    dock.start()
+    worker = dock._worker
+    viewer.window.remove_dock_widget(widget)
+    qtbot.waitUntil(lambda: not worker.is_running, timeout=60_000)
+    viewer.add_image(picture(40, 50))
+    assert not results(viewer)
+
+
+def test_the_command_opens_the_dock_and_segments_the_active_image(
+    viewer: Any, bright_model: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_unet.network import library
+
+    monkeypatch.setattr(
+        library, "list_models", lambda: [library.ModelFile(BUILT_IN, bright_model, built_in=True)]
+    )
+    viewer.add_image(picture(40, 50))
+    segment_active_layer(viewer)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
+    wait(qtbot, dock)
+    assert results(viewer)[0].data.max() == 2
+
+
+@pytest.mark.parametrize(
+    ("sample", "types"),
+    [
+        ("histology", [Image]),
+        ("field", [Labels, Image]),
+        ("stack", [Labels, Image]),
+        ("movie", [Labels, Image]),
+    ],
+)
+def test_samples_open_without_a_network(viewer: Any, sample: str, types: list[type]) -> None:
+    viewer.open_sample(PLUGIN, sample)
+    assert [type(layer) for layer in viewer.layers] == types
+
+
+def test_a_sample_that_cannot_be_downloaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_unet.widgets.samples import human_mitosis
+
+    def no_network() -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("skimage.data.human_mitosis", no_network)
+    with pytest.raises(ConnectionError, match="'human_mitosis' is downloaded by scikit-image"):
+        human_mitosis()
