@@ -34,8 +34,10 @@ MAY_IMPORT = {
     "chunked": {"segmentation", "nuclei", "images"},
     "api": ENGINE,
     "widgets": ENGINE | {"api"},
+    "batch": ENGINE | {"api"},
     # `napari-unet demo` opens a window where there is a display.
-    "cli": ENGINE | {"api", "widgets"},
+    "demo": ENGINE | {"api", "widgets"},
+    "cli": ENGINE | {"api", "batch", "demo", "widgets"},
     "": ENGINE | {"api"},
 }
 GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph", "PyQt6", "PySide6"}

@@ -96,8 +96,15 @@ def test_a_lazy_image_gives_the_labels_of_the_same_image_in_memory() -> None:
 def test_tiles_change_nothing() -> None:
     image = np.tile(two_squares("YX"), (3, 3))
     whole, tiled = (
-        finish(segment(image, "YX", bright_is_nucleus, SegmentSettings(diameter=22.0, tile=size)))
-        for size in (768, 100)
+        finish(
+            segment(
+                image,
+                "YX",
+                bright_is_nucleus,
+                SegmentSettings(diameter=22.0, tile=size, overlap=30),
+            )
+        )
+        for size in (1024, 100)
     )
     np.testing.assert_array_equal(whole.maps, tiled.maps)
     np.testing.assert_array_equal(whole.labels, tiled.labels)

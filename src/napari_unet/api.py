@@ -127,6 +127,7 @@ def model_settings(
     """Give the settings that suit a model, with the user's choices among them."""
     settings = SegmentSettings(
         model_diameter=model.card.diameter,
+        grid=model.network.config.multiple,
         normalisation=model.card.normalisation,
         instances=instances or model.card.instances,
     )

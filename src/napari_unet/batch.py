@@ -66,7 +66,7 @@ class FileResult:
 
 
 def find_inputs(paths: Iterable[Path]) -> list[Path]:
-    """Give the image files that paths stand for, each once.
+    """Return the image files that paths stand for, each once.
 
     Label files as :func:`choose_outputs` names them are left out: those in a folder, and those
     named together with their image, as ``*.tif`` does in a shell. A path without any image stays
@@ -88,7 +88,7 @@ def find_inputs(paths: Iterable[Path]) -> list[Path]:
 
 
 def files_at(path: Path) -> list[Path]:
-    """Give the images in a folder, or the path itself if it is none or holds none."""
+    """Return the images in a folder, or the path itself if it is none or holds none."""
     if not path.is_dir():
         return [path]
     return [file for file in image_files(path) if not is_label_file(file)] or [path]
@@ -100,7 +100,7 @@ def is_label_file(path: Path) -> bool:
 
 
 def stem_of(path: Path) -> str:
-    """Give a file's name without its ending, of which ".ome" is a part.
+    """Return a file's name without its ending, of which ".ome" is a part.
 
     Examples
     --------
@@ -111,7 +111,7 @@ def stem_of(path: Path) -> str:
 
 
 def choose_outputs(inputs: Sequence[Path], folder: Path | None = None) -> list[Job]:
-    """Give every input a label file of its own: ``<stem>_labels.tif``.
+    """Return a label file of its own for every input: ``<stem>_labels.tif``.
 
     Inputs that would share it get longer names, the first of these that tells them apart:
     with the ending (``a_png_labels.tif``), with the folder (``plate7_a_labels.tif``), with both,
@@ -144,7 +144,7 @@ def choose_outputs(inputs: Sequence[Path], folder: Path | None = None) -> list[J
 
 
 def targets(source: Path, folder: Path | None) -> list[Path]:
-    """Give the names that the labels of an image may have, the shortest first."""
+    """Return the names that the labels of an image may have, the shortest first."""
     stem, parent = stem_of(source), source.absolute().parent.name
     ending = source.name[len(stem) + 1 :].replace(".", "_")
     stems = (stem, f"{stem}_{ending}", f"{parent}_{stem}", f"{parent}_{stem}_{ending}")
@@ -152,14 +152,14 @@ def targets(source: Path, folder: Path | None) -> list[Path]:
 
 
 def numbered(source: Path, folder: Path | None, taken: set[str]) -> Path:
-    """Give a free name with a number, for images that no other name tells apart."""
+    """Return a free name with a number, for images that no other name tells apart."""
     place, stem = folder or source.parent, stem_of(source)
     names = (place / f"{stem}_{number}{ENDING}" for number in count(2))
     return next(path for path in names if identity(path) not in taken)
 
 
 def identity(path: Path) -> str:
-    """Give what two paths share that may be one file: many file systems ignore case."""
+    """Return what two paths share that may be one file: many file systems ignore case."""
     return str(path.resolve()).casefold()
 
 
@@ -198,7 +198,9 @@ def segment_files(
         started = time.monotonic()
         try:
             if job.target.exists() and not overwrite:
-                raise FileExistsError(f"{job.target} is there already; allow overwriting it.")
+                raise FileExistsError(
+                    f"Expected a new file, got the existing {job.target}; allow overwriting it."
+                )
             image = read_input(job.source, axes)
             found = segment_image(image, predict, settings, partial(progress, job))
             write_output(job.target, found.labels, image, overwrite=overwrite)
@@ -219,7 +221,9 @@ def read_input(path: Path, axes: str | None = None) -> ImageFile:
         If there is no image, or the axes do not fit it.
     """
     if path.is_dir():
-        raise ValueError(f"there is no image in the folder {path}; name another folder or a file.")
+        raise ValueError(
+            f"Expected images in the folder {path}, got none; name another folder or a file."
+        )
     image = read_image(path)
     return replace(image, axes=parse_axes(axes, image.data.shape)) if axes else image
 

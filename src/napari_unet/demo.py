@@ -114,7 +114,7 @@ def run_demo(
 def timed_steps(
     seconds: dict[str, float], progress: Callable[[Progress], None]
 ) -> Callable[[Progress], None]:
-    """Give a callback of the walk that adds up how long each of its steps takes."""
+    """Return a callback of the walk that adds up how long each of its steps takes."""
     last = time.perf_counter()
 
     def note(step: Progress) -> None:

@@ -20,18 +20,6 @@ from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.linking import link_over_time
 from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
 
-__all__ = [
-    "LINKS",
-    "Predict",
-    "Progress",
-    "SegmentSettings",
-    "Segmentation",
-    "finish",
-    "label_maps",
-    "predict_maps",
-    "segment",
-]
-
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
 
@@ -59,8 +47,9 @@ class SegmentSettings:
         is "volume". Frames along T are linked by overlap unless it is "none".
     anisotropy : float
         Distance between planes along Z in units of the pixel size.
-    tile, overlap : int
-        Side of the square tiles, and what neighbours share, in pixels.
+    tile, overlap, grid : int
+        Side of the square tiles, what neighbours share, and what tiles start at multiples of
+        (the network's poolings together), in pixels.
     normalisation : Normalisation
         How intensities are brought to one range.
     instances : InstanceSettings
@@ -72,8 +61,9 @@ class SegmentSettings:
     model_diameter: float = 22.0
     link: str = "auto"
     anisotropy: float = 1.0
-    tile: int = 768
-    overlap: int = 96
+    tile: int = 1024
+    overlap: int = 160
+    grid: int = 16
     normalisation: Normalisation = field(default_factory=Normalisation)
     instances: InstanceSettings = field(default_factory=InstanceSettings)
 
@@ -154,7 +144,7 @@ def segment(
     diameter = settings.diameter
     if diameter is None:
         yield Progress("diameter", 0, 1)
-        plane = middle_plane(image, axes, settings)
+        plane = _middle_plane(image, axes, settings)
         diameter = estimate_diameter(plane, predict, settings.model_diameter, settings.instances)
         yield Progress("diameter", 1, 1)
     settings = replace(settings, diameter=diameter)
@@ -176,16 +166,18 @@ def predict_maps(
     maps: NDArray[np.uint8] | None = None
     for number, plane in enumerate(walk):
         pixels = zoomed(read_plane(image, plane, settings.normalisation, bounds), zoom)
-        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap)
+        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap, settings.grid)
         before, total = number * len(parts), len(walk) * len(parts)
-        stitched = yield from predict_tiles(pixels, parts, predict, settings.overlap, before, total)
+        stitched = yield from _predict_tiles(
+            pixels, parts, predict, settings.overlap, before, total
+        )
         if maps is None:
             maps = np.zeros((len(stitched), *shape), np.uint8)
         maps[:, *plane.write] = as_bytes(resized(stitched, maps[0][plane.write].shape))
     return maps if maps is not None else np.zeros((N_MAPS, *shape), np.uint8)
 
 
-def predict_tiles(
+def _predict_tiles(
     pixels: NDArray[np.float32],
     parts: list[Tile],
     predict: Predict,
@@ -234,21 +226,21 @@ def label_maps(
         view[place] = np.where(found > 0, found + highest, 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
-    view[...] = linked(view, ordered, link)
+    view[...] = _linked(view, ordered, link)
     return labels
 
 
-def linked(labels: NDArray[np.int32], axes: str, link: str) -> NDArray[np.int32]:
+def _linked(labels: NDArray[np.int32], axes: str, link: str) -> NDArray[np.int32]:
     """Let ids follow their nuclei along Z ("overlap"), then along T."""
     if link == "overlap" and "Z" in axes:
         stacks = labels.reshape(-1, *labels.shape[axes.index("Z") :])
-        labels = unique_ids([link_over_time(stack) for stack in stacks]).reshape(labels.shape)
+        labels = _unique_ids([link_over_time(stack) for stack in stacks]).reshape(labels.shape)
     if link != "none" and "T" in axes:
         labels = link_over_time(labels)
     return labels
 
 
-def unique_ids(stacks: list[NDArray[np.int32]]) -> NDArray[np.int32]:
+def _unique_ids(stacks: list[NDArray[np.int32]]) -> NDArray[np.int32]:
     """Number the labels of separate stacks on, so that no id stands for two nuclei."""
     first = np.cumsum([0, *(stack.max(initial=0) for stack in stacks[:-1])])
     shifted = [np.where(s > 0, s + n, 0) for s, n in zip(stacks, first, strict=True)]
@@ -277,7 +269,7 @@ def finish(
             progress(step)
 
 
-def middle_plane(image: Any, axes: str, settings: SegmentSettings) -> NDArray[np.float32]:
+def _middle_plane(image: Any, axes: str, settings: SegmentSettings) -> NDArray[np.float32]:
     """Return the plane in the middle of a stack or movie as the network wants it."""
     if 0 in image.shape:
         return np.zeros((3, 0, 0), np.float32)

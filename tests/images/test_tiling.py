@@ -24,6 +24,18 @@ def test_spans_cover_the_axis_with_equal_sizes_and_enough_overlap(length, tile, 
         assert left.stop - right.start >= overlap
 
 
+@given(st.integers(1, 300), st.integers(2, 8), st.integers(3, 8), st.integers(0, 2))
+def test_spans_on_a_grid_start_at_its_multiples(length, grid, n_steps, n_shared):
+    tile, overlap = grid * n_steps, grid * n_shared
+    found = spans(length, tile, overlap, grid)
+    assert all(span.start % grid == 0 for span in found)
+    assert found[-1].stop == length
+    assert {span.stop - span.start for span in found[:-1]} <= {tile}
+    assert tile - grid < found[-1].stop - found[-1].start <= tile or length <= tile
+    for left, right in pairwise(found):
+        assert left.stop - right.start >= overlap
+
+
 def test_no_span_more_than_needed():
     assert spans(10, 4, 1) == [slice(0, 4), slice(3, 7), slice(6, 10)]
 

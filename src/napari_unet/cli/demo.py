@@ -72,4 +72,4 @@ def show_result(result: DemoResult) -> None:
     try:
         open_window(result)
     except ImportError as error:
-        complain(f"napari cannot be opened ({error}); install napari-unet-nuclei[gui] to see it.")
+        complain(f"napari cannot be opened ({error}); install napari-unet-nuclei[gui] for it.")

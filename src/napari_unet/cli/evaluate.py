@@ -70,10 +70,13 @@ def evaluate(
 def check_usage(truth: Path | None, model: str | None, **of_model: float | None) -> None:
     """Refuse options that do not belong together."""
     if (truth is None) == (model is None):
-        stop("give the folder of the true labels, or --model to segment the images.", USAGE)
+        stop(
+            "Expected either TRUTH or --model, which segments images; give one of them.",
+            USAGE,
+        )
     for name, value in of_model.items():
         if model is None and value is not None:
-            stop(f"--{name} is for segmenting: give --model too, or leave it out.", USAGE)
+            stop(f"--{name} is for segmenting; give --model too, or leave it out.", USAGE)
 
 
 def cases_of_files(predicted: Path, truth: Path) -> list[Case]:
@@ -82,7 +85,7 @@ def cases_of_files(predicted: Path, truth: Path) -> list[Case]:
 
     for path in (predicted, truth):
         if not path.exists():
-            stop(f"there is no file or folder {path}; check the path.", FILES)
+            stop(f"Expected an existing file or folder, got {path}; check the path.", FILES)
     with refused():
         return file_cases(predicted, truth)
 
@@ -119,7 +122,7 @@ def conclude(rows: list[ImageScore], *, per_image: bool, as_json: bool) -> None:
 
     scored = [row for row in rows if row.scores is not None]
     if not rows:
-        complain("there is no image to score; check the folders.")
+        complain("Expected at least one image to score, got none; check the folders.")
     if scored and as_json:
         print_json(scored, pool(scored))
     elif scored:
@@ -148,7 +151,7 @@ def print_scores(rows: list[ImageScore], pooled: Scores, n_images: int) -> None:
 
 
 def as_cells(name: str, scores: Scores) -> tuple[str, ...]:
-    """Give one row of the table."""
+    """Return one row of the table."""
     shown = (scores.ap50, scores.ap75, scores.mean_ap, scores.mean_ap_95, scores.f1, scores.pq)
     return (
         name,

@@ -35,7 +35,7 @@ class FailingGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            stop("stopped; no file is half written.", INTERRUPTED)
+            stop("Stopped; no file is half written.", INTERRUPTED)
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line and leave Python with its exit status."""
@@ -47,7 +47,7 @@ class FailingGroup(TyperGroup):
 
 
 def report(error: Exception) -> int:
-    """Print what went wrong; give the exit status, or raise again what nobody could cause."""
+    """Print what went wrong; return the exit status, or raise again what nobody could cause."""
     # Typer has its own copy of click in newer versions: its errors are known by what they offer.
     if hasattr(error, "format_message"):
         complain(str(error.format_message()))
@@ -71,7 +71,7 @@ def stop(problem: str | Exception, status: int) -> NoReturn:
 
 
 def sentence(error: Exception) -> str:
-    """Give an error as one line that names the file where there is one.
+    """Return an error as one line that names the file where there is one.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, MemoryError):
-        return f"there is not enough memory ({error}); use a smaller image or another computer."
+        return f"There is not enough memory ({error}); use a smaller image or another computer."
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -39,7 +39,10 @@ def measure(
     """
     check_axes(axes)
     if output.exists() and not overwrite:
-        stop(f"{output} is there already; choose another name, or give --overwrite.", FILES)
+        stop(
+            f"Expected a new file, got the existing {output}; choose another one, or --overwrite.",
+            FILES,
+        )
     from napari_unet.images.atomic import overwriting
 
     found = read_label_file(labels, axes)
@@ -81,7 +84,9 @@ def intensities(path: Path, channel: int | None) -> NDArray[np.generic]:
     channels_last = np.moveaxis(pixels, image.axes.index("C"), -1)
     n_channels = channels_last.shape[-1]
     if channel is not None and channel >= n_channels:
-        raise ValueError(f"expected a channel from 0 to {n_channels - 1}, got {channel}.")
+        raise ValueError(
+            f"Expected a channel from 0 to {n_channels - 1}, got {channel}; choose one that exists."
+        )
     return channels_last if channel is None else channels_last[..., channel]
 
 
@@ -101,7 +106,7 @@ def measure_frames(labels: ImageFile, pixels: NDArray[np.generic] | None) -> pd.
     time = labels.axes.index("T")
     if pixels is not None and pixels.shape[: labels.data.ndim] != labels.data.shape:
         raise ValueError(
-            f"expected an image of the labels' shape {labels.data.shape}, got {pixels.shape}; "
+            f"Expected an image of the labels' shape {labels.data.shape}, got {pixels.shape}; "
             "choose the image that the labels were made from."
         )
     frames = np.moveaxis(labels.data, time, 0)
@@ -113,11 +118,11 @@ def measure_frames(labels: ImageFile, pixels: NDArray[np.generic] | None) -> pd.
 
 
 def calibration(labels: ImageFile, spatial: str) -> dict[str, Any]:
-    """Give pixel size and unit where the file knows both of every axis, in one unit."""
+    """Return pixel size and unit where the file knows both of every axis, in one unit."""
     units = {labels.units.get(axis) for axis in spatial}
     if not all(axis in labels.scale for axis in spatial):
         return {}
     if len(units) > 1:
-        complain("the axes have different units, so sizes are given in pixels.")
+        complain("The axes have different units, so sizes are given in pixels.")
         return {}
     return {"scale": [labels.scale[axis] for axis in spatial], "units": units.pop()}

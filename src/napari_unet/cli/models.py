@@ -36,7 +36,7 @@ def models(as_json: Json = False) -> None:
 
 
 def model_facts(file: ModelFile) -> dict[str, Any]:
-    """Give what a model says of itself; nothing, but a sentence on stderr, if it is damaged."""
+    """Return what a model says of itself; nothing, but a sentence on stderr, if it is damaged."""
     from napari_unet.network.model import load_model_file
 
     try:
@@ -55,6 +55,6 @@ def model_facts(file: ModelFile) -> dict[str, Any]:
 
 
 def as_cells(facts: dict[str, Any]) -> tuple[str, ...]:
-    """Give one row of the table."""
+    """Return one row of the table."""
     scores = ", ".join(f"{name} {value:.3f}" for name, value in facts["scores"].items())
     return facts["name"], f"{facts['diameter']:.1f} px", scores or "none", facts["path"]

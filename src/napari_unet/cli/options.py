@@ -100,7 +100,7 @@ def open_model(name: str | None, device: str) -> Model:
 
 
 def settings_for(model: Model, **choices: Any) -> SegmentSettings:
-    """Give the settings that suit a model, with the options that were given."""
+    """Return the settings that suit a model, with the options that were given."""
     from napari_unet.api import model_settings
 
     with refused():

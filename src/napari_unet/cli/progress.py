@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 if TYPE_CHECKING:
     from napari_unet import segmentation
@@ -18,10 +19,13 @@ __all__ = ["clock", "fraction_of", "work_bar"]
 # Part of the time that each step of the walk takes, as seen on a laptop's CPU.
 PARTS = {"diameter": (0.0, 0.1), "network": (0.1, 0.85), "nuclei": (0.85, 1.0)}
 SECONDS_FOR_SPEED = 120.0
+WIDEST_NAME = 48  # characters, which leave room for the bar and the time on 80 columns
 
 
 @contextmanager
-def work_bar(total: float, *, quiet: bool) -> Iterator[Callable[[str, float], None]]:
+def work_bar(
+    total: float, *, quiet: bool, time_left: bool = True
+) -> Iterator[Callable[[str, float], None]]:
     """Show a bar while the block runs; yield ``show(text, done)``, which moves it.
 
     Parameters
@@ -30,13 +34,19 @@ def work_bar(total: float, *, quiet: bool) -> Iterator[Callable[[str, float], No
         What ``done`` is when all is done.
     quiet : bool
         Show nothing, as where stderr is no terminal.
+    time_left : bool
+        Show the time left, as it follows from the speed so far.
     """
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}", markup=False),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(max_width=WIDEST_NAME, no_wrap=True, overflow="ellipsis"),
+        ),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(compact=True),
+        *([TimeRemainingColumn(compact=True)] if time_left else []),
         console=console,
         disable=quiet or not console.is_terminal,
         speed_estimate_period=SECONDS_FOR_SPEED,
@@ -50,13 +60,13 @@ def work_bar(total: float, *, quiet: bool) -> Iterator[Callable[[str, float], No
 
 
 def fraction_of(step: segmentation.Progress) -> float:
-    """Give how much of an image is done, 0..1, from a step of the walk."""
+    """Return how much of an image is done, 0..1, from a step of the walk."""
     first, last = PARTS.get(step.step, (0.0, 0.0))
     return first + (last - first) * step.done / max(step.total, 1)
 
 
 def clock(seconds: float) -> str:
-    """Give a time as minutes and seconds.
+    """Return a time as minutes and seconds.
 
     Examples
     --------

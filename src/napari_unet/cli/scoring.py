@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_unet.batch import LABELS, read_input, segment_image, stem_of
 from napari_unet.images.files import image_files, read_labels
-from napari_unet.learning.datasets import Pair, find_pairs, read_masks
+from napari_unet.learning.datasets import Pair, find_pairs, read_truth
 from napari_unet.nuclei.metrics import Scores, evaluate
 from napari_unet.segmentation import Predict, Progress, SegmentSettings
 
@@ -63,7 +63,7 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
     """
     if predicted.is_dir() != truth.is_dir():
         raise ValueError(
-            f"expected two files or two folders, got {predicted} and {truth}; give two of a kind."
+            f"Expected two files or two folders, got {predicted} and {truth}; give two of a kind."
         )
     if truth.is_file():
         return [Case(truth.name, lambda report: (read_labels(predicted), read_labels(truth)))]
@@ -76,7 +76,7 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
 
 
 def by_stem(folder: Path) -> dict[str, Path]:
-    """Give the label files of a folder by stem; beside their images, only the label files."""
+    """Return the label files of a folder by stem; beside their images, only the label files."""
     files = image_files(folder)
     labels = [file for file in files if stem_of(file).endswith(LABELS)]
     found: dict[str, Path] = {}
@@ -84,7 +84,7 @@ def by_stem(folder: Path) -> dict[str, Path]:
         stem = stem_of(file).removesuffix(LABELS)
         if stem in found:
             raise ValueError(
-                f"expected one label file for {stem!r} in {folder}, got {found[stem].name} and "
+                f"Expected one label file for {stem!r} in {folder}, got {found[stem].name} and "
                 f"{file.name}; move one of them away."
             )
         found[stem] = file
@@ -92,9 +92,11 @@ def by_stem(folder: Path) -> dict[str, Path]:
 
 
 def named(stem: str, found: dict[str, Path]) -> Path:
-    """Give the prediction of that name."""
+    """Return the prediction of that name."""
     if stem not in found:
-        raise FileNotFoundError(f"there is no prediction named {stem!r}; segment its image first.")
+        raise FileNotFoundError(
+            f"Expected a prediction named {stem!r}, got none; segment its image first."
+        )
     return found[stem]
 
 
@@ -110,17 +112,10 @@ def model_cases(data: Path, predict: Predict, settings: SegmentSettings) -> list
     """
 
     def read(pair: Pair, report: Report) -> tuple[Labels, Labels]:
-        truth = true_labels(pair)
+        truth = read_truth(pair)
         return segment_image(read_input(pair.image), predict, settings, report).labels, truth
 
     return [Case(pair.name, partial(read, pair)) for pair in find_pairs(data)]
-
-
-def true_labels(pair: Pair) -> Labels:
-    """Read the labels of an image; none at all are right where it shows no nucleus."""
-    if not pair.labels:
-        raise ValueError("it has no label file of the same name.")
-    return read_labels(pair.labels[0]) if len(pair.labels) == 1 else read_masks(pair.labels)
 
 
 def score_cases(
@@ -136,12 +131,12 @@ def score_cases(
 
 
 def pool(rows: Iterable[ImageScore]) -> Scores:
-    """Give the scores over the nuclei of all images that have scores."""
+    """Return the scores over the nuclei of all images that have scores."""
     return sum((row.scores for row in rows if row.scores is not None), start=Scores())
 
 
 def facts(scores: Scores) -> dict[str, Any]:
-    """Give scores as JSON holds them."""
+    """Return scores as JSON holds them."""
     names = ("n_predicted", "n_truth", "ap50", "ap75", "mean_ap", "mean_ap_95", "f1", "pq")
     return {name: getattr(scores, name) for name in (*names, "precision", "recall")} | {
         "ap": {f"{iou:.2f}": ap for iou, ap in zip(scores.thresholds, scores.ap, strict=True)}

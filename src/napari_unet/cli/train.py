@@ -66,23 +66,25 @@ def train(
     try:
         best = follow(train_steps(run, resume=resume), quiet=quiet)
     except KeyboardInterrupt:
-        stop(f"stopped; {how_to_go_on(run)}", INTERRUPTED)
+        stop(f"Stopped; {how_to_go_on(run)}", INTERRUPTED)
     if not quiet:
-        print(f"{output}: best score {score_text(best)} (mean AP at IoU 0.5 to 0.9)")
+        reached = "no better score" if best is None else f"score {score_text(best)}"
+        print(f"{output}: {reached} (mean AP at IoU 0.5 to 0.9)")
 
 
 def check_output(output: Path, *, may_exist: bool) -> None:
     """Refuse a file that could not be written after a long run, and make its folder."""
     if output.suffix != SUFFIX:
-        stop(f"a model is a {SUFFIX} file, got {output}; change the ending.", USAGE)
+        stop(f"Expected a {SUFFIX} file for the model, got {output}; change the ending.", USAGE)
     if output.exists() and not may_exist:
         stop(
-            f"{output} is there already; choose another name, or give --overwrite or --resume.",
+            f"Expected a new file, got the existing {output}; choose another name, or give "
+            "--overwrite or --resume.",
             FILES,
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     if not os.access(output.parent, os.W_OK):
-        stop(f"the folder {output.parent} cannot be written; choose another one.", FILES)
+        stop(f"The folder {output.parent} cannot be written; choose another one.", FILES)
 
 
 def prepare(
@@ -101,13 +103,14 @@ def prepare(
 
     with refused():
         choose_device(device)
+        recipe = Recipe(**options)
     try:
         with work_bar(1, quiet=quiet) as show:
             run = prepare_run(
                 data,
                 output,
                 validation=validation,
-                recipe=Recipe(**options),
+                recipe=recipe,
                 device=device,
                 progress=lambda done, n: show("reading the data", done / n),
             )
@@ -115,41 +118,40 @@ def prepare(
         # Its lines are the files.
         stop(str(error), FILES)
     if not run.samples or not run.scenes:
-        stop("there are too few images: give at least two, or --validation.", FILES)
+        stop("Expected at least two images, or one and --validation, got fewer; add some.", FILES)
     return run
 
 
 def follow(run: Iterator[Step], *, quiet: bool) -> float | None:
-    """Show loss, time left and best score of a run until its end; give the best score."""
+    """Show loss, time left and best score of a run until its end; return the best score."""
     from napari_unet.cli.progress import work_bar
 
     best: float | None = None
     losses: deque[float] = deque(maxlen=STEPS_OF_LOSS)
-    with work_bar(1, quiet=quiet) as show:
+    # A resumed run does not begin at 0, so the bar's own guess at the time left would be wrong.
+    with work_bar(1, quiet=quiet, time_left=False) as show:
         for step in run:
             losses.append(step.loss)
             best = step.score if step.is_best else best
-            text = f"step {step.number}  loss {fmean(losses):.3f}  best {score_text(best)}"
-            show(text, step.fraction)
+            loss = fmean(losses)
+            show(f"{loss_line(step, loss)}  best {score_text(best)}", step.fraction)
             if step.score is not None and not quiet:
-                print(validation_line(step, fmean(losses)), file=sys.stderr)
+                mark = " (best)" if step.is_best else ""
+                text = f"{loss_line(step, loss)}  score {score_text(step.score)}{mark}"
+                print(text, file=sys.stderr)
     return best
 
 
-def validation_line(step: Step, loss: float) -> str:
-    """Give the line that stays after a validation."""
+def loss_line(step: Step, loss: float) -> str:
+    """Return where a run stands."""
     from napari_unet.cli.progress import clock
 
     left = step.seconds * (1 - step.fraction) / max(step.fraction, 1e-9)
-    mark = " (best)" if step.is_best else ""
-    return (
-        f"step {step.number}  loss {loss:.3f}  score {score_text(step.score)}{mark}  "
-        f"{clock(step.seconds)} done, {clock(left)} left"
-    )
+    return f"step {step.number}  {clock(left)} left  loss {loss:.3f}"
 
 
 def score_text(score: float | None) -> str:
-    """Give a score as it is shown, also where there is none yet."""
+    """Return a score as it is shown, also where there is none yet."""
     return "-" if score is None else f"{score:.3f}"
 
 

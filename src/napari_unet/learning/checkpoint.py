@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,19 +17,15 @@ from torch import Tensor
 from napari_unet.images.atomic import overwriting
 from napari_unet.learning.fit import Trainer
 
-__all__ = ["restore_checkpoint", "save_checkpoint"]
-
 COUNTERS = ("number", "seconds", "seconds_waiting", "best", "validations", "since_best")
 HEADER = "napari_unet_checkpoint"
 
 
 def save_checkpoint(path: Path, trainer: Trainer) -> None:
     """Write all that a run needs to go on; the earlier checkpoint stays until this one is whole."""
-    facts = {name: getattr(trainer, name) for name in COUNTERS}
-    facts["config"] = asdict(trainer.network.config)
-    facts["recipe"] = asdict(trainer.recipe)
+    facts = {name: getattr(trainer, name) for name in COUNTERS} | _settings_of(trainer)
     with overwriting(path) as temporary:
-        save_file(run_tensors(trainer), temporary, {HEADER: json.dumps(facts)})
+        save_file(_run_tensors(trainer), temporary, {HEADER: json.dumps(facts)})
 
 
 def restore_checkpoint(path: Path, trainer: Trainer) -> None:
@@ -34,31 +33,68 @@ def restore_checkpoint(path: Path, trainer: Trainer) -> None:
 
     Raises
     ------
+    FileNotFoundError
+        If there is no such file.
     ValueError
-        If the file is no checkpoint, or of another network or recipe.
+        If the file is no checkpoint, is damaged, or of another network or recipe; the trainer
+        must not be used then.
     """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"Expected a checkpoint to go on from, got no file {str(path)!r}; start anew."
+        )
+    with _reading(path):
+        facts, tensors = _read(path)
+    _check_same_run(path, facts, trainer)
+    with _reading(path):
+        _restore_tensors(trainer, tensors)
+        for name in COUNTERS:
+            setattr(trainer, name, facts[name])
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})[HEADER])
-            names = list(file.keys())
-            tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, KeyError, ValueError) as error:
+        yield
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise ValueError(
-            f"{path.name} is not a checkpoint of napari-unet; name one, or start anew."
+            f"Expected a whole checkpoint of napari-unet, got {str(path)!r} ({error}); "
+            "name another one, or start anew."
         ) from error
-    for key, own in (("config", trainer.network.config), ("recipe", trainer.recipe)):
-        if facts[key] != json.loads(json.dumps(asdict(own))):
-            raise ValueError(
-                f"{path.name} was made with another {key}; resume with the options it was "
-                "started with, or start anew."
-            )
-    restore_tensors(trainer, tensors)
-    for name in COUNTERS:
-        setattr(trainer, name, facts[name])
 
 
-def run_tensors(trainer: Trainer) -> dict[str, Tensor]:
-    """Give every tensor of a run under one flat name; a checkpoint holds copies of them."""
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        facts = dict(json.loads((file.metadata() or {})[HEADER]))
+        # A tensor that shares its memory with the file would keep that from being replaced.
+        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ValueError("not every number in it is finite")
+    return facts, tensors
+
+
+def _settings_of(trainer: Trainer) -> dict[str, dict[str, Any]]:
+    """Return network and recipe as JSON gives them back."""
+    settings = {"config": asdict(trainer.network.config), "recipe": asdict(trainer.recipe)}
+    restored: dict[str, dict[str, Any]] = json.loads(json.dumps(settings))
+    return restored
+
+
+def _check_same_run(path: Path, facts: dict[str, Any], trainer: Trainer) -> None:
+    for part, own in _settings_of(trainer).items():
+        with _reading(path):
+            found = dict(facts[part])
+        for name in sorted(own.keys() | found.keys()):
+            if found.get(name) != own.get(name):
+                raise ValueError(
+                    f"Expected a checkpoint of this run, got {str(path)!r} with the {name} "
+                    f"{found.get(name)} for {own.get(name)}; resume with the options that it was "
+                    "started with, or start anew."
+                )
+
+
+def _run_tensors(trainer: Trainer) -> dict[str, Tensor]:
+    """Return copies of every tensor of a run, each under one flat name."""
     tensors = {f"network.{k}": v for k, v in trainer.network.state_dict().items()}
     tensors |= {f"average.{k}": v for k, v in trainer.average.state_dict().items()}
     for index, state in trainer.optimiser.state_dict()["state"].items():
@@ -66,8 +102,8 @@ def run_tensors(trainer: Trainer) -> dict[str, Tensor]:
     return {key: value.detach().cpu().clone().contiguous() for key, value in tensors.items()}
 
 
-def restore_tensors(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
-    """Undo :func:`run_tensors`."""
+def _restore_tensors(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
+    """Undo `_run_tensors`."""
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimiser": {}}
     for key, value in tensors.items():
         part, name = key.split(".", 1)
@@ -80,5 +116,3 @@ def restore_tensors(trainer: Trainer, tensors: dict[str, Tensor]) -> None:
         state.setdefault(int(index), {})[name] = value
     groups = trainer.optimiser.state_dict()["param_groups"]
     trainer.optimiser.load_state_dict({"state": state, "param_groups": groups})
-    if not all(bool(torch.isfinite(v).all()) for v in parts["network"].values()):
-        raise ValueError("the checkpoint's weights are not finite; start anew.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -13,10 +14,23 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
 from napari_unet.learning.losses import LossWeights, map_loss
 from napari_unet.learning.targets import border_map, contact_map
-from napari_unet.network.device import precision
+from napari_unet.network.device import autocast
 from napari_unet.network.unet import UNet
 
-__all__ = ["Recipe", "Step", "Trainer", "fit"]
+LIMITS = {
+    "crop": (1, math.inf),
+    "batch": (1, math.inf),
+    "steps": (1, math.inf),
+    "learning_rate": (0, 1),
+    "weight_decay": (0, 1),
+    "warm_up": (0, math.inf),
+    "averaging": (0, 1),
+    "clip": (0, math.inf),
+    "validations": (1, math.inf),
+    "patience": (1, math.inf),
+    "seed": (0, 2**32 - 1),
+}
+"""Least and largest value of each number in a `Recipe`."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,7 @@ class Recipe:
     minutes : float, optional
         Time of the run; if given, the run ends with whichever of both comes first.
     learning_rate, weight_decay : float
-        Of AdamW (Loshchilov, Hutter, ICLR 2019), one warm-up, then half a cosine.
+        Of AdamW (Loshchilov, Hutter, ICLR 2019); one warm-up, then half a cosine.
     warm_up : int
         Steps over which the learning rate rises.
     averaging : float
@@ -51,6 +65,11 @@ class Recipe:
         Weights of the losses.
     augmentation : Augmentation
         What is varied.
+
+    Raises
+    ------
+    ValueError
+        If a value is out of its range.
     """
 
     crop: int = 256
@@ -67,6 +86,18 @@ class Recipe:
     seed: int = 0
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        """Check every number."""
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                limits = f"{low} or more" if high == math.inf else f"from {low} to {high}"
+                raise ValueError(f"Expected {name} to be {limits}, got {value}; choose another.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise ValueError(
+                f"Expected more than 0 minutes, got {self.minutes}; leave them out for no limit."
+            )
 
 
 @dataclass(frozen=True)
@@ -109,9 +140,19 @@ class Trainer:
         Trained in place, on its device.
     recipe : Recipe
         How.
+
+    Raises
+    ------
+    ValueError
+        If the network does not take crops of the recipe's size.
     """
 
     def __init__(self, network: UNet, recipe: Recipe) -> None:
+        if recipe.crop % network.config.multiple:
+            raise ValueError(
+                f"Expected crops of a multiple of {network.config.multiple} pixels for this "
+                f"network, got {recipe.crop}; choose another crop."
+            )
         self.network = network.train()
         self.recipe = recipe
         averaging = get_ema_multi_avg_fn(recipe.averaging)
@@ -138,20 +179,30 @@ class Trainer:
         """The network with the averaged weights, in evaluation mode."""
         network = self.average.module.eval()
         if not isinstance(network, UNet):
-            raise TypeError(f"expected a U-Net to train, got {type(network).__name__}")
+            raise TypeError(f"Expected a U-Net, got {type(network).__name__}; train a U-Net.")
         return network
 
     def learning_rate(self) -> float:
-        """Give the learning rate of the next step."""
-        warm = min(1.0, (self.number + 1) / self.recipe.warm_up)
-        cosine = 0.5 * (1 + torch.cos(torch.tensor(torch.pi * self.fraction)).item())
-        return self.recipe.learning_rate * warm * cosine
+        """Return the learning rate of the next step."""
+        warm = min(1.0, (self.number + 1) / max(1, self.recipe.warm_up))
+        return self.recipe.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * self.fraction))
 
     def step(self, batch: Batch) -> float:
-        """Take one step on a batch; give its loss."""
+        """Take one step on a batch; return its loss.
+
+        Raises
+        ------
+        RuntimeError
+            If the loss is not finite; the weights are those of the step before.
+        """
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
-        loss = batch_loss(self.network, batch, self.recipe.loss)
+        loss = _batch_loss(self.network, batch, self.recipe.loss)
+        if not torch.isfinite(loss):
+            raise RuntimeError(
+                f"Expected a finite loss, got {float(loss)} at step {self.number + 1}; train with "
+                "a lower learning rate."
+            )
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
@@ -161,7 +212,7 @@ class Trainer:
         return float(loss.detach())
 
     def judge(self, score: float) -> bool:
-        """Count a validation score; tell whether it is the best so far."""
+        """Count a validation score; return whether it is the best so far."""
         is_best = self.best is None or score > self.best
         self.best = score if is_best else self.best
         self.since_best = 0 if is_best else self.since_best + 1
@@ -189,33 +240,52 @@ def fit(
     Step
         After every step.
     """
+    while trainer.fraction < 1 and trainer.since_best < trainer.recipe.patience:
+        loss = _advance(trainer, samples)
+        score, is_best = None, False
+        if trainer.fraction * trainer.recipe.validations >= trainer.validations + 1:
+            score, is_best = _validate(trainer, validate)
+        yield Step(
+            trainer.number,
+            trainer.fraction,
+            trainer.seconds,
+            loss,
+            score,
+            is_best,
+            waiting=trainer.seconds_waiting / max(trainer.seconds, 1e-9),
+        )
+
+
+def _advance(trainer: Trainer, samples: list[Sample]) -> float:
+    """Draw a batch and take a step on it; return its loss."""
+    started = time.monotonic()
     recipe = trainer.recipe
-    while trainer.fraction < 1 and trainer.since_best < recipe.patience:
-        started = time.monotonic()
-        random = torch.Generator().manual_seed(recipe.seed * 1_000_003 + trainer.number)
-        batch = random_batch(samples, recipe.crop, recipe.batch, recipe.augmentation, random)
-        trainer.seconds_waiting += time.monotonic() - started
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed * 1_000_003 + trainer.number)
-            loss = trainer.step(batch)
-        trainer.seconds += time.monotonic() - started
-        waiting = trainer.seconds_waiting / trainer.seconds
-        step = Step(trainer.number, trainer.fraction, trainer.seconds, loss, waiting=waiting)
-        if trainer.fraction * recipe.validations >= trainer.validations + 1:
-            started = time.monotonic()
-            score = validate(trainer.averaged)
-            is_best = trainer.judge(score)
-            step = replace(step, score=score, is_best=is_best)
-            trainer.seconds += time.monotonic() - started
-        yield step
+    # Each step has its own seed: a resumed run draws what the uninterrupted one would have.
+    seed = recipe.seed * 1_000_003 + trainer.number
+    random = torch.Generator().manual_seed(seed)
+    batch = random_batch(samples, recipe.crop, recipe.batch, recipe.augmentation, random)
+    waited = time.monotonic() - started
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # for the dropout
+        loss = trainer.step(batch)
+    trainer.seconds_waiting += waited
+    trainer.seconds += time.monotonic() - started
+    return loss
 
 
-def batch_loss(network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
-    """Give the loss of a network's maps of a batch."""
+def _validate(trainer: Trainer, validate: Callable[[UNet], float]) -> tuple[float, bool]:
+    """Return the score of the averaged network, and whether it is the best so far."""
+    started = time.monotonic()
+    score = validate(trainer.averaged)
+    trainer.seconds += time.monotonic() - started
+    return score, trainer.judge(score)
+
+
+def _batch_loss(network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
+    """Return the loss of a network's maps of a batch."""
     device = next(network.parameters()).device
-    dtype = precision(device)
     image = batch.image.to(device).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(device.type, dtype, enabled=dtype == torch.bfloat16):
+    with autocast(device, training=True):
         logits = network(image)
     target = torch.stack([batch.labels > 0, border_map(batch.labels), batch.distance], dim=1)
     known = batch.known * (1 + weights.contact * contact_map(batch.labels))

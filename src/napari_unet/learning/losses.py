@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-DISTANCE = 2  # not a yes-or-no map: Dice has no meaning there
+from napari_unet.network.unet import NUCLEUS_BORDER_DISTANCE
 
-__all__ = ["LossWeights", "cross_entropy", "map_loss", "soft_dice"]
+DISTANCE = NUCLEUS_BORDER_DISTANCE.index("distance")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class LossWeights:
 
 
 def cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Give the binary cross-entropy, averaged with the weights ``known`` (0 is unknown).
+    """Return the binary cross-entropy, averaged with the weights ``known`` (0 is unknown).
 
     All of shape (n, y, x); target in 0..1. Nothing known gives 0.
     """
@@ -50,7 +50,7 @@ def cross_entropy(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 def soft_dice(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """Give 1 - Dice over the whole batch (Milletari et al., V-Net, 3DV 2016), on known pixels.
+    """Return 1 - Dice over the whole batch (Milletari et al., V-Net, 3DV 2016), on known pixels.
 
     All of shape (n, y, x); 0 where both are empty.
     """
@@ -61,7 +61,9 @@ def soft_dice(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 def map_loss(logits: Tensor, target: Tensor, known: Tensor, weights: LossWeights) -> Tensor:
-    """Give the loss of the maps: cross-entropy of each, and Dice of all but the distance.
+    """Return the loss of the maps: cross-entropy of each, and Dice of all but the distance.
+
+    Dice compares sets, which the nuclei and their borders are and the distance is not.
 
     Parameters
     ----------

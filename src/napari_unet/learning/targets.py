@@ -6,14 +6,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.segmentation import relabel_sequential
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-__all__ = ["border_map", "contact_map", "distance_map", "median_diameter"]
+
+def renumbered(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Return labels as 1..n in their own order.
+
+    Labels from elsewhere may be so large that a list with a place for each fills the memory,
+    or that float32 takes two of them for one.
+
+    Examples
+    --------
+    >>> renumbered(np.array([[0, 2**30, 7, 7, 2**30 + 1]])).tolist()
+    [[0, 2, 1, 1, 3]]
+    """
+    numbers, _, _ = relabel_sequential(labels)
+    return np.asarray(numbers, np.int32)
 
 
 def distance_map(labels: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Give the distance to the edge of each nucleus, scaled to 0..1 per nucleus.
+    """Return the distance to the edge of each nucleus, scaled to 0..1 per nucleus.
 
     Parameters
     ----------
@@ -31,12 +45,11 @@ def distance_map(labels: NDArray[np.integer]) -> NDArray[np.float32]:
     >>> distance_map(np.array([[0, 3, 3, 3, 0, 7]])).tolist()
     [[0.0, 0.5, 1.0, 0.5, 0.0, 1.0]]
     """
+    numbers = renumbered(labels)
     distance = np.zeros(labels.shape, np.float32)
-    for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
-            continue
+    for label, box in enumerate(ndimage.find_objects(numbers), start=1):
         box = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
-        inside = labels[box] == label
+        inside = numbers[box] == label
         if inside.all():
             distance[box] = 1
             continue
@@ -46,7 +59,7 @@ def distance_map(labels: NDArray[np.integer]) -> NDArray[np.float32]:
 
 
 def border_map(labels: Tensor) -> Tensor:
-    """Mark the rim of every nucleus, which between touching nuclei is two pixels wide.
+    """Return the rim of every nucleus, which between touching nuclei is two pixels wide.
 
     Parameters
     ----------
@@ -57,6 +70,11 @@ def border_map(labels: Tensor) -> Tensor:
     -------
     (n, y, x) bool
         Pixels of a nucleus that have another label among their 8 neighbours.
+
+    Examples
+    --------
+    >>> border_map(torch.tensor([[[0, 3, 3, 3, 5, 5, 5]]])).int().tolist()
+    [[[0, 1, 0, 1, 1, 0, 0]]]
     """
     values = labels[:, None].float()
     differs = max_pool2d(values, 3, 1, 1) != -max_pool2d(-values, 3, 1, 1)
@@ -64,7 +82,7 @@ def border_map(labels: Tensor) -> Tensor:
 
 
 def contact_map(labels: Tensor) -> Tensor:
-    """Mark where nuclei meet: two different ones within two pixels.
+    """Return where nuclei meet: two different ones within two pixels.
 
     Parameters
     ----------
@@ -74,6 +92,11 @@ def contact_map(labels: Tensor) -> Tensor:
     Returns
     -------
     (n, y, x) bool
+
+    Examples
+    --------
+    >>> contact_map(torch.tensor([[[3, 3, 3, 0, 5, 0, 0]]])).int().tolist()
+    [[[0, 0, 1, 1, 1, 0, 0]]]
     """
     values = labels[:, None].float()
     highest = max_pool2d(values, 5, 1, 2)
@@ -82,7 +105,6 @@ def contact_map(labels: Tensor) -> Tensor:
 
 
 def median_diameter(labels: NDArray[np.integer]) -> float:
-    """Give the median diameter, in pixels, of circles with the nuclei's areas (nan if none)."""
-    areas = np.bincount(labels.ravel())[1:]
-    areas = areas[areas > 0]
+    """Return the median diameter, in pixels, of circles with the nuclei's areas (nan if none)."""
+    areas = np.unique(labels[labels > 0], return_counts=True)[1]
     return float(2 * np.sqrt(np.median(areas) / np.pi)) if areas.size else float("nan")

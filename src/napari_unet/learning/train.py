@@ -6,26 +6,33 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_unet.images.intensity import Normalisation, limits, normalise, to_rgb
+from napari_unet.images.intensity import Normalisation
+from napari_unet.images.planes import network_input
 from napari_unet.learning.augment import Sample, prepare_sample
 from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint
-from napari_unet.learning.datasets import check_pairs, find_pairs, split_pairs
+from napari_unet.learning.datasets import (
+    LabelledImage,
+    Pair,
+    find_pairs,
+    read_pairs,
+    split_pairs,
+)
 from napari_unet.learning.fit import Recipe, Step, Trainer, fit
 from napari_unet.network.card import Card
 from napari_unet.network.device import choose_device, place
-from napari_unet.network.model import Model
+from napari_unet.network.model import Model, check_name
 from napari_unet.network.unet import UNet, UNetConfig
 from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.metrics import Scores, evaluate
 
-__all__ = ["Scene", "TrainingRun", "prepare_run", "score_scenes", "train"]
-
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+HELD_OUT = 0.1  # of the images, for validation
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,12 @@ class TrainingRun:
         The model file; the checkpoint lies beside it.
     device : str
         Where.
+    normalisation : Normalisation
+        How the images were brought to one range.
     origin : dict
         What the model's card says of the data.
+    start : Model, optional
+        The model whose weights the run starts from; it stays as it is.
     """
 
     samples: list[Sample]
@@ -66,11 +77,17 @@ class TrainingRun:
     device: str = "auto"
     normalisation: Normalisation = field(default_factory=Normalisation)
     origin: dict[str, str | int] = field(default_factory=dict)
+    start: Model | None = None
 
     @property
     def checkpoint(self) -> Path:
         """Where the run's checkpoint lies."""
         return self.output.with_suffix(".checkpoint.safetensors")
+
+    @property
+    def instances(self) -> InstanceSettings:
+        """How labels are made of the network's maps."""
+        return self.start.card.instances if self.start else InstanceSettings()
 
 
 def prepare_run(
@@ -80,19 +97,23 @@ def prepare_run(
     validation: Path | None = None,
     recipe: Recipe | None = None,
     config: UNetConfig | None = None,
+    start: Model | None = None,
     device: str = "auto",
     progress: Callable[[int, int], None] = lambda done, n: None,
 ) -> TrainingRun:
-    """Read and check all training data.
+    """Return a run with all its training data read and checked.
 
     Parameters
     ----------
     data, validation : Path
-        Folders as :func:`find_pairs` takes them; without validation data, a tenth is split off.
+        Folders as `find_pairs` takes them; without validation data, a tenth is split off.
     output : Path
         The model file to write.
     recipe, config : Recipe, UNetConfig
         How and what to train.
+    start : Model, optional
+        The model to start from, instead of `config` and random weights. Its normalisation and
+        its settings for instances stay.
     device : str
         "auto", "cuda", "mps" or "cpu".
     progress : callable
@@ -101,36 +122,26 @@ def prepare_run(
     Raises
     ------
     ValueError
-        If data are missing or bad, with one line per bad file.
+        If data are missing or bad, with one line per bad file; if the output is no name of a
+        model; if `config` is not that of the model to start from.
     """
-    recipe, normalisation = recipe or Recipe(), Normalisation()
-    if validation is None:
-        pairs, held_out = split_pairs(find_pairs(data), 0.1, recipe.seed)
-    else:
-        pairs, held_out = find_pairs(data), find_pairs(validation)
-    read = list(check_pairs([*pairs, *held_out], progress))
-    if problems := [row for row in read if isinstance(row, str)]:
-        raise ValueError("these files cannot be used:\n" + "\n".join(problems))
-    samples, scenes = [], []
-    for pair, planes, labels in (row for row in read if not isinstance(row, str)):
-        for plane, truth in zip(planes, labels, strict=True):
-            if pair in held_out:
-                scenes.append(prepare_scene(plane, truth, normalisation))
-            else:
-                samples.append(prepare_sample(plane, truth, normalisation))
-    origin: dict[str, str | int] = {"data": data.name, "images": len(pairs), "seed": recipe.seed}
+    recipe = recipe or Recipe()
+    check_name(output)
+    config = _config_of(config, start)
+    normalisation = start.card.normalisation if start else Normalisation()
+    pairs, held_out = _find(data, validation, recipe.seed)
+    images = _read([*pairs, *held_out], progress)
     return TrainingRun(
-        samples, scenes, recipe, config or UNetConfig(), output, device, normalisation, origin
+        [sample for image in images[: len(pairs)] for sample in _samples(image, normalisation)],
+        [scene for image in images[len(pairs) :] for scene in _scenes(image, normalisation)],
+        recipe,
+        config,
+        output,
+        device,
+        normalisation,
+        {"data": data.resolve().name, "images": len(pairs), "seed": recipe.seed},
+        start,
     )
-
-
-def prepare_scene(
-    plane: NDArray[np.generic], labels: NDArray[np.int32], normalisation: Normalisation
-) -> Scene:
-    """Normalise a validation plane, (y, x) or (y, x, s)."""
-    colour = plane[..., :3] if plane.ndim == 3 else plane
-    bounds = limits(colour, normalisation)
-    return Scene(to_rgb(normalise(colour, bounds, normalisation.ceiling)), labels)
 
 
 def train(run: TrainingRun, *, resume: bool = False) -> Iterator[Step]:
@@ -139,7 +150,7 @@ def train(run: TrainingRun, *, resume: bool = False) -> Iterator[Step]:
     Parameters
     ----------
     run : TrainingRun
-        From :func:`prepare_run`.
+        From `prepare_run`.
     resume : bool
         Go on from the run's checkpoint.
 
@@ -152,54 +163,108 @@ def train(run: TrainingRun, *, resume: bool = False) -> Iterator[Step]:
     ------
     FileNotFoundError, ValueError
         If there is no checkpoint to resume from, or it belongs to another run.
+    RuntimeError
+        If the loss is not finite.
     """
-    torch.manual_seed(run.recipe.seed)
-    network = UNet(run.config)
-    place(network, choose_device(run.device))
-    trainer = Trainer(network, run.recipe)
+    trainer = Trainer(_new_network(run), run.recipe)
     if resume:
         restore_checkpoint(run.checkpoint, trainer)
-    settings = InstanceSettings()
     last_saved = time.monotonic()
-    for step in fit(trainer, run.samples, lambda net: validate(net, run, settings)):
+    for step in fit(trainer, run.samples, lambda network: _validate(network, run)):
         if step.is_best:
-            save_best(trainer, run, step)
+            _save_best(trainer, run, step)
         if step.score is not None or time.monotonic() - last_saved > SECONDS_BETWEEN_CHECKPOINTS:
             save_checkpoint(run.checkpoint, trainer)
             last_saved = time.monotonic()
         yield step
 
 
-def card(run: TrainingRun, step: Step | None = None) -> Card:
-    """Write down what a run's model is."""
+def score_scenes(model: Model, scenes: list[Scene], settings: InstanceSettings) -> Scores:
+    """Return the scores of a model on validation scenes at their own scale, pooled."""
+    rows = (
+        evaluate(instances(model.predict(scene.pixels), settings), scene.labels) for scene in scenes
+    )
+    return sum(rows, start=Scores())
+
+
+def _config_of(config: UNetConfig | None, start: Model | None) -> UNetConfig:
+    if start is None:
+        return config or UNetConfig()
+    if config not in (None, start.card.config):
+        raise ValueError(
+            f"Expected the network of the model to start from, {start.card.config}, got {config}; "
+            "leave one of the two out."
+        )
+    return start.card.config
+
+
+def _find(data: Path, validation: Path | None, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs to train with and those to validate with."""
+    if validation is None:
+        return split_pairs(find_pairs(data), HELD_OUT, seed)
+    return find_pairs(data), find_pairs(validation)
+
+
+def _read(pairs: list[Pair], progress: Callable[[int, int], None]) -> list[LabelledImage]:
+    """Return all pairs, or raise one error that names every file that cannot be used."""
+    images, problems = read_pairs(pairs, progress)
+    if problems:
+        raise ValueError(
+            f"Expected files that can be trained with, got {len(problems)} that cannot; correct "
+            "them or take them away:\n" + "\n".join(problems)
+        )
+    return images
+
+
+def _samples(image: LabelledImage, normalisation: Normalisation) -> Iterator[Sample]:
+    for plane, labels in zip(image.planes, image.labels, strict=True):
+        yield prepare_sample(plane, labels, normalisation)
+
+
+def _scenes(image: LabelledImage, normalisation: Normalisation) -> Iterator[Scene]:
+    for plane, labels in zip(image.planes, image.labels, strict=True):
+        yield Scene(network_input(plane, normalisation), labels)
+
+
+def _new_network(run: TrainingRun) -> UNet:
+    """Return the network to train, on its device, with new or with a model's weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(run.recipe.seed)
+        network = UNet(run.config)
+    if run.start is not None:
+        network.load_state_dict(run.start.network.state_dict())
+    place(network, choose_device(run.device))
+    return network
+
+
+def _validate(network: UNet, run: TrainingRun) -> float:
+    """Return the mean AP at IoU .5 to .9 over the nuclei of all validation scenes."""
+    return score_scenes(Model(network, _card(run)), run.scenes, run.instances).mean_ap
+
+
+def _save_best(trainer: Trainer, run: TrainingRun, step: Step) -> None:
+    """Write the averaged network as the run's model file."""
+    Model(trainer.averaged, _card(run, step)).save(run.output, overwrite=True)
+
+
+def _card(run: TrainingRun, step: Step | None = None) -> Card:
+    """Return the facts of a run's model."""
     low, high = run.recipe.augmentation.diameter
-    training = {**run.origin, "recipe": asdict(run.recipe), "date": time.strftime("%Y-%m-%d")}
+    training: dict[str, Any] = {
+        **run.origin,
+        "recipe": asdict(run.recipe),
+        "date": time.strftime("%Y-%m-%d"),
+    }
     if step is not None:
-        crops = step.number * run.recipe.batch
-        training |= {"seconds": round(step.seconds), "crops": crops}
+        training["seconds"] = round(step.seconds)
+        training["crops"] = step.number * run.recipe.batch
     return Card(
         name=run.output.stem,
         config=run.config,
         diameter=(low * high) ** 0.5,
         normalisation=run.normalisation,
+        instances=run.instances,
         training=training,
         scores={"mean_ap": step.score} if step and step.score is not None else {},
+        parent=(run.start.sha256 or None) if run.start else None,
     )
-
-
-def save_best(trainer: Trainer, run: TrainingRun, step: Step) -> None:
-    """Write the averaged network as the run's model file."""
-    Model(trainer.averaged, card(run, step)).save(run.output, overwrite=True)
-
-
-def validate(network: UNet, run: TrainingRun, settings: InstanceSettings) -> float:
-    """Score a network on the validation scenes: mean AP at IoU .5 to .9, pooled."""
-    return score_scenes(Model(network, card(run)), run.scenes, settings).mean_ap
-
-
-def score_scenes(model: Model, scenes: list[Scene], settings: InstanceSettings) -> Scores:
-    """Score a model on validation scenes at their own scale, pooled."""
-    rows = (
-        evaluate(instances(model.predict(scene.pixels), settings), scene.labels) for scene in scenes
-    )
-    return sum(rows, start=Scores())

@@ -10,9 +10,8 @@ from napari_unet.images.intensity import Normalisation
 from napari_unet.network.unet import UNetConfig
 from napari_unet.nuclei.instances import InstanceSettings
 
-__all__ = ["Card", "card_from_json", "card_to_json"]
-
 FORMAT = 1
+DIAMETERS = (2, 1000)  # pixels
 Settings = TypeVar("Settings", UNetConfig, Normalisation, InstanceSettings)
 
 
@@ -38,6 +37,11 @@ class Card:
         Scores on the validation images.
     parent : str, optional
         SHA-256 of the model file that this one was tuned from.
+
+    Raises
+    ------
+    ValueError
+        If the diameter is no size of a nucleus.
     """
 
     name: str
@@ -49,41 +53,81 @@ class Card:
     scores: dict[str, float] = field(default_factory=dict)
     parent: str | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a diameter by which no image can be rescaled."""
+        smallest, largest = DIAMETERS
+        if not smallest <= self.diameter <= largest:
+            raise ValueError(
+                f"Expected a nucleus diameter from {smallest} to {largest} pixels, got "
+                f"{self.diameter}; give the median of the training nuclei."
+            )
+
 
 def card_to_json(card: Card) -> str:
-    """Write a card as JSON text."""
+    """Return a card as JSON text."""
     return json.dumps({"format": FORMAT, **asdict(card)}, sort_keys=True)
 
 
 def card_from_json(text: str) -> Card:
-    """Read a card from JSON text.
+    """Return the card in a JSON text.
 
     Raises
     ------
     ValueError
-        If it is no card of this format, or a value is out of its range.
+        If it is no card of this format, or a value is of another type or out of its range.
     """
     try:
         facts = json.loads(text)
-        if facts.pop("format") != FORMAT:
-            raise ValueError("it was written by a newer version")
-        parts: dict[str, Any] = {
-            "config": settings(UNetConfig, facts.pop("config")),
-            "normalisation": settings(Normalisation, facts.pop("normalisation")),
-            "instances": settings(InstanceSettings, facts.pop("instances")),
-        }
-        card = Card(**parts, **facts)
-        if not 2 <= card.diameter <= 1000:
-            raise ValueError(f"its nucleus diameter is {card.diameter} pixels")
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"expected the header of a napari-unet model: {error}") from error
+        _check_format(facts)
+        card = Card(
+            config=_settings(UNetConfig, facts.pop("config")),
+            normalisation=_settings(Normalisation, facts.pop("normalisation")),
+            instances=_settings(InstanceSettings, facts.pop("instances")),
+            **facts,
+        )
+        _check_facts(card)
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
+        missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise ValueError(
+            f"Expected the facts of a napari-unet model, got others ({missing.rstrip('.')}); "
+            "use a file that napari-unet has written."
+        ) from error
     return card
 
 
-def settings(kind: type[Settings], values: dict[str, Any]) -> Settings:
-    """Build a settings object from JSON values, lists becoming tuples; unknown names are errors."""
-    known = {f.name for f in fields(kind)}
-    if unknown := set(values) - known:
+def _check_format(facts: Any) -> None:
+    if not isinstance(facts, dict):
+        raise ValueError(f"JSON of the type {type(facts).__name__}")
+    if facts.pop("format") != FORMAT:
+        raise ValueError("another format, as a newer version may write it")
+
+
+def _settings(kind: type[Settings], values: Any) -> Settings:
+    """Return settings from JSON values, lists becoming tuples; unknown names are errors."""
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in dict(values).items()
+    }
+    defaults = {f.name: f.default for f in fields(kind)}
+    if unknown := given.keys() - defaults.keys():
         raise ValueError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
-    checked: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-    return kind(**checked)
+    for name, value in given.items():
+        _check_type(f"{kind.__name__}.{name}", value, type(defaults[name]))
+    return kind(**given)
+
+
+def _check_facts(card: Card) -> None:
+    _check_type("name", card.name, str)
+    _check_type("training", card.training, dict)
+    _check_type("scores", card.scores, dict)
+    _check_type("parent", card.parent or "", str)
+    for name, score in card.scores.items():
+        _check_type(f"the score {name}", score, float)
+
+
+def _check_type(name: str, value: Any, kind: type) -> None:
+    """Refuse a value that is not of its default's type; where that is None, the range decides."""
+    if kind is float and type(value) is int:
+        return
+    if kind is not type(None) and type(value) is not kind:
+        raise TypeError(f"{name} is {value!r}")

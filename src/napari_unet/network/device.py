@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
 from torch import nn
 
-__all__ = ["choose_device", "describe_device", "list_devices", "place", "precision"]
+from napari_unet.network.unet import UNet, UNetConfig
 
-MPS_TOLERANCE = 1e-2  # of a map in 0..1; float16 rounding alone stays below 5e-3
+TOLERANCE = 1e-2  # of a map in 0..1; float16 rounding alone stays below 5e-3
 
 
 def list_devices() -> list[str]:
-    """Give the names of the usable devices, the fastest first: "cuda", "mps", "cpu".
+    """Return the names of the usable devices, the fastest first: "cuda", "mps", "cpu".
 
-    Apple's "mps" is listed only if it passes :func:`mps_agrees`.
+    Apple's "mps" is among them only if it computes a small network's maps as the CPU does.
     """
     names = ["cuda"] if torch.cuda.is_available() else []
-    names += ["mps"] if torch.backends.mps.is_available() and mps_agrees() else []
+    names += ["mps"] if torch.backends.mps.is_available() and _computes_right("mps") else []
     return [*names, "cpu"]
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Give the device of that name; "auto" is the fastest one that works.
+    """Return the device of that name; "auto" is the fastest one that works.
+
+    Parameters
+    ----------
+    name : str
+        "auto", a name of `list_devices`, or one of several graphics cards, such as "cuda:1".
 
     Raises
     ------
@@ -33,16 +39,17 @@ def choose_device(name: str = "auto") -> torch.device:
     usable = list_devices()
     if name == "auto":
         return torch.device(usable[0])
-    if name.split(":")[0] not in usable:
+    cards = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    if name not in usable + cards:
         raise ValueError(
-            f"device must be one of auto, {', '.join(usable)} on this computer, got {name!r}; "
-            "choose one of these."
+            f"Expected one of auto, {', '.join(usable + cards[1:])} as the device, got {name!r}; "
+            "choose one that this computer has."
         )
     return torch.device(name)
 
 
 def describe_device(device: torch.device) -> str:
-    """Give the device's name and precision as a user reads it, such as "CPU bf16"."""
+    """Return the device's name and precision as a user reads it, such as "CPU bf16"."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     short = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bf16"}
     return f"{name} {short[precision(device)]}"
@@ -55,7 +62,7 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """Give the fastest floating-point type that keeps the labels right on this device.
+    """Return the fastest floating-point type that keeps the labels right on this device.
 
     bfloat16 only where the CPU has instructions for it: emulated, it is slower than float32.
     """
@@ -65,18 +72,27 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cpu" and has_bf16 else torch.float32
 
 
-@cache
-def mps_agrees() -> bool:
-    """Tell whether Apple's MPS computes a small U-Net's maps as the CPU does."""
-    from napari_unet.network.unet import UNet, UNetConfig
+def autocast(device: torch.device, *, training: bool = False) -> AbstractContextManager[object]:
+    """Return a context in which a network computes at the precision of its device.
 
+    Training stays at float32 where that is float16, in which small gradients become 0.
+    """
+    dtype = precision(device)
+    if dtype == torch.float32 or (training and dtype == torch.float16):
+        return nullcontext()
+    return torch.autocast(device.type, dtype)
+
+
+@cache
+def _computes_right(name: str) -> bool:
+    """Tell whether a device computes a small U-Net's maps as the CPU does."""
     with torch.random.fork_rng(devices=[]), torch.inference_mode():
         torch.manual_seed(0)
         network = UNet(UNetConfig(filters=(8, 16), dropout=(0.0, 0.0, 0.0))).eval()
         image = torch.rand(1, 3, 64, 64)
         expected = network(image).sigmoid()
         try:
-            seen = network.to("mps")(image.to("mps")).sigmoid().cpu()
+            seen = network.to(name)(image.to(name)).sigmoid().cpu()
         except RuntimeError:
             return False
-    return bool(torch.isfinite(seen).all() and (seen - expected).abs().max() < MPS_TOLERANCE)
+    return bool(torch.isfinite(seen).all() and (seen - expected).abs().max() < TOLERANCE)

@@ -12,10 +12,9 @@ from platformdirs import user_data_path
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
 
-__all__ = ["BUILT_IN", "ModelFile", "list_models", "load_model", "models_folder"]
-
 BUILT_IN = "nuclei"
 HOME_VARIABLE = "NAPARI_UNET_HOME"
+SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -38,46 +37,59 @@ class ModelFile:
 
 
 def models_folder() -> Path:
-    """Give the folder of the user's models; ``NAPARI_UNET_HOME`` overrides where it is."""
+    """Return the folder of the user's models; ``NAPARI_UNET_HOME`` overrides where it is."""
     home = os.environ.get(HOME_VARIABLE)
-    return (Path(home) if home else user_data_path("napari-unet", appauthor=False)) / "models"
+    data = Path(home).expanduser() if home else user_data_path("napari-unet", appauthor=False)
+    return data / "models"
 
 
 def list_models() -> list[ModelFile]:
-    """Give the models that can be loaded by name, the built-in one first."""
-    shipped = Path(__file__).parent.parent / "weights" / f"{BUILT_IN}.safetensors"
-    own = sorted(models_folder().glob("*.safetensors"))
+    """Return the models that can be loaded by name, the built-in one first."""
+    shipped = Path(__file__).parent.parent / "weights" / f"{BUILT_IN}{SUFFIX}"
+    own = sorted(path for path in models_folder().glob(f"*{SUFFIX}") if _is_own_model(path))
     return [
         ModelFile(BUILT_IN, shipped, built_in=True),
-        *(ModelFile(path.stem, path, built_in=False) for path in own if path.stem != BUILT_IN),
+        *(ModelFile(path.stem, path, built_in=False) for path in own),
     ]
 
 
 def load_model(model: str | Path | Model = BUILT_IN, device: str = "auto") -> Model:
-    """Load a model by name or path, onto a device.
+    """Return a model by name or path, on a device.
 
     Parameters
     ----------
     model : str, Path or Model
-        A name of :func:`list_models`, a ``.safetensors`` file, or a model, which is moved.
+        A name of `list_models`, a ``.safetensors`` file, or a model, which is moved.
     device : str
         "auto" (the fastest that works), "cuda", "mps" or "cpu".
 
     Raises
     ------
     ValueError, FileNotFoundError
-        If there is no such model, or the file is not one.
+        If there is no such model or device, or the file is not one.
     """
     # Torch comes with the model: a list of names must not wait for it.
     from napari_unet.network.model import load_model_file
 
     if not isinstance(model, str | Path):
         return model.to(device)
-    if isinstance(model, Path) or model.endswith(".safetensors") or os.sep in model:
-        return load_model_file(model, device)
+    return load_model_file(model if isinstance(model, Path) else _find(model), device)
+
+
+def _is_own_model(path: Path) -> bool:
+    """Tell whether a file is a model, not a run's checkpoint or a file that is being written."""
+    is_whole = not path.name.startswith(".")
+    return is_whole and ".checkpoint" not in path.suffixes and path.stem != BUILT_IN
+
+
+def _find(model: str) -> Path:
+    """Return the file of a model given by its name or path."""
     known = {file.name: file.path for file in list_models()}
-    if model not in known:
+    path = Path(model)
+    is_path = path.suffix == SUFFIX or path.name != model or path.exists()
+    if model not in known and not is_path:
         raise ValueError(
-            f"there is no model {model!r}; choose one of {', '.join(known)}, or give a file."
+            f"Expected a model, got the unknown name {model!r}; choose one of "
+            f"{', '.join(known)}, or give a file."
         )
-    return load_model_file(known[model], device)
+    return known.get(model, path)

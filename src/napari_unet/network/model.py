@@ -12,18 +12,19 @@ import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.tiling import pad_to_multiple
 from napari_unet.network.card import Card, card_from_json, card_to_json
-from napari_unet.network.device import choose_device, place, precision
-from napari_unet.network.unet import UNet
-
-__all__ = ["Model", "load_model_file"]
+from napari_unet.network.device import autocast, choose_device, place
+from napari_unet.network.unet import NUCLEUS_BORDER_DISTANCE, UNet, UNetConfig
 
 HEADER = "napari_unet"
+SUFFIX = ".safetensors"
 LARGEST_FILE = 2**30  # bytes; the shipped model has 4 MB
 MINIMUM_INPUT = 64  # px; smaller planes are padded, as the network pools to 1/16
+MAPS = (NUCLEUS_BORDER_DISTANCE, NUCLEUS_BORDER_DISTANCE[:1])
 
 
 @dataclass
@@ -33,7 +34,7 @@ class Model:
     Parameters
     ----------
     network : UNet
-        In evaluation mode, on ``device``.
+        In evaluation mode, on the device where it runs.
     card : Card
         What it was trained on and how it wants its input.
     sha256 : str
@@ -55,7 +56,7 @@ class Model:
         return self
 
     def predict(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the maps of one plane or tile.
+        """Return the maps of one plane or tile.
 
         Parameters
         ----------
@@ -66,95 +67,168 @@ class Model:
         -------
         (maps, y, x) float32
             In 0..1.
+
+        Raises
+        ------
+        ValueError
+            If the pixels have another shape.
         """
         config = self.network.config
+        if pixels.ndim != 3 or len(pixels) != config.in_channels:
+            raise ValueError(
+                f"Expected pixels of the shape ({config.in_channels}, y, x), got {pixels.shape}; "
+                "give one plane with its colours first."
+            )
         padded, crop = pad_to_multiple(pixels, config.multiple, MINIMUM_INPUT)
-        image = torch.from_numpy(padded)[None].to(self.device)
-        dtype = precision(self.device)
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype, enabled=dtype != torch.float32),
-        ):
+        # Torch takes no array that is read-only or runs backwards.
+        ready = np.require(padded, np.float32, ["C", "W"])
+        image = torch.from_numpy(ready)[None].to(self.device)
+        with torch.inference_mode(), autocast(self.device):
             logits = self.network(image.contiguous(memory_format=torch.channels_last))
         maps: NDArray[np.float32] = logits.float().sigmoid()[0].cpu().numpy()
-        return maps[(slice(None), *crop[-2:])]
+        return maps[:, *crop]
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write a ``.safetensors`` file, weights as float16; an interrupted write leaves nothing.
+        """Write a ``.safetensors`` file; an interrupted write leaves an earlier file as it was.
+
+        Weights are written as float16, those too large for it as float32.
 
         Raises
         ------
         FileExistsError
-            If the file is there and ``overwrite`` is not set.
+            If the file is there and `overwrite` is not set.
+        FileNotFoundError, PermissionError
+            If its folder is not there or cannot be written.
+        ValueError
+            If the name has another ending, or a weight is not finite.
         """
         path = Path(path)
+        check_name(path)
         if path.exists() and not overwrite:
-            raise FileExistsError(f"{path} is there already; choose another name.")
-        weights = {k: v.detach().cpu().contiguous() for k, v in self.network.state_dict().items()}
-        weights = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
+            raise FileExistsError(
+                f"Expected a new file, got the existing {str(path)!r}; choose another name or "
+                "allow overwriting."
+            )
+        weights = self.network.state_dict()
+        _check_finite(weights)
+        small = {name: _as_small(weight.detach().cpu()) for name, weight in weights.items()}
         with overwriting(path) as temporary:
-            save_file(weights, temporary, {HEADER: card_to_json(self.card)})
+            save_file(small, temporary, {HEADER: card_to_json(self.card)})
         self.sha256 = file_hash(path)
         return path
 
     def renamed(self, name: str) -> Model:
-        """Give the same model under another name."""
+        """Return the same model under another name."""
         return Model(self.network, replace(self.card, name=name), self.sha256)
 
 
 def load_model_file(path: str | Path, device: str = "auto") -> Model:
-    """Read a model file and check it; nothing in it is ever run.
+    """Return the model in a file, which is checked first; nothing in it is ever run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A ``.safetensors`` file that `Model.save` wrote.
+    device : str
+        "auto" (the fastest that works), "cuda", "mps" or "cpu".
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a model file of this plugin, or damaged.
+        If it is not a model file of this plugin, or damaged; if there is no such device.
     """
     path = Path(path)
-    check_file(path)
+    check_name(path)
+    _check_file(path)
     try:
         with safe_open(path, framework="pt") as file:
             card = card_from_json((file.metadata() or {}).get(HEADER, "null"))
-            names = list(file.keys())
-            network = empty_network(card, {name: file.get_slice(name) for name in names})
-            network.load_state_dict({name: file.get_tensor(name).float() for name in names})
+            network = _network_of(card.config, file)
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise ValueError(
-            f"{path.name} is not a model of napari-unet ({error}); choose a .safetensors file "
-            "that this plugin has written."
+            f"Expected a model of napari-unet, got {str(path)!r} ({str(error).rstrip('.')}); "
+            "choose a file that this plugin has written, or fetch it again."
         ) from error
-    if not all(bool(torch.isfinite(weight).all()) for weight in network.state_dict().values()):
-        raise ValueError(f"{path.name} is damaged, its weights are not finite; fetch it again.")
     return Model(network.eval(), card, file_hash(path)).to(device)
 
 
-def check_file(path: Path) -> None:
-    """Refuse what cannot be a model file before anything of it is read."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no model file {path}; check the name.")
-    if path.suffix != ".safetensors":
+def check_name(path: Path) -> None:
+    """Refuse a name that no model file has.
+
+    Raises
+    ------
+    ValueError
+        If it does not end in ``.safetensors``.
+    """
+    if path.suffix != SUFFIX:
         raise ValueError(
-            f"a model is a .safetensors file, got {path.name}; other formats can run code when "
-            "opened and are not read."
+            f"Expected a model file that ends in {SUFFIX}, got {path.name!r}; other kinds can run "
+            "code when they are opened and are not used here."
         )
-    if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(f"{path.name} is larger than any model (1 GiB); choose another file.")
-
-
-def empty_network(card: Card, slices: dict[str, Any]) -> UNet:
-    """Build the network of a card, once the file's tensors are known to fit it."""
-    with torch.device("meta"):
-        expected = UNet(card.config).state_dict()
-    seen = {key: tuple(part.get_shape()) for key, part in slices.items()}
-    wanted = {key: tuple(weight.shape) for key, weight in expected.items()}
-    if wrong := {key for key, _ in seen.items() ^ wanted.items()}:
-        raise ValueError(f"its weights do not fit its network, first {min(wrong)}")
-    return UNet(card.config)
 
 
 def file_hash(path: Path) -> str:
-    """Give a file's SHA-256 as hexadecimal text."""
+    """Return a file's SHA-256 as hexadecimal text."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what cannot be a model file before anything of it is read."""
+    if not path.exists():
+        raise FileNotFoundError(
+            f"Expected an existing model file, got {str(path)!r}; check the path."
+        )
+    if not path.is_file():
+        raise ValueError(
+            f"Expected a model file, got the folder {str(path)!r}; name one of the files in it."
+        )
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError(
+            f"Expected a model file of at most 1 GiB, got {str(path)!r} with "
+            f"{path.stat().st_size / 2**30:.1f} GiB; choose another file."
+        )
+
+
+def _network_of(config: UNetConfig, file: Any) -> UNet:
+    """Return a network with the weights of an open file, once they are known to fit it."""
+    if config.in_channels != 3 or config.maps not in MAPS:
+        raise ValueError(f"its network maps {config.in_channels} channels to {config.maps}")
+    # Nothing is allocated on this device: the claimed network may be larger than any memory.
+    with torch.device("meta"):
+        network = UNet(config)
+    expected = network.state_dict()
+    shapes = {key: tuple(weight.shape) for key, weight in expected.items()}
+    seen = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+    if wrong := {key for key, _ in seen.items() ^ shapes.items()}:
+        raise ValueError(f"its weights do not fit its network, first {min(wrong)}")
+    weights = {key: _as_full(file.get_tensor(key), like) for key, like in expected.items()}
+    _check_finite(weights)
+    network.load_state_dict(weights, assign=True)
+    return network
+
+
+def _check_finite(weights: dict[str, Tensor]) -> None:
+    for name, weight in weights.items():
+        if not torch.isfinite(weight).all():
+            raise ValueError(
+                f"Expected finite weights, got others in {name}; the network is damaged, train "
+                "or fetch it again."
+            )
+
+
+def _as_small(weight: Tensor) -> Tensor:
+    """Return a weight as float16, where that can hold it."""
+    if not weight.is_floating_point() or weight.abs().max() > torch.finfo(torch.float16).max:
+        return weight.contiguous()
+    return weight.half().contiguous()
+
+
+def _as_full(weight: Tensor, like: Tensor) -> Tensor:
+    """Return a copy of a file's tensor in the type that the network computes with."""
+    if weight.is_floating_point() != like.is_floating_point():
+        raise ValueError(f"it holds {weight.dtype} for {like.dtype}")
+    # A tensor that shares its memory with the file would keep that from being replaced.
+    return weight.to(like.dtype, copy=True)

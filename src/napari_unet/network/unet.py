@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-__all__ = ["UNet", "UNetConfig"]
-
 NUCLEUS_BORDER_DISTANCE = ("nucleus", "border", "distance")
 LARGEST_COUNT = 4096
 MOST_LEVELS = 8
@@ -36,6 +34,11 @@ class UNetConfig:
         2 folds each 2x2 block into channels (pixel unshuffle) and unfolds the maps at
         the end (pixel shuffle), which spares the costly full-size level [1]_.
 
+    Raises
+    ------
+    ValueError
+        If a value is out of its range, or the dropout does not fit the levels.
+
     References
     ----------
     .. [1] Shi et al., Real-time single image and video super-resolution using an
@@ -50,26 +53,25 @@ class UNetConfig:
     stem: int = 2
 
     def __post_init__(self) -> None:
-        counts = (self.in_channels, len(self.maps), len(self.filters), self.stem, *self.filters)
-        if not all(isinstance(n, int) and 1 <= n <= LARGEST_COUNT for n in counts):
+        """Refuse what no U-Net can be built from, and what no computer could hold."""
+        widths = (self.in_channels, len(self.maps), *self.filters)
+        _check_counts("channels, maps and filters", widths, LARGEST_COUNT)
+        _check_counts("levels and stem", (len(self.filters), self.stem), MOST_LEVELS)
+        n_dropouts = 2 * len(self.filters) - 1
+        if len(self.dropout) != n_dropouts:
             raise ValueError(
-                f"channels, maps, levels, stem and filters must be 1 to {LARGEST_COUNT}, "
-                f"got {counts}; choose smaller whole numbers."
+                f"Expected {n_dropouts} dropout probabilities for {len(self.filters)} levels, got "
+                f"{len(self.dropout)}; give one per level of both paths."
             )
-        if len(self.filters) > MOST_LEVELS or self.stem > MOST_LEVELS:
+        if not all(0 <= p <= 1 for p in self.dropout):
             raise ValueError(
-                f"a U-Net has up to {MOST_LEVELS} levels and a stem of up to {MOST_LEVELS}, "
-                f"got {len(self.filters)} and {self.stem}; choose fewer."
-            )
-        if len(self.dropout) != 2 * len(self.filters) - 1:
-            raise ValueError(
-                f"dropout needs {2 * len(self.filters) - 1} values for {len(self.filters)} "
-                f"levels, got {len(self.dropout)}; give one per level of both paths."
+                f"Expected dropout probabilities from 0 to 1, got {self.dropout}; "
+                "choose 0 for no dropout."
             )
 
     @classmethod
     def classic(cls) -> UNetConfig:
-        """Give the plain network for 128x128x3 images and one nucleus map: 1,941,105 parameters."""
+        """Return the plain network for 128x128x3 images, one map and 1,941,105 parameters."""
         return cls(
             maps=("nucleus",),
             filters=(16, 32, 64, 128, 256),
@@ -80,7 +82,13 @@ class UNetConfig:
 
     @property
     def multiple(self) -> int:
-        """Height and width of the input must be multiples of this, in pixels."""
+        """Height and width of the input must be multiples of this, in pixels.
+
+        Examples
+        --------
+        >>> UNetConfig(filters=(8, 16, 32), dropout=(0.0,) * 5, stem=2).multiple
+        8
+        """
         return int(self.stem * 2 ** (len(self.filters) - 1))
 
 
@@ -89,19 +97,10 @@ class DoubleConvolution(nn.Sequential):
 
     def __init__(self, n_in: int, n_out: int, dropout: float, batch_norm: bool) -> None:
         super().__init__(
-            *convolution(n_in, n_out, batch_norm),
+            *_convolution(n_in, n_out, batch_norm),
             nn.Dropout(dropout),
-            *convolution(n_out, n_out, batch_norm),
+            *_convolution(n_out, n_out, batch_norm),
         )
-
-
-def convolution(n_in: int, n_out: int, batch_norm: bool) -> list[nn.Module]:
-    """Give the layers of one 3x3 convolution, He-normal initialised (He et al., ICCV 2015)."""
-    layer = nn.Conv2d(n_in, n_out, 3, padding=1, bias=not batch_norm)
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
-    return [layer, *([nn.BatchNorm2d(n_out)] if batch_norm else []), nn.ReLU(inplace=True)]
 
 
 class Expansion(nn.Module):
@@ -159,3 +158,20 @@ class UNet(nn.Module):
             x = level(x, skips.pop())
         logits: Tensor = self.unfold(self.head(x))
         return logits
+
+
+def _convolution(n_in: int, n_out: int, batch_norm: bool) -> list[nn.Module]:
+    """Return the layers of one 3x3 convolution, He-normal initialised (He et al., ICCV 2015)."""
+    layer = nn.Conv2d(n_in, n_out, 3, padding=1, bias=not batch_norm)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return [layer, *([nn.BatchNorm2d(n_out)] if batch_norm else []), nn.ReLU(inplace=True)]
+
+
+def _check_counts(names: str, counts: tuple[int, ...], largest: int) -> None:
+    if not all(isinstance(n, int) and 1 <= n <= largest for n in counts):
+        raise ValueError(
+            f"Expected {names} to be whole numbers from 1 to {largest}, got {counts}; "
+            "choose a network of another size."
+        )

@@ -71,33 +71,33 @@ def estimate_diameter(
     """
     if 0 in pixels.shape:
         return model_diameter
-    part = central_part(pixels)
+    part = _central_part(pixels)
     found: dict[float, float] = {}
     for zoom in TRIALS:
-        areas = nucleus_areas(instances(predict(zoomed(part, zoom)), settings))
+        areas = _nucleus_areas(instances(predict(zoomed(part, zoom)), settings))
         if len(areas) < FEWEST_NUCLEI:
             continue
-        seen = typical_diameter(areas)
+        seen = _typical_diameter(areas)
         found[seen / zoom] = abs(math.log(seen / model_diameter))
         if found[seen / zoom] <= math.log(TOLERANCE):
             break
     return min(found, key=found.__getitem__) if found else model_diameter
 
 
-def central_part(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def _central_part(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the middle of a plane (c, y, x), at most `MOST_PIXELS` a side."""
     starts = [max(0, (n - MOST_PIXELS) // 2) for n in pixels.shape[1:]]
     rows, columns = (slice(start, start + MOST_PIXELS) for start in starts)
     return pixels[:, rows, columns]
 
 
-def nucleus_areas(labels: NDArray[np.int32]) -> NDArray[np.intp]:
+def _nucleus_areas(labels: NDArray[np.int32]) -> NDArray[np.intp]:
     """Return the area of every label, in pixels."""
     areas = np.bincount(labels.reshape(-1), minlength=1)[1:]
     return areas[areas > 0]
 
 
-def typical_diameter(areas: NDArray[np.intp]) -> float:
+def _typical_diameter(areas: NDArray[np.intp]) -> float:
     """Return the diameter of a disc of typical area: the median over pixels, not over nuclei.
 
     Debris and fragments are many but small, so they hardly count.

@@ -47,11 +47,11 @@ def spatial_fields(layer: Image, axes: str) -> dict[str, Any]:
     if "C" not in dims:
         return fields
     if dims.startswith("C"):
-        return without_first_axis(fields, len(dims))
-    return spanning(fields, dims.index("C"), full_resolution(layer).shape[dims.index("C")])
+        return _without_first_axis(fields, len(dims))
+    return _spanning(fields, dims.index("C"), full_resolution(layer).shape[dims.index("C")])
 
 
-def without_first_axis(fields: dict[str, Any], ndim: int) -> dict[str, Any]:
+def _without_first_axis(fields: dict[str, Any], ndim: int) -> dict[str, Any]:
     """Return the spatial fields of all axes but the first."""
     shorter = {name: fields[name][1:] for name in ("scale", "translate", "units", "axis_labels")}
     shorter |= {name: np.asarray(fields[name])[1:, 1:] for name in ("rotate", "affine")}
@@ -59,7 +59,7 @@ def without_first_axis(fields: dict[str, Any], ndim: int) -> dict[str, Any]:
     return shorter | {"shear": np.asarray(fields["shear"])[ndim - 1 :]}
 
 
-def spanning(fields: dict[str, Any], axis: int, length: int) -> dict[str, Any]:
+def _spanning(fields: dict[str, Any], axis: int, length: int) -> dict[str, Any]:
     """Return the spatial fields with one entry of an axis as wide as all of its ``length``."""
     scale, translate = (np.array(fields[name], float) for name in ("scale", "translate"))
     translate[axis] += scale[axis] * (length - 1) / 2
@@ -91,7 +91,7 @@ def visible_region(layer: Image, axes: str, viewer: Any, region: str) -> tuple[s
     if region == "everything" or viewer.dims.ndisplay == 3:
         return tuple(place)
     shown = {axis - viewer.dims.ndim + layer.ndim for axis in viewer.dims.displayed}
-    corners = corners_of_view(layer)
+    corners = _corners_of_view(layer)
     for axis, letter in enumerate(axes.removesuffix("S")):
         if axis not in shown and letter in "TZ":
             index = shown_index(layer, viewer, axis)
@@ -101,7 +101,7 @@ def visible_region(layer: Image, axes: str, viewer: Any, region: str) -> tuple[s
     return tuple(place)
 
 
-def corners_of_view(layer: Image) -> NDArray[np.intp]:
+def _corners_of_view(layer: Image) -> NDArray[np.intp]:
     """Return the first and last pixel, (2, axes), of the finest level that the canvas shows."""
     corners = np.asarray(layer.corner_pixels)
     if not layer.multiscale:
@@ -118,10 +118,10 @@ def shown_index(layer: Image, viewer: Any, axis: int) -> int:
 
 def pixel_size(layer: Image) -> tuple[float, str]:
     """Return the size of a pixel along x and its unit, "pixel" where the layer has none."""
-    return float(layer.scale[-1]), f"{layer.units[-1]:~P}" if has_unit(layer) else "pixel"
+    return float(layer.scale[-1]), f"{layer.units[-1]:~P}" if _has_unit(layer) else "pixel"
 
 
-def has_unit(layer: Image) -> bool:
+def _has_unit(layer: Image) -> bool:
     """Tell whether the layer's x axis is measured in a length."""
     return str(layer.units[-1]) != "pixel"
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_shape, parse_axes
+from napari_unet.images.region import Region
 from napari_unet.segmentation import Progress, segment
 
 SECONDS_BETWEEN_REPORTS = 0.25
@@ -82,14 +83,14 @@ def run(request: Request) -> Generator[Progress, None, Finished | Failed]:
     torch raises, for a deleted window and stays silent.
     """
     try:
-        return (yield from steps(request))
+        return (yield from _steps(request))
     except MemoryError:
         return Failed("There is not enough memory for this image; choose a smaller region.")
     except (ValueError, TypeError, OSError, RuntimeError) as error:
         return Failed(one_sentence(error))
 
 
-def steps(request: Request) -> Generator[Progress, None, Finished]:
+def _steps(request: Request) -> Generator[Progress, None, Finished]:
     """Load the model, walk over the region, and put the labels into their place."""
     started = time.monotonic()
     axes = parse_axes(request.axes, request.pixels.shape)
@@ -100,7 +101,7 @@ def steps(request: Request) -> Generator[Progress, None, Finished]:
 
     model = load_model(request.model, request.device)
     settings = model_settings(model, **request.choices)
-    pixels = request.pixels[request.region]
+    pixels = Region(request.pixels, request.region)
     result = yield from segment(pixels, axes, model.predict, settings)
     labels = np.zeros(label_shape(axes, request.pixels.shape), np.int32)
     place = (part for part, letter in zip(request.region, axes, strict=True) if letter not in "CS")

@@ -26,26 +26,26 @@ def histology() -> list[LayerData]:
 def field() -> list[LayerData]:
     """Return a synthetic picture, (y, x), and its true labels."""
     pixels, labels = synthetic.nuclei_field((512, 512), n=220)
-    return with_truth(pixels, labels, "field", "YX", (PIXEL,) * 2)
+    return _with_truth(pixels, labels, "field", "YX", (PIXEL,) * 2)
 
 
 def stack() -> list[LayerData]:
     """Return a synthetic stack, (z, y, x), with planes far apart, and its true labels."""
     pixels, labels = synthetic.nuclei_stack((20, 200, 200), n=110, anisotropy=ANISOTROPY)
-    return with_truth(pixels, labels, "stack", "ZYX", (PIXEL * ANISOTROPY, PIXEL, PIXEL))
+    return _with_truth(pixels, labels, "stack", "ZYX", (PIXEL * ANISOTROPY, PIXEL, PIXEL))
 
 
 def movie() -> list[LayerData]:
     """Return a synthetic movie, (t, y, x), and its true labels."""
     pixels, labels = synthetic.nuclei_movie((16, 256, 256), n=60)
-    return with_truth(pixels, labels, "movie", "TYX", (FRAME, PIXEL, PIXEL))
+    return _with_truth(pixels, labels, "movie", "TYX", (FRAME, PIXEL, PIXEL))
 
 
 def human_mitosis() -> list[LayerData]:
     """Return human cells, some dividing: downloaded once by scikit-image."""
     from skimage import data
 
-    pixels = downloaded(data.human_mitosis, "human_mitosis")
+    pixels = _downloaded(data.human_mitosis, "human_mitosis")
     return [(pixels, {"name": "mitosis"}, "image")]
 
 
@@ -53,7 +53,7 @@ def cells_3d() -> list[LayerData]:
     """Return the nuclei and membranes of a stack of cells: downloaded once by scikit-image."""
     from skimage import data
 
-    pixels = downloaded(data.cells3d, "cells3d")
+    pixels = _downloaded(data.cells3d, "cells3d")
     fields = {
         "name": ["membranes", "nuclei"],
         "channel_axis": 1,
@@ -64,7 +64,7 @@ def cells_3d() -> list[LayerData]:
     return [(pixels, fields, "image")]
 
 
-def with_truth(
+def _with_truth(
     pixels: NDArray[np.uint16],
     labels: NDArray[np.int32],
     name: str,
@@ -81,7 +81,7 @@ def with_truth(
     return [(labels, {**fields, **truth}, "labels"), (pixels, {**fields, "name": name}, "image")]
 
 
-def downloaded(load: Callable[[], NDArray[Any]], name: str) -> NDArray[Any]:
+def _downloaded(load: Callable[[], NDArray[Any]], name: str) -> NDArray[Any]:
     """Return a data set that scikit-image downloads.
 
     Raises

@@ -93,14 +93,18 @@ class SegmentDock(Container[Any]):
         self.axes.changed.connect(self._show_axes)
         self.model.changed.connect(self._choose_model)
         self.button.clicked.connect(self._toggle)
-        active = self._viewer.layers.selection.events.active
-        active.connect(self._follow_active)
-        self.native.destroyed.connect(lambda: self._leave(active))
-        self.native_parent_changed.connect(lambda parent: parent or self._leave(active))
+        self._viewer.layers.selection.events.active.connect(self._follow_active)
+        self.native.destroyed.connect(self._leave)
+        self.native_parent_changed.connect(self._leave_without_parent)
 
-    def _leave(self, active: Any) -> None:
-        """Stop the run and let go of the viewer: napari takes a closed dock's parent away."""
-        active.disconnect(self._follow_active)
+    def _leave_without_parent(self, parent: Any) -> None:
+        """Leave when napari closes the dock: it takes the widget out and keeps it."""
+        if parent is None:
+            self._leave()
+
+    def _leave(self, _: Any = None) -> None:
+        """Stop the run and let go of the viewer."""
+        self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -113,7 +117,7 @@ class SegmentDock(Container[Any]):
 
     def _show_image(self, _: Any = None) -> None:
         """Guess the axes of the chosen image."""
-        self.axes.value = "" if self.image.value is None else guessed_axes(self.image.value)
+        self.axes.value = "" if self.image.value is None else _guessed_axes(self.image.value)
         self.diameter.native.setSpecialValueText("auto")
         self._show_axes()
 
@@ -163,7 +167,7 @@ class SegmentDock(Container[Any]):
             return
         self._begin()
         worker = create_worker(
-            background_run,
+            _background_run,
             request,
             _start_thread=False,
             _progress={"desc": "Segment nuclei"},
@@ -219,9 +223,9 @@ class SegmentDock(Container[Any]):
             self._say(f"The image {layer.name!r} was removed; its result was not added.")
         else:
             add_result(self._viewer, layer, request.axes, outcome)
-            self._rest(summary(outcome))
+            self._rest(_summary(outcome))
             if not request.choices["diameter"] and layer is self.image.value:
-                auto = f"auto: {diameter_text(outcome.diameter, layer)}"
+                auto = f"auto: {_diameter_text(outcome.diameter, layer)}"
                 self.diameter.native.setSpecialValueText(auto)
 
     def _rest(self, text: str) -> None:
@@ -237,12 +241,12 @@ class SegmentDock(Container[Any]):
         show_error(sentence)
 
 
-def background_run(request: Request) -> Any:
+def _background_run(request: Request) -> Any:
     """Run in napari's worker thread; a function of its own, since napari shows its name."""
     return (yield from seldom(run(request)))
 
 
-def guessed_axes(layer: Image) -> str:
+def _guessed_axes(layer: Image) -> str:
     """Return the most likely axes, nothing where there are too many to guess."""
     try:
         return layer_axes(layer)
@@ -250,13 +254,13 @@ def guessed_axes(layer: Image) -> str:
         return ""
 
 
-def summary(outcome: Finished) -> str:
+def _summary(outcome: Finished) -> str:
     """Return what a run found, on which device and how fast."""
     count = "1 nucleus" if outcome.n_nuclei == 1 else f"{outcome.n_nuclei} nuclei"
     return f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}"
 
 
-def diameter_text(diameter: float, layer: Image) -> str:
+def _diameter_text(diameter: float, layer: Image) -> str:
     """Return a diameter in pixels, and in the layer's unit where it has one."""
     size, unit = pixel_size(layer)
     text = f"{diameter:.0f} px"

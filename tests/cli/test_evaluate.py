@@ -1,0 +1,98 @@
+"""``napari-unet evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import napari_unet
+from napari_unet.images.files import write_labels
+from napari_unet.images.synthetic import nuclei_field
+
+
+@pytest.fixture
+def squares(tmp_path) -> Path:
+    """Labels of two nuclei, of which a copy lacks one."""
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:8, 2:8] = 1
+    for folder, part in (("truth", labels.copy()), ("predicted", labels)):
+        (tmp_path / folder).mkdir()
+        if folder == "truth":
+            part[12:18, 12:18] = 2
+        write_labels(tmp_path / folder / "a_labels.tif", part, "YX")
+        write_labels(tmp_path / folder / "b_labels.tif", part, "YX")
+    return tmp_path
+
+
+def test_two_files_are_scored(run, squares):
+    result = run(
+        "evaluate",
+        squares / "predicted" / "a_labels.tif",
+        squares / "truth" / "a_labels.tif",
+        "--json",
+    )
+    assert result.exit_code == 0, result.output
+    pooled = json.loads(result.stdout)["pooled"]
+    assert (pooled["n_predicted"], pooled["n_truth"]) == (1, 2)
+    assert pooled["ap50"] == pooled["mean_ap_95"] == pooled["ap"]["0.95"] == 0.5
+    assert pooled["f1"] == pooled["pq"] == pytest.approx(2 / 3)
+
+
+def test_two_folders_are_scored_by_stem_and_pooled(run, squares):
+    (squares / "truth" / "b_labels.tif").rename(squares / "truth" / "b.tif")
+    (squares / "truth" / "a_labels.tif").rename(squares / "truth" / "a.tif")
+    folders = (squares / "predicted", squares / "truth")
+    scores = json.loads(run("evaluate", *folders, "--json").stdout)
+    assert [image["name"] for image in scores["images"]] == ["a", "b"]
+    assert (scores["pooled"]["n_predicted"], scores["pooled"]["n_truth"]) == (2, 4)
+    lines = run("evaluate", *folders, "--per-image").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["image", "a", "b", "2"]
+    assert len(run("evaluate", *folders).stdout.splitlines()) == 2
+
+
+def test_a_truth_without_prediction_is_reported_and_the_rest_scored(run, squares):
+    (squares / "predicted" / "a_labels.tif").unlink()
+    result = run("evaluate", squares / "predicted", squares / "truth", "--json")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert "named 'a'" in result.stderr
+    assert [image["name"] for image in json.loads(result.stdout)["images"]] == ["b"]
+
+
+def test_nothing_scored_prints_no_scores(run, squares):
+    for path in (squares / "predicted").iterdir():
+        path.write_bytes(b"")
+    result = run("evaluate", squares / "predicted", squares / "truth")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+
+
+def test_a_file_and_a_folder_are_not_compared(run, assert_refused, squares):
+    result = run("evaluate", squares / "predicted" / "a_labels.tif", squares / "truth")
+    assert_refused(result, 2, "two folders")
+    assert_refused(run("evaluate", squares / "nowhere", squares / "truth"), 1, "nowhere")
+
+
+def test_labels_of_one_stem_in_one_folder_are_ambiguous(run, assert_refused, squares):
+    write_labels(squares / "truth" / "a_labels.tiff", np.ones((20, 30), np.int32), "YX")
+    result = run("evaluate", squares / "predicted", squares / "truth")
+    assert_refused(result, 2, "a_labels.tiff")
+
+
+def test_a_model_is_scored_on_a_data_set(run, tmp_path, model):
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    image, labels = nuclei_field((64, 64), n=5)
+    iio.imwrite(tmp_path / "images" / "a.png", image)
+    write_labels(tmp_path / "labels" / "a.tif", labels, "YX")
+    result = run("evaluate", tmp_path, "--model", model, "--diameter", 18, "--json")
+    assert result.exit_code == 0, result.output
+    found = napari_unet.segment(image, "YX", model=model, diameter=18)
+    expected = napari_unet.evaluate(found, labels)
+    pooled = json.loads(result.stdout)["pooled"]
+    assert (pooled["n_predicted"], pooled["n_truth"]) == (expected.n_predicted, expected.n_truth)
+    assert pooled["ap50"] == expected.ap50

@@ -1,0 +1,71 @@
+"""``napari-unet measure``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+
+from napari_unet.images.files import write_labels
+
+
+def table_rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text())))
+
+
+def test_nuclei_are_measured_in_the_units_of_the_file(run, assert_refused, tmp_path):
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:6, 2:8] = 1
+    labels[10:12, 10:12] = 5
+    um = {"Y": "um", "X": "um"}
+    write_labels(tmp_path / "a_labels.tif", labels, "YX", {"Y": 0.5, "X": 0.5}, um)
+    iio.imwrite(tmp_path / "a.png", (labels * 10).astype(np.uint8))
+    table = tmp_path / "new" / "a.csv"
+    result = run("measure", tmp_path / "a_labels.tif", "--image", tmp_path / "a.png", "-o", table)
+    assert result.exit_code == 0, result.output
+    rows = table_rows(table)
+    assert [(row["label"], float(row["area_um2"])) for row in rows] == [("1", 6.0), ("5", 1.0)]
+    assert [float(row["intensity_mean"]) for row in rows] == [10.0, 50.0]
+    assert_refused(run("measure", tmp_path / "a_labels.tif", "-o", table), 1, "a.csv")
+    assert run("measure", tmp_path / "a_labels.tif", "-o", table, "--overwrite").exit_code == 0
+    assert "intensity_mean" not in table_rows(table)[0]
+
+
+def test_a_movie_is_measured_frame_by_frame(run, tmp_path):
+    movie = np.zeros((2, 20, 30), np.int32)
+    movie[:, 2:6, 2:8] = 1
+    movie[1, 10:12, 10:12] = 2
+    write_labels(tmp_path / "m.tif", movie, "TYX")
+    write_labels(tmp_path / "i.tif", np.arange(2).reshape(2, 1, 1) + 0 * movie, "TYX")
+    table = tmp_path / "m.csv"
+    result = run("measure", tmp_path / "m.tif", "--image", tmp_path / "i.tif", "-o", table)
+    assert result.exit_code == 0, result.output
+    seen = [(r["frame"], r["label"], r["area_px"], r["intensity_mean"]) for r in table_rows(table)]
+    assert seen == [("0", "1", "24.0", "0.0"), ("1", "1", "24.0", "1.0"), ("1", "2", "4.0", "1.0")]
+
+
+def test_every_channel_is_measured_or_the_chosen_one(run, assert_refused, tmp_path):
+    labels = np.ones((20, 30), np.int32)
+    write_labels(tmp_path / "l.tif", labels, "YX")
+    channels = np.stack([labels * 3, labels * 7]).astype(np.uint8)
+    iio.imwrite(tmp_path / "i.tif", channels, plugin="tifffile", metadata={"axes": "CYX"})
+    command = ("measure", tmp_path / "l.tif", "--image", tmp_path / "i.tif", "-o")
+    assert run(*command, tmp_path / "both.csv").exit_code == 0
+    (row,) = table_rows(tmp_path / "both.csv")
+    assert (row["intensity_mean_0"], row["intensity_mean_1"]) == ("3.0", "7.0")
+    assert run(*command, tmp_path / "one.csv", "--channel", 1).exit_code == 0
+    assert table_rows(tmp_path / "one.csv")[0]["intensity_mean"] == "7.0"
+    assert_refused(run(*command, tmp_path / "no.csv", "--channel", 2), 1, "from 0 to 1")
+
+
+def test_an_image_of_another_shape_is_refused(run, assert_refused, tmp_path):
+    write_labels(tmp_path / "l.tif", np.ones((20, 30), np.int32), "YX")
+    iio.imwrite(tmp_path / "i.png", np.ones((20, 31), np.uint8))
+    result = run(
+        "measure", tmp_path / "l.tif", "--image", tmp_path / "i.png", "-o", tmp_path / "t.csv"
+    )
+    assert_refused(result, 1, "(20, 31)")
+    assert not (tmp_path / "t.csv").exists()

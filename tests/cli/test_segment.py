@@ -1,0 +1,115 @@
+"""``napari-unet segment``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import napari_unet
+from napari_unet.images.files import read_image, read_labels, write_labels
+from napari_unet.images.synthetic import nuclei_field, nuclei_stack
+from napari_unet.network.model import Model
+
+
+@pytest.fixture
+def images(tmp_path) -> Path:
+    folder = tmp_path / "plate"
+    folder.mkdir()
+    for name, seed in (("a.png", 1), ("b.png", 2)):
+        iio.imwrite(folder / name, nuclei_field((64, 72), n=5, seed=seed)[0])
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--link", "chain"), ("--diameter", "nan"), ("--diameter", "-3")]
+)
+def test_settings_that_cannot_be_are_wrong_usage(run, assert_refused, images, model, option, value):
+    assert_refused(run("segment", images, "-m", model, option, value), 2, value)
+    assert len(list(images.iterdir())) == 2
+
+
+def test_a_folder_given_as_output_must_not_be_a_file(run, assert_refused, images, model):
+    assert_refused(
+        run("segment", images, "-m", model, "--diameter", 18, "-o", images / "a.png"), 2, "a.png"
+    )
+
+
+@pytest.mark.parametrize("content", [b"", b"no model", b"\x10\0\0\0\0\0\0\0{}"])
+def test_a_file_that_is_no_model_is_a_bad_file(run, assert_refused, tmp_path, images, content):
+    bad = tmp_path / "bad.safetensors"
+    bad.write_bytes(content)
+    assert_refused(run("segment", images, "-m", bad), 1, "bad.safetensors")
+
+
+def test_a_missing_model_file_is_a_bad_file(run, assert_refused, tmp_path, images):
+    assert_refused(run("segment", images, "-m", tmp_path / "no.safetensors"), 1, "no.safetensors")
+
+
+def test_the_command_segments_as_python_does(run, images, model):
+    result = run("segment", images / "a.png", "-m", model, "--diameter", 18, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    pixels = read_image(images / "a.png").data
+    expected = napari_unet.segment(pixels, "YX", model=model, diameter=18, device="cpu")
+    np.testing.assert_array_equal(read_labels(images / "a_labels.tif"), expected)
+    assert f"{expected.max()} nuclei" in result.stdout
+
+
+def test_a_folder_can_be_segmented_again(run, images, model):
+    assert run("segment", images, "-m", model, "--diameter", 18).exit_code == 0
+    again = run("segment", images, "-m", model, "--diameter", 18)
+    assert again.exit_code == 1
+    assert again.stderr.count("Expected a new file") == 2
+    assert run("segment", images, "-m", model, "--diameter", 18, "--overwrite").exit_code == 0
+    names = sorted(path.name for path in images.iterdir())
+    assert names == ["a.png", "a_labels.tif", "b.png", "b_labels.tif"]
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(run, images, model):
+    (images / "a.png").write_bytes(b"no image")
+    result = run(
+        "segment", images, images / "no.tif", "-m", model, "--diameter", 18, "-o", images / "out"
+    )
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert str(images / "a.png") in lines[0]
+    assert str(images / "no.tif") in lines[1]
+    assert lines[2] == "napari-unet: 2 of 3 files failed, the others are done."
+    assert [path.name for path in (images / "out").iterdir()] == ["b_labels.tif"]
+
+
+def test_quiet_prints_nothing(run, images, model):
+    assert run("segment", images, "-m", model, "--diameter", 18, "--quiet").output == ""
+
+
+def test_the_voxel_size_of_a_stack_is_kept(run, tmp_path, model):
+    stack = nuclei_stack((4, 64, 64), n=4)[0]
+    scale, units = {"Z": 2.0, "Y": 0.5, "X": 0.5}, {"Z": "um", "Y": "um", "X": "um"}
+    write_labels(tmp_path / "s.ome.tif", stack.astype(np.int32), "ZYX", scale, units)
+    result = run(
+        "segment", tmp_path / "s.ome.tif", "-m", model, "--diameter", 18, "--link", "overlap"
+    )
+    assert result.exit_code == 0, result.output
+    written = read_image(tmp_path / "s_labels.tif")
+    assert (written.axes, written.scale, written.units) == ("ZYX", pytest.approx(scale), units)
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(run, assert_refused, images, model, monkeypatch):
+    def interrupt(self: Model, pixels: np.ndarray) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Model, "predict", interrupt)
+    assert_refused(run("segment", images, "-m", model, "--diameter", 18), 130, "Stopped")
+    assert sorted(path.name for path in images.iterdir()) == ["a.png", "b.png"]
+
+
+def test_an_error_that_no_user_can_cause_is_not_hidden(run, images, model, monkeypatch):
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("napari_unet.batch.find_inputs", fail)
+    assert isinstance(
+        run("segment", images, "-m", model, "--diameter", 18).exception, ZeroDivisionError
+    )

@@ -1,0 +1,98 @@
+"""Models by name."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_unet.network.library import BUILT_IN, list_models, load_model, models_folder
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("NAPARI_UNET_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "home" / "models"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_the_home_variable_says_where_the_models_are(folder):
+    assert models_folder() == folder
+
+
+def test_a_tilde_in_the_home_variable_is_the_users_home(monkeypatch):
+    monkeypatch.setenv("NAPARI_UNET_HOME", "~/nuclei")
+    assert models_folder() == Path.home() / "nuclei" / "models"
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_without_the_home_variable_it_is_the_users_data_folder(monkeypatch, value):
+    monkeypatch.delenv("NAPARI_UNET_HOME")
+    if value is not None:
+        monkeypatch.setenv("NAPARI_UNET_HOME", value)
+    assert models_folder().parts[-2:] == ("napari-unet", "models")
+
+
+def test_the_built_in_model_comes_first_and_own_ones_by_name(folder):
+    for name in ("plate7.v2", "brain", BUILT_IN):
+        (folder / f"{name}.safetensors").touch()
+    files = list_models()
+    assert [file.name for file in files] == [BUILT_IN, "brain", "plate7.v2"]
+    assert [file.built_in for file in files] == [True, False, False]
+    assert files[0].path.parent.name == "weights"
+    assert files[1].path == folder / "brain.safetensors"
+
+
+def test_half_written_files_and_checkpoints_are_no_models(folder):
+    for name in (".4f3a.safetensors", "brain.checkpoint.safetensors", "notes.txt"):
+        (folder / name).touch()
+    assert [file.name for file in list_models()] == [BUILT_IN]
+
+
+def test_a_missing_folder_holds_no_models(monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_UNET_HOME", str(tmp_path / "none"))
+    assert [file.name for file in list_models()] == [BUILT_IN]
+
+
+def test_a_model_is_loaded_by_name_and_by_path(folder, bright_model):
+    named = folder / "plate7.v2.safetensors"
+    named.write_bytes(bright_model.read_bytes())
+    hashes = {
+        load_model("plate7.v2", "cpu").sha256,
+        load_model(named, "cpu").sha256,
+        load_model(str(named), "cpu").sha256,
+    }
+    assert len(hashes) == 1
+
+
+def test_a_file_in_the_working_folder_needs_no_path(bright_model, monkeypatch):
+    monkeypatch.chdir(bright_model.parent)
+    assert load_model(bright_model.name, "cpu").card.name == "bright"
+
+
+def test_a_loaded_model_is_passed_on(bright_model):
+    model = load_model(bright_model, "cpu")
+    assert load_model(model, "cpu") is model
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones(folder):
+    (folder / "brain.safetensors").touch()
+    with pytest.raises(ValueError, match="unknown name 'bran'; choose one of nuclei, brain, or"):
+        load_model("bran")
+
+
+@pytest.mark.parametrize("name", ["gone.safetensors", "./gone"])
+def test_a_missing_file_is_named(name):
+    with pytest.raises((FileNotFoundError, ValueError), match="gone"):
+        load_model(name)
+
+
+def test_listing_models_does_not_load_torch():
+    code = (
+        "import sys, napari_unet.network.library as library; library.list_models(); "
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,196 @@
+"""The work list of files: which, named how, and what becomes of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_unet.batch import (
+    Job,
+    choose_outputs,
+    find_inputs,
+    identity,
+    read_input,
+    segment_files,
+    stem_of,
+    write_output,
+)
+from napari_unet.images.files import ImageFile, read_image, read_labels, write_labels
+from napari_unet.segmentation import SegmentSettings
+
+SETTINGS = SegmentSettings(diameter=10.0, model_diameter=10.0)
+
+
+def bright(pixels: np.ndarray) -> np.ndarray:
+    """Stand in for the network: what is bright is nucleus."""
+    on = (pixels[0] > 0.5).astype(np.float32)
+    return np.stack([on, np.zeros_like(on), on])
+
+
+def two_squares() -> np.ndarray:
+    image = np.zeros((40, 50), np.uint8)
+    image[5:15, 5:15] = image[20:30, 25:35] = 200
+    return image
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.name for path in paths]
+
+
+def targets_of(inputs: list[Path], folder: Path | None = None) -> list[str]:
+    return [job.target.as_posix() for job in choose_outputs(inputs, folder)]
+
+
+def test_the_images_of_a_folder_are_found_without_labels_hidden_files_and_text(tmp_path):
+    for name in ("b.png", "a.tif", "a_labels.tif", ".c.tif", "notes.txt"):
+        (tmp_path / name).touch()
+    assert names(find_inputs([tmp_path])) == ["a.tif", "b.png"]
+
+
+def test_a_file_named_twice_is_taken_once(tmp_path):
+    (tmp_path / "a.tif").touch()
+    assert names(find_inputs([tmp_path / "a.tif", tmp_path, tmp_path / "." / "a.tif"])) == ["a.tif"]
+
+
+def test_labels_named_together_with_their_image_are_left_out(tmp_path):
+    inputs = [tmp_path / name for name in ("a.tif", "a_labels.tif", "b_labels.tif")]
+    assert names(find_inputs(inputs)) == ["a.tif", "b_labels.tif"]
+
+
+def test_paths_without_an_image_stay_to_be_reported(tmp_path):
+    assert find_inputs([tmp_path, tmp_path / "missing.tif"]) == [tmp_path, tmp_path / "missing.tif"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("a.tif", "a"), ("a.ome.tif", "a"), ("a.OME.TIFF", "a"), ("a.b.png", "a.b"), ("a", "a")],
+)
+def test_a_stem_is_the_name_without_ending(name, stem):
+    assert stem_of(Path(name)) == stem
+
+
+def test_labels_go_beside_the_image_or_into_the_folder():
+    assert targets_of([Path("x/a.ome.tif")]) == ["x/a_labels.tif"]
+    assert targets_of([Path("x/a.ome.tif")], Path("out")) == ["out/a_labels.tif"]
+
+
+def test_images_of_one_stem_get_their_endings_into_the_name():
+    inputs = [Path("x/a.png"), Path("x/a.tif"), Path("x/a.ome.tif"), Path("x/b.tif")]
+    assert targets_of(inputs) == [
+        "x/a_png_labels.tif",
+        "x/a_tif_labels.tif",
+        "x/a_ome_tif_labels.tif",
+        "x/b_labels.tif",
+    ]
+
+
+def test_images_of_one_name_get_their_folders_into_the_name():
+    inputs = [Path("p/x/a.tif"), Path("q/y/a.tif")]
+    assert targets_of(inputs, Path("out")) == ["out/x_a_labels.tif", "out/y_a_labels.tif"]
+
+
+def test_images_that_no_name_tells_apart_are_numbered():
+    inputs = [Path("p/x/a.tif"), Path("q/x/a.tif")]
+    assert targets_of(inputs, Path("out")) == ["out/a_2_labels.tif", "out/a_3_labels.tif"]
+
+
+def test_an_output_is_never_an_input():
+    inputs = [Path("a.tif"), Path("a_labels.tif")]
+    assert targets_of(inputs)[0] == "a_tif_labels.tif"
+
+
+@given(
+    st.lists(
+        st.builds(
+            "{}/{}{}".format,
+            st.sampled_from(["x", "y/x", "X"]),
+            st.sampled_from(["a", "A", "a_png", "a_2", "a_labels"]),
+            st.sampled_from([".png", ".tif", ".ome.tif"]),
+        ),
+        unique=True,
+    ),
+    st.sampled_from([None, Path("out"), Path("x")]),
+)
+def test_no_two_files_share_a_name_even_where_case_is_ignored(paths, folder):
+    jobs = choose_outputs([Path(path) for path in paths], folder)
+    files = [identity(job.target) for job in jobs]
+    sources = {identity(job.source) for job in jobs}
+    assert len(set(files)) == len(files) == len(paths)
+    assert not sources & set(files)
+
+
+def test_a_bad_file_is_reported_and_the_others_are_segmented(tmp_path):
+    iio.imwrite(tmp_path / "a.png", two_squares())
+    (tmp_path / "b.png").write_bytes(b"no image")
+    iio.imwrite(tmp_path / "c.png", two_squares())
+    jobs = choose_outputs(find_inputs([tmp_path]), tmp_path / "new" / "out")
+    results = list(segment_files(jobs, bright, SETTINGS))
+    assert [result.n_nuclei for result in results] == [2, 0, 2]
+    assert [type(result.error) for result in results] == [type(None), ValueError, type(None)]
+    assert names(sorted((tmp_path / "new" / "out").iterdir())) == ["a_labels.tif", "c_labels.tif"]
+    assert np.array_equal(read_labels(jobs[0].target) > 0, two_squares() > 0)
+
+
+def test_existing_labels_are_kept_unless_they_may_be_replaced(tmp_path):
+    iio.imwrite(tmp_path / "a.png", two_squares())
+    job = Job(tmp_path / "a.png", tmp_path / "a_labels.tif")
+    job.target.write_text("mine")
+    (kept,) = segment_files([job], bright, SETTINGS)
+    assert isinstance(kept.error, FileExistsError)
+    assert job.target.read_text() == "mine"
+    (replaced,) = segment_files([job], bright, SETTINGS, overwrite=True)
+    assert replaced.error is None
+    assert read_labels(job.target).max() == 2
+
+
+def test_an_interrupted_file_leaves_nothing(tmp_path):
+    iio.imwrite(tmp_path / "a.png", two_squares())
+
+    def interrupt(pixels: np.ndarray) -> np.ndarray:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(segment_files(choose_outputs(find_inputs([tmp_path])), interrupt, SETTINGS))
+    assert names(list(tmp_path.iterdir())) == ["a.png"]
+
+
+def test_progress_names_the_file(tmp_path):
+    iio.imwrite(tmp_path / "a.png", two_squares())
+    seen = []
+    jobs = choose_outputs([tmp_path / "a.png"])
+    list(segment_files(jobs, bright, SETTINGS, progress=lambda job, step: seen.append((job, step))))
+    assert [job for job, _ in seen] == jobs * 2
+    assert [(step.step, step.done, step.total) for _, step in seen] == [
+        ("network", 1, 1),
+        ("nuclei", 1, 1),
+    ]
+
+
+def test_the_users_axes_win_over_those_of_the_file(tmp_path):
+    write_labels(tmp_path / "a.tif", np.zeros((5, 16, 24), np.int32), "ZYX")
+    assert read_input(tmp_path / "a.tif").axes == "ZYX"
+    assert read_input(tmp_path / "a.tif", "t,y,x").axes == "TYX"
+    with pytest.raises(ValueError, match="3 dimensions"):
+        read_input(tmp_path / "a.tif", "YX")
+
+
+def test_a_folder_without_images_is_named_in_the_error(tmp_path):
+    with pytest.raises(ValueError, match="got none"):
+        read_input(tmp_path)
+
+
+def test_labels_keep_voxel_size_and_units_of_the_axes_they_have(tmp_path):
+    scale, units = {"Z": 2.0, "Y": 0.5, "X": 0.25}, {"Z": "um", "Y": "um", "X": "um"}
+    image = ImageFile(np.zeros((2, 3, 8, 9), np.uint8), "CZYX", scale, units)
+    labels = np.ones((3, 8, 9), np.int32)
+    write_output(tmp_path / "out" / "a_labels.tif", labels, image)
+    written = read_image(tmp_path / "out" / "a_labels.tif")
+    assert (written.axes, written.scale, written.units) == ("ZYX", pytest.approx(scale), units)
+    flat = ImageFile(np.zeros((8, 9), np.uint8), "YX", scale, units)
+    write_output(tmp_path / "flat_labels.tif", labels[0], flat)
+    assert set(read_image(tmp_path / "flat_labels.tif").scale) == {"Y", "X"}
