@@ -56,7 +56,8 @@ class Case:
 def read_cases(data: Path) -> Iterator[Case]:
     kinds = read_kinds(data)
     for pair in find_pairs(data):
-        for pixels, truth in zip(*read_pair(pair), strict=True):
+        image = read_pair(pair)
+        for pixels, truth in zip(image.planes, image.labels, strict=True):
             yield Case(pair.name, kinds.get(pair.name, "images"), pixels, truth)
 
 

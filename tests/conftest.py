@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# The networks of the tests are tiny: threads gain nothing, and cost a hundredfold where another
+# program keeps the cores busy. Torch looks at this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A slow machine is no bug, and CI must fail or pass the same way twice.
 settings.register_profile("project", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("project")

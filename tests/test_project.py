@@ -141,9 +141,9 @@ def test_imports_go_down_only(path: Path) -> None:
         ("images", "from ..nuclei.metrics import evaluate"),
         ("nuclei", "def late():\n    import torch.nn"),
         ("network", "from .library import load_model"),
-        ("segment", "from napari_unet.network.unet import UNet"),
+        ("segmentation", "from napari_unet.network.unet import UNet"),
         ("learning", "from qtpy.QtCore import Qt"),
-        ("segment", "import dask.array as da"),
+        ("segmentation", "import dask.array as da"),
     ],
 )
 def test_an_import_upwards_or_out_of_its_room_is_found(room: str, source: str) -> None:

@@ -19,18 +19,6 @@ from napari_unet.images.files import ImageFile, image_files, read_image, write_l
 from napari_unet.segmentation import Predict, Progress, Segmentation, SegmentSettings, finish
 from napari_unet.segmentation import segment as walk
 
-__all__ = [
-    "FileResult",
-    "Job",
-    "choose_outputs",
-    "find_inputs",
-    "read_input",
-    "segment_files",
-    "segment_image",
-    "stem_of",
-    "write_output",
-]
-
 LABELS = "_labels"
 ENDING = f"{LABELS}.tif"
 

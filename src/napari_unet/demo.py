@@ -25,8 +25,6 @@ from napari_unet.network.model import Model
 from napari_unet.nuclei.measure import measure
 from napari_unet.segmentation import Progress, finish, segment
 
-__all__ = ["DemoResult", "has_display", "open_window", "outline", "run_demo"]
-
 SHAPE = (512, 512)  # pixels
 N_NUCLEI = 150
 ZOOM = 2  # of the drawing, so that an outline hides little of a nucleus

@@ -54,6 +54,15 @@ def test_a_model_is_trained_resumed_and_used(run, data, tmp_path, monkeypatch):
     assert run(*options, "--validation", data, "--resume", "--quiet").output == ""
 
 
+def test_training_starts_from_an_earlier_model(run, data, tmp_path, bright_model):
+    output = tmp_path / "m.safetensors"
+    options = ("train", data, "-o", output, "--validation", data, "--steps", 1, "--device", "cpu")
+    result = run(*options, "--from", bright_model, "--quiet")
+    assert result.exit_code == 0, result.output
+    parent = napari_unet.load_model(bright_model)
+    assert napari_unet.load_model(output).card.parent == parent.sha256
+
+
 def test_a_stopped_training_says_how_to_go_on(run, assert_refused, data, tmp_path, monkeypatch):
     def stopped(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt

@@ -193,10 +193,10 @@ def cut_off(path: Path) -> None:
 )
 def test_a_damaged_checkpoint_is_refused(path, damage: Callable[[Path], None]):
     damage(path)
-    with pytest.raises(ValueError, match="^Expected a whole checkpoint of napari-unet, got "):
+    with pytest.raises(ValueError, match=r"^Expected a whole checkpoint of napari-unet, got "):
         restore_checkpoint(path, trainer())
 
 
 def test_a_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="got no file .*none"):
+    with pytest.raises(FileNotFoundError, match=r"got no file .*none"):
         restore_checkpoint(tmp_path / "none.safetensors", trainer())

@@ -28,7 +28,8 @@ IMAGE = LABELS * 100
 def write(path: Path, pixels: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".tif":
-        tifffile.imwrite(path, pixels)
+        photometric = "rgb" if pixels.shape[-1] == 3 else "minisblack"
+        tifffile.imwrite(path, pixels, photometric=photometric)
     else:
         iio.imwrite(path, pixels)
     return path

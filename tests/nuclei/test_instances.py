@@ -209,7 +209,7 @@ def test_every_label_is_one_piece_of_the_thresholded_map(seeds, shape, data):
     ],
 )
 def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match=f"expected {list(wrong)[-1]} to be"):
+    with pytest.raises(ValueError, match=f"Expected {list(wrong)[-1]} to be"):
         InstanceSettings(**wrong)
 
 

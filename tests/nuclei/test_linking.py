@@ -63,7 +63,7 @@ def test_frames_without_nuclei_stay_empty(shape):
 
 
 def test_no_frames_or_no_overlap_asked_for_is_refused():
-    with pytest.raises(ValueError, match=r"expected labels of shape .* got \(4,\)"):
+    with pytest.raises(ValueError, match=r"Expected labels of shape .* got \(4,\)"):
         link_over_time(np.zeros(4, np.int32))
     with pytest.raises(ValueError, match="above 0 and at most 1, got 0"):
         match(np.ones(3, int), np.ones(3, int), min_overlap=0)

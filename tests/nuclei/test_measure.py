@@ -94,7 +94,7 @@ def test_no_nuclei_is_a_table_without_rows(shape):
         ({"labels": LABELS, "image": np.zeros((6, 9))}, r"shape \(6, 8\), got \(6, 9\)"),
         ({"labels": LABELS, "scale": (1.0,)}, "2 pixel sizes above 0"),
         ({"labels": LABELS, "scale": (1.0, 0.0)}, "2 pixel sizes above 0"),
-        ({"labels": LABELS, "units": "um"}, "expected a scale"),
+        ({"labels": LABELS, "units": "um"}, "Expected a scale"),
     ],
 )
 def test_what_does_not_fit_is_refused(arguments, reason):

@@ -51,7 +51,7 @@ def test_outside_the_region_there_are_no_labels(bright_model: Path, picture: np.
 @pytest.mark.parametrize(
     ("model", "axes", "sentence"),
     [
-        ("no such model", "YX", "there is no model 'no such model'"),
+        ("no such model", "YX", "unknown name 'no such model'"),
         ("missing.safetensors", "YX", "missing.safetensors"),
         (None, "ZYX", "one axis letter for each"),
     ],

@@ -15,8 +15,6 @@ from napari_unet.cli.models import models
 from napari_unet.cli.segment import segment
 from napari_unet.cli.train import train
 
-__all__ = ["app", "main"]
-
 app = typer.Typer(
     name="napari-unet",
     cls=FailingGroup,

@@ -10,17 +10,6 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-__all__ = [
-    "FILES",
-    "INTERRUPTED",
-    "USAGE",
-    "FailingGroup",
-    "complain",
-    "refused",
-    "sentence",
-    "stop",
-]
-
 FILES, USAGE, INTERRUPTED = 1, 2, 130
 
 # What the engine and its libraries raise for bad files, options, memory and missing packages.

@@ -13,21 +13,6 @@ if TYPE_CHECKING:
     from napari_unet.network.model import Model
     from napari_unet.segmentation import SegmentSettings
 
-__all__ = [
-    "Axes",
-    "Channel",
-    "Device",
-    "Diameter",
-    "Json",
-    "Link",
-    "ModelName",
-    "Overwrite",
-    "Quiet",
-    "check_axes",
-    "given",
-    "open_model",
-    "settings_for",
-]
 
 ModelName = Annotated[
     str | None,

@@ -14,7 +14,6 @@ from rich.table import Column
 if TYPE_CHECKING:
     from napari_unet import segmentation
 
-__all__ = ["clock", "fraction_of", "work_bar"]
 
 # Part of the time that each step of the walk takes, as seen on a laptop's CPU.
 PARTS = {"diameter": (0.0, 0.1), "network": (0.1, 0.85), "nuclei": (0.85, 1.0)}

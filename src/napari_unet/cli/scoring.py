@@ -17,8 +17,6 @@ from napari_unet.learning.datasets import Pair, find_pairs, read_truth
 from napari_unet.nuclei.metrics import Scores, evaluate
 from napari_unet.segmentation import Predict, Progress, SegmentSettings
 
-__all__ = ["Case", "ImageScore", "facts", "file_cases", "model_cases", "pool", "score_cases"]
-
 Labels = NDArray[np.int32]
 Report = Callable[[Progress], None]
 

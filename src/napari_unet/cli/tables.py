@@ -8,8 +8,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["print_table"]
-
 WIDE = 4096  # columns of a file or a pipe, which have no width
 
 

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli.failures import FILES, INTERRUPTED, USAGE, refused, stop
-from napari_unet.cli.options import Device, Overwrite, Quiet, given
+from napari_unet.cli.options import Device, Overwrite, Quiet, given, open_model
 
 if TYPE_CHECKING:
     from napari_unet.learning.fit import Step
     from napari_unet.learning.train import TrainingRun
+    from napari_unet.network.model import Model
 
 SUFFIX = ".safetensors"
 STEPS_OF_LOSS = 20  # that the loss shown is the mean of: one step's own jumps about
@@ -45,6 +46,14 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that was to write this model.")
     ] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Model to start from, by name or file; random weights if not given.",
+            show_default=False,
+        ),
+    ] = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -58,9 +67,9 @@ def train(
     Example: napari-unet train data/ --validation held_out/ --minutes 40 -o mine.safetensors
     """
     check_output(output, may_exist=resume or overwrite)
-    run = prepare(
-        data, output, validation, device, given(minutes=minutes, steps=steps, seed=seed), quiet
-    )
+    options = given(minutes=minutes, steps=steps, seed=seed)
+    parent = None if start is None else open_model(start, device)
+    run = prepare(data, output, validation, parent, device, options, quiet)
     from napari_unet.learning.train import train as train_steps
 
     try:
@@ -91,6 +100,7 @@ def prepare(
     data: Path,
     output: Path,
     validation: Path | None,
+    start: Model | None,
     device: str,
     options: dict[str, Any],
     quiet: bool,
@@ -111,6 +121,7 @@ def prepare(
                 output,
                 validation=validation,
                 recipe=recipe,
+                start=start,
                 device=device,
                 progress=lambda done, n: show("reading the data", done / n),
             )

@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
 from napari_unet.learning.losses import LossWeights, map_loss
@@ -52,7 +53,8 @@ class Recipe:
     warm_up : int
         Steps over which the learning rate rises.
     averaging : float
-        Decay of the moving average of the weights that is kept as the result.
+        Decay of the moving average of the weights that is kept as the result; lower at the
+        start, so that the random first weights are soon forgotten.
     clip : float
         Largest norm of the gradient.
     validations : int
@@ -155,8 +157,8 @@ class Trainer:
             )
         self.network = network.train()
         self.recipe = recipe
-        averaging = get_ema_multi_avg_fn(recipe.averaging)
-        self.average = AveragedModel(network, multi_avg_fn=averaging, use_buffers=True)
+        average = partial(_moving_average, recipe.averaging)
+        self.average = AveragedModel(network, avg_fn=average, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
             network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
         )
@@ -200,7 +202,7 @@ class Trainer:
         loss = _batch_loss(self.network, batch, self.recipe.loss)
         if not torch.isfinite(loss):
             raise RuntimeError(
-                f"Expected a finite loss, got {float(loss)} at step {self.number + 1}; train with "
+                f"Expected a finite loss, got {loss.item()} at step {self.number + 1}; train with "
                 "a lower learning rate."
             )
         self.optimiser.zero_grad()
@@ -290,3 +292,9 @@ def _batch_loss(network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
     target = torch.stack([batch.labels > 0, border_map(batch.labels), batch.distance], dim=1)
     known = batch.known * (1 + weights.contact * contact_map(batch.labels))
     return map_loss(logits.float(), target.float().to(device), known.to(device), weights)
+
+
+def _moving_average(decay: float, averaged: Tensor, current: Tensor, n_averaged: Tensor) -> Tensor:
+    """Return the average moved towards the current value, fast at first (as TensorFlow does)."""
+    n = int(n_averaged)
+    return averaged + (current - averaged) * (1 - min(decay, (1 + n) / (10 + n)))

@@ -68,7 +68,7 @@ class InstanceSettings:
     def __post_init__(self) -> None:
         """Check every value."""
         if self.seeds not in SEEDS:
-            raise ValueError(f"expected seeds to be one of {SEEDS}, got {self.seeds!r}")
+            raise ValueError(f"Expected seeds to be one of {SEEDS}, got {self.seeds!r}")
         for name in ("threshold", "seed_distance", "border", "neck"):
             _check_range(name, getattr(self, name), 1)
         for name in ("min_seed", "min_size", "max_size"):
@@ -76,7 +76,7 @@ class InstanceSettings:
                 _check_range(name, getattr(self, name), math.inf)
         if self.max_size is not None and self.max_size < (self.min_size or 0):
             raise ValueError(
-                f"expected max_size to be min_size ({self.min_size}) or more, got {self.max_size}; "
+                f"Expected max_size to be min_size ({self.min_size}) or more, got {self.max_size}; "
                 "swap them"
             )
 
@@ -95,7 +95,8 @@ def instances(
     Parameters
     ----------
     maps : array of float in 0..1 or uint8 in 0..255, shape (3, [z,] y, x)
-        Nucleus probability, border probability, distance to the nucleus's edge.
+        Nucleus probability, border probability, distance to the nucleus's edge; or, of shape
+        (1, [z,] y, x), the nucleus probability alone, whose pieces are the nuclei.
     settings : InstanceSettings, optional
         The defaults if None.
     anisotropy : float
@@ -149,6 +150,8 @@ def _margin(
     .97 and .78.
     """
     margin = np.zeros(maps.shape[1:], np.float32)
+    if len(maps) == 1:
+        return margin
     if settings.seeds in ("both", "distance"):
         margin += np.multiply(maps[2], 1 / scale, dtype=np.float32) - settings.seed_distance
     if settings.seeds in ("both", "border"):
@@ -177,19 +180,19 @@ def _checked(
     maps: npt.NDArray[np.floating | np.uint8], anisotropy: float
 ) -> npt.NDArray[np.floating | np.uint8]:
     maps = np.asarray(maps)
-    if maps.ndim not in (3, 4) or maps.shape[0] != 3:
+    if maps.ndim not in (3, 4) or maps.shape[0] not in (1, 3):
         raise ValueError(
-            f"expected maps of shape (3, y, x) or (3, z, y, x), got {maps.shape}; "
+            f"Expected maps of shape (3, y, x) or (3, z, y, x), got {maps.shape}; "
             "put the nucleus, border and distance maps first"
         )
     if maps.dtype != np.uint8 and not np.issubdtype(maps.dtype, np.floating):
         raise ValueError(
-            f"expected maps of a float type in 0..1 or uint8 in 0..255, got {maps.dtype}; "
+            f"Expected maps of a float type in 0..1 or uint8 in 0..255, got {maps.dtype}; "
             "convert them first"
         )
     if not 0 < anisotropy < math.inf:
         raise ValueError(
-            f"expected an anisotropy above 0, got {anisotropy}; divide the voxel size along z "
+            f"Expected an anisotropy above 0, got {anisotropy}; divide the voxel size along z "
             "by the one along y and x"
         )
     return maps
@@ -198,4 +201,4 @@ def _checked(
 def _check_range(name: str, value: float, highest: float) -> None:
     if not 0 <= value <= highest:
         limits = "0 or more" if highest == math.inf else f"from 0 to {highest}"
-        raise ValueError(f"expected {name} to be {limits}, got {value}; choose another value")
+        raise ValueError(f"Expected {name} to be {limits}, got {value}; choose another value")

@@ -46,7 +46,7 @@ def link_over_time(
     """
     if labels.ndim < 2:
         raise ValueError(
-            f"expected labels of shape (t, y, x) or (t, z, y, x), got {labels.shape}; "
+            f"Expected labels of shape (t, y, x) or (t, z, y, x), got {labels.shape}; "
             "a single frame needs no linking"
         )
     linked = np.zeros(labels.shape, np.int32)
@@ -121,7 +121,7 @@ def match(
     """
     if not 0 < min_overlap <= 1:
         raise ValueError(
-            f"expected a least overlap above 0 and at most 1, got {min_overlap}; 0.1 suits most"
+            f"Expected a least overlap above 0 and at most 1, got {min_overlap}; 0.1 suits most"
         )
     iou = overlaps(current, previous).tocoo()
     n_current, n_previous = iou.shape

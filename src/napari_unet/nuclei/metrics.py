@@ -48,7 +48,7 @@ class Scores:
         """Return the scores of both image sets as one."""
         if self.thresholds != other.thresholds:
             raise ValueError(
-                f"expected scores at the same IoU thresholds, got {self.thresholds} and "
+                f"Expected scores at the same IoU thresholds, got {self.thresholds} and "
                 f"{other.thresholds}; evaluate both with the same thresholds"
             )
         pairs = zip(self.true_positives, other.true_positives, strict=True)
@@ -175,7 +175,7 @@ def overlaps(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> sparse.csr_array
     predicted, truth = _checked(predicted, "predicted"), _checked(truth, "true")
     if predicted.shape != truth.shape:
         raise ValueError(
-            f"expected labels of one shape, got predicted {predicted.shape} and true "
+            f"Expected labels of one shape, got predicted {predicted.shape} and true "
             f"{truth.shape}; compare labels of the same image"
         )
     rows, row_sizes = _numbered(predicted)
@@ -227,12 +227,12 @@ def _checked(labels: npt.ArrayLike, kind: str) -> npt.NDArray[np.integer]:
     labels = np.asarray(labels)
     if labels.size and not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(
-            f"expected {kind} labels of an integer type, got {labels.dtype}; "
+            f"Expected {kind} labels of an integer type, got {labels.dtype}; "
             "convert them with astype(int) if they are labels"
         )
     if labels.size and labels.min() < 0:
         raise ValueError(
-            f"expected {kind} labels of 0 (background) and above, got {labels.min()}; "
+            f"Expected {kind} labels of 0 (background) and above, got {labels.min()}; "
             "set negative values to 0"
         )
     return labels

@@ -1,0 +1,107 @@
+"""Speed of the whole click, from an image in memory to its labels, and of each step of it.
+
+    python benchmarks/speed.py [--sizes 512 1024 2048] [--runs 5] [--model nuclei] [--device auto]
+
+Synthetic fields of nuclei; the median of the runs after one that is not counted. "limit" is
+the rate that the network would run at if all of its multiplications ran as fast as one large
+matrix product of the same precision, measured here in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.flop_counter import FlopCounterMode
+
+from napari_unet.api import model_settings
+from napari_unet.images.synthetic import nuclei_field
+from napari_unet.network.device import describe_device, precision
+from napari_unet.network.library import load_model
+from napari_unet.network.model import Model
+from napari_unet.segmentation import Progress, finish, segment
+
+DIAMETER = 22.0  # px, given, so that no time goes into estimating it
+DENSITY = 7e-4  # nuclei per pixel
+MATRIX = 2048
+
+
+def time_steps(image: NDArray[np.uint16], model: Model) -> dict[str, float]:
+    """Give the seconds of one run by step; what is left is reading, tiling and stitching."""
+    in_network = 0.0
+
+    def predict(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        nonlocal in_network
+        started = time.perf_counter()
+        maps = model.predict(pixels)
+        in_network += time.perf_counter() - started
+        return maps
+
+    marks: dict[str, float] = {}
+
+    def note(progress: Progress) -> None:
+        marks[progress.step] = time.perf_counter()
+
+    started = time.perf_counter()
+    settings = model_settings(model, diameter=DIAMETER)
+    finish(segment(image, "YX", predict, settings), note)
+    whole = time.perf_counter() - started
+    nuclei = marks["nuclei"] - marks["network"]
+    rest = whole - in_network - nuclei
+    return {"whole": whole, "network": in_network, "nuclei": nuclei, "rest": rest}
+
+
+def median_of(runs: int, once: Callable[[], dict[str, float]]) -> dict[str, float]:
+    once()
+    rows = [once() for _ in range(runs)]
+    return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def limit(model: Model) -> float:
+    """Give the Mpx/s of the network at the rate of a matrix product of its precision."""
+    device, dtype = model.device, precision(model.device)
+    one, other = (torch.rand(MATRIX, MATRIX, device=device).to(dtype) for _ in range(2))
+
+    def product() -> dict[str, float]:
+        started = time.perf_counter()
+        (one @ other)[0, 0].item()
+        return {"seconds": time.perf_counter() - started}
+
+    rate = 2 * MATRIX**3 / median_of(5, product)["seconds"]
+    counter = FlopCounterMode(display=False)
+    side = 512
+    with counter:
+        model.predict(np.zeros((3, side, side), np.float32))
+    return side**2 / 1e6 * rate / counter.get_total_flops()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--model", default="nuclei")
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    model = load_model(options.model, options.device)
+    print(
+        f"{model.card.name} on {describe_device(model.device)}, {torch.get_num_threads()} threads"
+    )
+    print(f"limit of the network {limit(model):.1f} Mpx/s\n")
+    print("| pixels | whole click s | Mpx/s | network Mpx/s | network | nuclei | rest |")
+    print("|---|---|---|---|---|---|---|")
+    for size in options.sizes:
+        image, _ = nuclei_field((size, size), n=round(DENSITY * size**2), diameter=DIAMETER)
+        seconds = median_of(options.runs, lambda image=image: time_steps(image, model))
+        whole, megapixels = seconds["whole"], size**2 / 1e6
+        shares = " | ".join(f"{seconds[k] / whole:.0%}" for k in ("network", "nuclei", "rest"))
+        rates = f"{megapixels / whole:.2f} | {megapixels / seconds['network']:.2f}"
+        print(f"| {size}x{size} | {whole:.3f} | {rates} | {shares} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Make the pictures of the documentation from the real dock.
+
+tools/display .venv/bin/python docs/make_pictures.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import napari
+from qtpy.QtTest import QTest
+
+PLUGIN = "napari-unet-nuclei"
+FOLDER = Path(__file__).parent / "images"
+WINDOW = (1280, 800)
+LONGEST_RUN = 120_000  # ms
+SETTLE = 1000  # ms, for the canvas to be drawn
+
+
+def segmented(sample: str) -> napari.Viewer:
+    """Open a sample and click "Segment nuclei" in its dock."""
+    viewer = napari.Viewer()
+    viewer.window.resize(*WINDOW)
+    viewer.open_sample(PLUGIN, sample)
+    viewer.layers.selection.active = image_layer(viewer)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
+    dock.button.native.click()
+    for _ in range(LONGEST_RUN // 50):
+        QTest.qWait(50)
+        if dock.button.text == "Segment nuclei":
+            break
+    return viewer
+
+
+def image_layer(viewer: napari.Viewer) -> Any:
+    return next(layer for layer in viewer.layers if isinstance(layer, napari.layers.Image))
+
+
+def take(viewer: napari.Viewer, name: str) -> None:
+    QTest.qWait(SETTLE)
+    viewer.screenshot(str(FOLDER / name), canvas_only=False, flash=False)
+    viewer.close()
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    take(segmented("field"), "dock.png")
+    take(segmented("histology"), "histology.png")
+
+
+if __name__ == "__main__":
+    main()
