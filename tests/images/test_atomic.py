@@ -46,3 +46,12 @@ def test_a_folder_without_write_permission_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda *_: False)
     with pytest.raises(PermissionError, match="can be written"), overwriting(tmp_path / "a.txt"):
         pass
+
+
+def test_a_file_that_only_its_owner_may_read_gets_the_usual_permissions(tmp_path):
+    (tmp_path / "usual.txt").touch()
+    with overwriting(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+        temporary.chmod(0o400 | 0o200)
+    usual = (tmp_path / "usual.txt").stat().st_mode
+    assert (tmp_path / "a.txt").stat().st_mode == usual

@@ -23,7 +23,7 @@ def overwriting(path: str | os.PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        A hidden file in the same folder, with the same last suffix, not made yet.
+        A hidden, empty file in the same folder, with the same last suffix.
 
     Raises
     ------
@@ -45,8 +45,12 @@ def overwriting(path: str | os.PathLike[str]) -> Iterator[Path]:
     _check_folder(target)
     temporary = target.with_name(f".{uuid4().hex}{target.suffix}")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
         _flush(temporary)
+        # Some writers make a file of their own that its owner alone may read.
+        temporary.chmod(mode)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
