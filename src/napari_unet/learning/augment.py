@@ -41,6 +41,8 @@ class Augmentation:
         Largest standard deviation of the Gaussian blur, in pixels.
     shade : float
         Standard deviation of the logarithm of uneven light.
+    stain : float
+        Standard deviation of how much of each colour goes into each other.
     p_invert, p_grey, p_tint, p_stain, p_noise, p_blur, p_shade, p_elastic : float
         Probabilities: light and dark swapped; colour to grey; grey to one colour; the
         stains of a coloured image mixed; and of the ones above.
@@ -61,10 +63,11 @@ class Augmentation:
     noise: float = 0.12
     blur: float = 1.5
     shade: float = 0.3
+    stain: float = 0.25
     p_invert: float = 0.08
-    p_grey: float = 0.1
+    p_grey: float = 0.15
     p_tint: float = 0.08
-    p_stain: float = 0.5
+    p_stain: float = 0.7
     p_noise: float = 0.4
     p_blur: float = 0.25
     p_shade: float = 0.3

@@ -34,7 +34,7 @@ def vary_light(image: Tensor, settings: Augmentation, random: torch.Generator) -
 def _vary_colour(image: Tensor, settings: Augmentation, random: torch.Generator) -> Tensor:
     """Return images with mixed stains; some coloured ones grey, some grey ones tinted."""
     n = len(image)
-    mix = torch.eye(3) + 0.12 * torch.randn(n, 3, 3, generator=random)
+    mix = torch.eye(3) + settings.stain * torch.randn(n, 3, 3, generator=random)
     is_colour = (image[:, :1] != image).flatten(1).any(1).view(n, 1, 1, 1)
     mixed = torch.einsum("nij,njyx->niyx", mix, 1 - image) * -1 + 1
     image = torch.where(is_colour, _some(random, settings.p_stain, mixed, image), image)

@@ -68,6 +68,7 @@ class SegmentDock(Container[Any]):
         self.status.native.setWordWrap(True)
         self._connect()
         self._follow_active()
+        self._show_image()
 
     def _make_inputs(self) -> None:
         """Make the widgets that hold the user's choices."""
@@ -113,7 +114,6 @@ class SegmentDock(Container[Any]):
         self.image.reset_choices()
         if isinstance(layer, Image):
             self.image.value = layer
-        self._show_image()
 
     def _show_image(self, _: Any = None) -> None:
         """Guess the axes of the chosen image."""
