@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.layers._source import layer_source
 
 from napari_unet.images.axes import label_shape, planes
 from napari_unet.widgets.layers import (
@@ -83,6 +86,16 @@ def test_units_and_names_of_the_axes_are_kept(axes: str) -> None:
 @pytest.mark.parametrize("axes", SHAPES)
 def test_axes_are_guessed_from_the_layers_names(axes: str) -> None:
     assert layer_axes(placed_image(axes)) == axes
+
+
+def test_axes_are_read_from_the_file_where_the_layer_names_none(tmp_path: Path) -> None:
+    path = tmp_path / "movie.ome.tif"
+    movie = np.zeros((5, 20, 30), np.uint8)
+    tifffile.imwrite(path, movie, metadata={"axes": "TYX"})
+    with layer_source(path=str(path)):
+        opened = Image(movie)
+    assert layer_axes(opened) == "TYX"
+    assert layer_axes(Image(movie)) == "ZYX"
 
 
 def test_the_finest_level_of_a_multiscale_image_is_taken() -> None:

@@ -124,6 +124,17 @@ def test_the_image_follows_the_active_layer(viewer: Any, dock: SegmentDock) -> N
     assert dock.axes.value == "YX"
 
 
+def test_axes_that_the_user_edits_stay_while_other_layers_come_and_go(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    viewer.add_image(picture(6, 40, 50))
+    dock.axes.value = "TYX"
+    dock.start()
+    wait(qtbot, dock)
+    viewer.add_points(np.zeros((1, 2)))
+    assert dock.axes.value == "TYX"
+
+
 def test_a_channel_is_asked_for_only_where_there_are_channels(
     viewer: Any, dock: SegmentDock
 ) -> None:

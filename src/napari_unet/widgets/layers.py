@@ -7,6 +7,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import guess_axes
+from napari_unet.images.file_axes import file_axes
 
 SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
@@ -19,12 +20,16 @@ def full_resolution(layer: Image) -> Any:
 def layer_axes(layer: Image) -> str:
     """Return the most likely axes of an image layer, "S" last for RGB.
 
+    Names that the layer has win, then what its file says, then its shape.
+
     Raises
     ------
     ValueError
         If the layer has more axes than can be named.
     """
     shape = tuple(full_resolution(layer).shape)
+    if all(label.lstrip("-").isdigit() for label in layer.axis_labels):
+        return file_axes(layer.source.path, shape) or guess_axes(shape, rgb=layer.rgb)
     return guess_axes(shape, rgb=layer.rgb, axis_labels=layer.axis_labels)
 
 

@@ -16,7 +16,7 @@ from magicgui.widgets import (
 from napari.layers import Image
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QSizePolicy
 
 from napari_unet.images.axes import parse_axes
 from napari_unet.network.library import BUILT_IN, list_models
@@ -66,6 +66,7 @@ class SegmentDock(Container[Any]):
         choices.margins = (0, 0, 0, 0)
         super().__init__(widgets=[choices, self.button, self.bar, self.status], labels=False)
         self.status.native.setWordWrap(True)
+        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._connect()
         self._follow_active()
         self._show_image()
@@ -135,9 +136,11 @@ class SegmentDock(Container[Any]):
         """Give the image layers; napari asks again when layers come and go."""
         return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
 
-    def _model_choices(self, _: Any = None) -> list[str]:
-        """Give the models by name, the files chosen so far, and the way to choose one."""
-        return [*(model.name for model in list_models()), *self._files, CHOOSE_FILE]
+    def _model_choices(self, _: Any = None) -> list[tuple[str, str]]:
+        """Give what is shown and what is meant: models, files chosen so far, choosing one."""
+        names = [model.name for model in list_models()]
+        files = [(Path(file).name, file) for file in self._files]
+        return [*zip(names, names, strict=True), *files, (CHOOSE_FILE, CHOOSE_FILE)]
 
     def _choose_model(self, choice: str) -> None:
         """Ask for a model file where the user wants to choose one."""
