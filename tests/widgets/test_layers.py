@@ -13,6 +13,7 @@ from napari.layers._source import layer_source
 from napari_unet.images.axes import label_shape, planes
 from napari_unet.widgets.layers import (
     as_layer_data,
+    checked_axes,
     full_resolution,
     layer_axes,
     pixel_size,
@@ -156,7 +157,8 @@ def test_in_a_volume_rendering_everything_is_shown(viewer: ViewerModel) -> None:
 
 
 def finished(value: int) -> Finished:
-    return Finished(np.full((20, 30), value, np.int32), 1, 20.0, 0.1, {"model": "nuclei"})
+    labels = np.full((20, 30), value, np.int32)
+    return Finished(labels, (slice(None),) * 2, labels.shape, 20.0, 0.1, {"model": "nuclei"})
 
 
 def test_a_second_run_updates_its_own_result(viewer: ViewerModel) -> None:
@@ -176,6 +178,39 @@ def test_a_result_that_was_edited_is_left_alone(viewer: ViewerModel) -> None:
     assert first is not second
     assert first.data[3, 4] == 9
     assert second.name == "Image nuclei [1]"
+
+
+def test_a_run_on_one_plane_keeps_the_nuclei_of_the_others(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("ZYX"))
+    for plane in (0, 2):
+        labels = np.zeros((1, 20, 30), np.int32)
+        labels[0, 3:6, 4:9] = 1
+        place = (slice(plane, plane + 1), slice(None), slice(None))
+        outcome = Finished(labels, place, (5, 20, 30), 20.0, 0.1, {})
+        layer = add_result(viewer, image, "ZYX", outcome)
+    assert len(viewer.layers) == 2
+    assert layer.data[:, 4, 5].tolist() == [1, 0, 2, 0, 0]
+
+
+def test_an_updated_result_follows_its_image_in_the_world(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(placed_image("YX"))
+    layer = add_result(viewer, image, "YX", finished(1))
+    image.scale = (9, 9)
+    image.translate = (1, 2)
+    assert add_result(viewer, image, "YX", finished(2)) is layer
+    np.testing.assert_allclose(layer.data_to_world((7, 11)), image.data_to_world((7, 11)))
+
+
+def test_colours_that_napari_does_not_show_as_such_are_channels() -> None:
+    assert layer_axes(Image(np.zeros((400, 500, 3)), rgb=False)) == "YXC"
+
+
+@pytest.mark.parametrize(("axes", "typed"), [("YXS", "CYX"), ("YXS", "YXC"), ("ZYX", "YXS")])
+def test_colour_where_the_layer_has_none_and_the_other_way_round_is_refused(
+    axes: str, typed: str
+) -> None:
+    with pytest.raises(ValueError, match="Expected"):
+        checked_axes(placed_image(axes), typed)
 
 
 def test_another_images_result_is_not_ones_own(viewer: ViewerModel) -> None:

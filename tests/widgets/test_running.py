@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -36,16 +37,18 @@ def test_a_run_gives_labels_and_what_made_them(bright_model: Path, picture: np.n
     assert outcome.n_nuclei == 2
     assert outcome.facts["model"] == "bright"
     assert len(outcome.facts["model_sha256"]) == 64
-    assert outcome.facts["diameter_px"] == 20.0
+    assert outcome.facts["settings"]["diameter"] == 20.0
+    assert outcome.facts["settings"]["instances"]["threshold"] == 0.5
 
 
-def test_outside_the_region_there_are_no_labels(bright_model: Path, picture: np.ndarray) -> None:
+def test_only_the_region_is_run(bright_model: Path, picture: np.ndarray) -> None:
     region = (slice(0, 18), slice(0, 50))
     outcome = finish(run(request(bright_model, picture, "YX", region)))
     assert isinstance(outcome, Finished)
-    assert outcome.labels.shape == picture.shape
+    assert outcome.labels.shape == (18, 50)
+    assert outcome.place == region
+    assert outcome.shape == picture.shape
     assert outcome.n_nuclei == 1
-    assert not outcome.labels[18:].any()
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,25 @@ def test_a_runtime_error_of_the_network_is_told_too(
     monkeypatch.setattr(Model, "predict", broken)
     outcome = finish(run(request(bright_model, np.ones((40, 50)), "YX", (slice(None),) * 2)))
     assert outcome == Failed("out of memory")
+
+
+@pytest.mark.parametrize("error", [KeyError("chunk"), IndexError("plane"), OSError("disk")])
+def test_whatever_an_image_raises_is_one_sentence(bright_model: Path, error: Exception) -> None:
+    class Broken:
+        shape = (40, 50)
+
+        def __getitem__(self, index: object) -> np.ndarray:
+            raise error
+
+    outcome = finish(run(Request(Broken(), "YX", (slice(None),) * 2, bright_model, "cpu", {})))
+    assert outcome == Failed(str(error))
+
+
+def test_a_torch_that_does_not_load_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "napari_unet.network.model", None)
+    outcome = finish(run(request("nuclei", np.ones((40, 50)), "YX", (slice(None),) * 2)))
+    assert isinstance(outcome, Failed)
+    assert outcome.sentence.startswith("PyTorch could not be loaded")
 
 
 def test_reports_are_passed_on_four_times_a_second() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
+from napari_unet.segmentation import Progress
 from napari_unet.widgets.segment_dock import (
     BUILT_IN,
     CANCEL,
@@ -229,6 +231,45 @@ def test_cancel_changes_nothing(viewer: Any, dock: SegmentDock, qtbot: Any) -> N
     dock.start()
     wait(qtbot, dock)
     assert len(results(viewer)) == 1
+
+
+def test_cancel_after_the_last_report_frees_the_dock(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def late(request: object) -> Iterator[Progress]:
+        yield Progress("nuclei", 1, 1)
+        may_end.wait(60)
+
+    monkeypatch.setattr("napari_unet.widgets.segment_dock.run", late)
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    qtbot.waitUntil(lambda: dock.status.value.startswith("Separating"), timeout=60_000)
+    dock.cancel()
+    may_end.set()
+    wait(qtbot, dock)
+    assert dock.button.text == START
+    assert len(viewer.layers) == 1
+
+
+def test_a_second_start_during_a_run_is_refused(
+    viewer: Any, dock: SegmentDock, qtbot: Any, notes: list[str]
+) -> None:
+    viewer.add_image(picture(10, 40, 50))
+    dock.start()
+    dock.start()
+    wait(qtbot, dock)
+    assert notes == ["A run goes on in this dock; wait for it, or cancel it first."]
+    assert len(results(viewer)) == 1
+
+
+def test_the_command_wants_an_active_image(viewer: Any, notes: list[str]) -> None:
+    viewer.add_image(picture(40, 50))
+    viewer.add_labels(np.zeros((40, 50), int))
+    segment_active_layer(viewer)
+    assert notes == ["Expected an active image layer; click one in the layer list."]
+    assert len(viewer.layers) == 2
 
 
 def test_an_image_removed_during_the_run_gets_no_result(

@@ -6,7 +6,7 @@ import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_unet.images.axes import guess_axes
+from napari_unet.images.axes import guess_axes, parse_axes
 from napari_unet.images.file_axes import file_axes
 
 SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -29,8 +29,27 @@ def layer_axes(layer: Image) -> str:
     """
     shape = tuple(full_resolution(layer).shape)
     if all(label.lstrip("-").isdigit() for label in layer.axis_labels):
-        return file_axes(layer.source.path, shape) or guess_axes(shape, rgb=layer.rgb)
-    return guess_axes(shape, rgb=layer.rgb, axis_labels=layer.axis_labels)
+        axes = file_axes(layer.source.path, shape) or guess_axes(shape, rgb=layer.rgb)
+    else:
+        axes = guess_axes(shape, rgb=layer.rgb, axis_labels=layer.axis_labels)
+    # napari shows colours that it was not told of as an axis with a slider, like channels.
+    return axes if layer.rgb or "C" in axes else axes.replace("S", "C")
+
+
+def checked_axes(layer: Image, text: str) -> str:
+    """Return the axes that a user has typed for a layer.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the layer's shape, or "S" is missing for colours or stands for an
+        axis that napari does not show as colour.
+    """
+    axes = parse_axes(text, tuple(full_resolution(layer).shape))
+    if axes.endswith("S") != layer.rgb:
+        needed = "ending in S, for an RGB layer" if layer.rgb else "without S, C for channels"
+        raise ValueError(f"Expected axes {needed}, got {axes!r}; correct the axes.")
+    return axes
 
 
 def spatial_fields(layer: Image, axes: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
+from numpy.typing import NDArray
 
 from napari_unet.widgets.layers import as_layer_data, spatial_fields
 from napari_unet.widgets.running import Finished
@@ -15,8 +16,8 @@ METADATA = "napari_unet"
 def add_result(viewer: Any, image: Image, axes: str, outcome: Finished) -> Labels:
     """Show the labels of a run.
 
-    An earlier result of the same image is replaced only where the user has not edited it;
-    otherwise it stays, and a new layer is added.
+    An earlier result of the same image that nobody has edited is updated: the region that was
+    run is replaced, the rest stays. An edited one stays as it is, and a new layer is added.
 
     Parameters
     ----------
@@ -29,22 +30,35 @@ def add_result(viewer: Any, image: Image, axes: str, outcome: Finished) -> Label
     outcome : Finished
         The run's result.
     """
-    labels = as_layer_data(outcome.labels, axes)
-    facts = {
+    earlier = find_result(viewer.layers, image)
+    whole = np.zeros(outcome.shape, np.int32)
+    if earlier is not None and earlier.data.size == whole.size:
+        whole = np.array(earlier.data).reshape(outcome.shape)
+    labels = as_layer_data(_with_region(whole, outcome), axes)
+    if earlier is None or earlier.data.shape != labels.shape:
+        earlier = Labels(labels, name=f"{image.name} nuclei", **spatial_fields(image, axes))
+        viewer.add_layer(earlier)
+    else:
+        earlier.data = labels
+        for name, value in spatial_fields(image, axes).items():
+            setattr(earlier, name, value)
+    earlier.metadata[METADATA] = {
         **outcome.facts,
         "image": image.name,
         "image_id": str(image.unique_id),
         "fingerprint": fingerprint(labels),
     }
-    layer = find_result(viewer.layers, image)
-    if layer is None or layer.data.shape != labels.shape:
-        layer = Labels(labels, name=f"{image.name} nuclei", **spatial_fields(image, axes))
-        layer.metadata[METADATA] = facts
-        viewer.add_layer(layer)
-    else:
-        layer.data = labels
-        layer.metadata[METADATA] = facts
-    return layer
+    return earlier
+
+
+def _with_region(whole: NDArray[np.int32], outcome: Finished) -> NDArray[np.int32]:
+    """Put the labels of a region into its place, with ids that the rest does not have."""
+    if outcome.labels.shape == whole.shape:
+        return outcome.labels
+    whole[outcome.place] = 0
+    first = whole.max(initial=0)
+    whole[outcome.place] = np.where(outcome.labels > 0, outcome.labels + first, 0)
+    return whole
 
 
 def find_result(layers: Any, image: Image) -> Labels | None:

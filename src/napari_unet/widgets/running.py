@@ -2,16 +2,19 @@
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
-from napari_unet.segmentation import Progress, segment
+from napari_unet.segmentation import Progress, Segmentation, SegmentSettings, segment
+
+if TYPE_CHECKING:
+    from napari_unet.network.model import Model
 
 SECONDS_BETWEEN_REPORTS = 0.25
 
@@ -51,9 +54,11 @@ class Finished:
     Parameters
     ----------
     labels : array of int32
-        In the shape of the whole image less its axes C and S; 0 outside the region.
-    n_nuclei : int
-        Number of labels.
+        Of the region, less the image's axes C and S.
+    place : tuple of slice
+        Where in the labels of the whole image the region lies.
+    shape : tuple of int
+        Shape of the labels of the whole image.
     diameter : float
         Of a typical nucleus, in pixels, as given or estimated.
     seconds : float
@@ -63,10 +68,16 @@ class Finished:
     """
 
     labels: NDArray[np.int32]
-    n_nuclei: int
+    place: tuple[slice, ...]
+    shape: tuple[int, ...]
     diameter: float
     seconds: float
     facts: dict[str, Any]
+
+    @property
+    def n_nuclei(self) -> int:
+        """Number of nuclei found."""
+        return int(self.labels.max(initial=0))
 
 
 @dataclass(frozen=True)
@@ -86,36 +97,67 @@ def run(request: Request) -> Generator[Progress, None, Finished | Failed]:
         return (yield from _steps(request))
     except MemoryError:
         return Failed("There is not enough memory for this image; choose a smaller region.")
-    except (ValueError, TypeError, OSError, RuntimeError) as error:
+    # Whatever the image's own array, a decoder or the network raises: the dock must hear of it.
+    except Exception as error:
         return Failed(one_sentence(error))
 
 
 def _steps(request: Request) -> Generator[Progress, None, Finished]:
-    """Load the model, walk over the region, and put the labels into their place."""
+    """Load the model, walk over the region, and note what made the labels."""
     started = time.monotonic()
     axes = parse_axes(request.axes, request.pixels.shape)
     yield Progress("model", 0, 1)
+    model = _load(request)
     from napari_unet.api import model_settings
-    from napari_unet.network.device import describe_device
-    from napari_unet.network.library import load_model
 
-    model = load_model(request.model, request.device)
     settings = model_settings(model, **request.choices)
     pixels = Region(request.pixels, request.region)
-    result = yield from segment(pixels, axes, model.predict, settings)
-    labels = np.zeros(label_shape(axes, request.pixels.shape), np.int32)
-    place = (part for part, letter in zip(request.region, axes, strict=True) if letter not in "CS")
-    labels[tuple(place)] = result.labels
-    facts = {
+    labels, diameter = yield from _labels(segment(pixels, axes, model.predict, settings))
+    parts = zip(request.region, axes, strict=True)
+    place = tuple(part for part, letter in parts if letter not in "CS")
+    seconds = time.monotonic() - started
+    facts = _facts(request, model, replace(settings, diameter=round(diameter, 2)))
+    return Finished(
+        labels, place, label_shape(axes, request.pixels.shape), diameter, seconds, facts
+    )
+
+
+def _labels(
+    walk: Generator[Progress, None, Segmentation],
+) -> Generator[Progress, None, tuple[NDArray[np.int32], float]]:
+    """Keep of a walk what is shown: its maps take as much memory as the labels."""
+    result = yield from walk
+    return result.labels, result.diameter
+
+
+def _load(request: Request) -> "Model":
+    """Load the model, and torch with it."""
+    try:
+        from napari_unet.network.library import load_model
+        from napari_unet.network.model import Model  # noqa: F401
+    # Windows reports a library that torch needs and does not find as an OSError.
+    except (ImportError, OSError) as error:
+        raise RuntimeError(
+            f"PyTorch could not be loaded ({error}); install Microsoft's Visual C++ "
+            "Redistributable on Windows, or torch again, and restart napari."
+        ) from error
+    return load_model(request.model, request.device)
+
+
+def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[str, Any]:
+    """Return what made the labels, for the metadata of their layer."""
+    from napari_unet import __version__
+    from napari_unet.network.device import describe_device
+
+    return {
+        "version": __version__,
         "model": model.card.name,
         "model_sha256": model.sha256,
         "device": describe_device(model.device),
-        "diameter_px": round(result.diameter, 2),
-        "axes": axes,
-        **request.choices,
+        "axes": request.axes,
+        "region": [(part.start, part.stop) for part in request.region],
+        "settings": asdict(settings),
     }
-    n_nuclei = int(result.labels.max(initial=0))
-    return Finished(labels, n_nuclei, result.diameter, time.monotonic() - started, facts)
 
 
 def seldom(

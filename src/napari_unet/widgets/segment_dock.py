@@ -1,5 +1,6 @@
 """The dock "Segment nuclei": choose, click, watch, cancel."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog, QSizePolicy
 
-from napari_unet.images.axes import parse_axes
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import LINKS, Progress
 from napari_unet.widgets.layers import (
+    checked_axes,
     full_resolution,
     layer_axes,
     pixel_size,
@@ -57,6 +58,7 @@ class SegmentDock(Container[Any]):
         self._viewer = napari_viewer
         self._worker: GeneratorWorker | None = None
         self._files: list[str] = []
+        self._chosen_model = BUILT_IN
         self._make_inputs()
         self.button = PushButton(text=START)
         self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
@@ -124,13 +126,16 @@ class SegmentDock(Container[Any]):
 
     def _show_axes(self, _: Any = None) -> None:
         """Show what only some images need: a channel, linked planes."""
-        axes, layer = str(self.axes.value).upper(), self.image.value
+        layer, axes = self.image.value, ""
+        if layer is not None:
+            with suppress(ValueError):
+                axes = checked_axes(layer, str(self.axes.value))
         self.link.visible = "Z" in axes
-        self.channel.visible = fits = layer is not None and "C" in axes
-        if fits and len(axes) == len(full_resolution(layer).shape):
-            n_channels = full_resolution(layer).shape[axes.index("C")]
-            self.channel.choices = range(n_channels)
-            self.channel.value = shown_index(layer, self._viewer, axes.index("C"))
+        self.channel.visible = "C" in axes
+        if "C" in axes:
+            axis = axes.index("C")
+            self.channel.choices = range(full_resolution(layer).shape[axis])
+            self.channel.value = shown_index(layer, self._viewer, axis)
 
     def _images(self, _: Any = None) -> list[Image]:
         """Give the image layers; napari asks again when layers come and go."""
@@ -145,11 +150,12 @@ class SegmentDock(Container[Any]):
     def _choose_model(self, choice: str) -> None:
         """Ask for a model file where the user wants to choose one."""
         if choice != CHOOSE_FILE:
+            self._chosen_model = choice
             return
         path, _ = QFileDialog.getOpenFileName(self.native, "Model", "", "Model (*.safetensors)")
         self._files = [*self._files, path] if path and path not in self._files else self._files
         self.model.reset_choices()
-        self.model.value = path or BUILT_IN
+        self.model.value = path or self._chosen_model
 
     def _toggle(self) -> None:
         """Start a run, or cancel the one that goes on."""
@@ -160,6 +166,9 @@ class SegmentDock(Container[Any]):
 
     def start(self) -> None:
         """Start a run with what is chosen; say in one sentence why it cannot start."""
+        if self._worker is not None:
+            show_error("A run goes on in this dock; wait for it, or cancel it first.")
+            return
         layer = self.image.value
         try:
             if layer is None:
@@ -178,7 +187,8 @@ class SegmentDock(Container[Any]):
         left = TimeLeft()
         worker.yielded.connect(lambda progress: self._show_progress(progress, left))
         worker.returned.connect(lambda outcome: self._end(layer, request, outcome))
-        worker.aborted.connect(lambda: self._rest("Cancelled, nothing was changed."))
+        # A worker that was asked to quit too late ends with neither a result nor an abort.
+        worker.finished.connect(lambda: self._end_without_result(worker))
         self._worker = worker
         worker.start()
 
@@ -190,7 +200,7 @@ class SegmentDock(Container[Any]):
     def _request(self, layer: Image) -> Request:
         """Put the user's choices together, checked as far as that takes no time."""
         pixels = full_resolution(layer)
-        axes = parse_axes(str(self.axes.value), tuple(pixels.shape))
+        axes = checked_axes(layer, str(self.axes.value))
         choices = {
             "channel": int(self.channel.value) if "C" in axes else None,
             "diameter": float(self.diameter.value) or None,
@@ -218,18 +228,22 @@ class SegmentDock(Container[Any]):
 
     def _end(self, layer: Image, request: Request, outcome: Finished | Failed) -> None:
         """Show the result, or say what went wrong; a layer that is gone gets no result."""
+        self._rest("")
         if isinstance(outcome, Failed):
-            self._rest("")
             self._say(outcome.sentence)
         elif layer not in self._viewer.layers:
-            self._rest("")
             self._say(f"The image {layer.name!r} was removed; its result was not added.")
         else:
             add_result(self._viewer, layer, request.axes, outcome)
-            self._rest(_summary(outcome))
+            self.status.value = _summary(outcome)
             if not request.choices["diameter"] and layer is self.image.value:
                 auto = f"auto: {_diameter_text(outcome.diameter, layer)}"
                 self.diameter.native.setSpecialValueText(auto)
+
+    def _end_without_result(self, worker: GeneratorWorker) -> None:
+        """Say that a run was cancelled, if its result has not come first."""
+        if self._worker is worker:
+            self._rest("Cancelled, nothing was changed.")
 
     def _rest(self, text: str) -> None:
         """Show that no run goes on."""
@@ -272,5 +286,8 @@ def _diameter_text(diameter: float, layer: Image) -> str:
 
 def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
     """Open the dock and segment the active image layer: a command for the palette."""
+    if not isinstance(viewer.layers.selection.active, Image):
+        show_error("Expected an active image layer; click one in the layer list.")
+        return
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
     dock.start()
