@@ -52,7 +52,8 @@ def is_ours(name: str) -> bool:
 
 
 def main() -> None:
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    version = tomllib.loads(settings)["project"]["version"]
     with tempfile.TemporaryDirectory() as folder:
         wheel = build_wheel(Path(folder))
         found = faults(wheel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import guess_axes, parse_axes
+from napari_unet.images.spacing import anisotropy, scale_by_axis
 from napari_unet.network.library import BUILT_IN, load_model
 from napari_unet.network.model import Model
 from napari_unet.nuclei.instances import InstanceSettings
@@ -31,11 +32,11 @@ def segment(
     *,
     model: str | Path | Model = BUILT_IN,
     channel: int | None = None,
-    scale: Mapping[str, float] | None = None,
+    scale: Mapping[str, float] | Sequence[float] | None = None,
     diameter: float | None = None,
     link: str = SegmentSettings.link,
     instances: InstanceSettings | None = None,
-    device: str = "auto",
+    device: str | None = None,
     progress: Report | None = None,
 ) -> NDArray[np.int32]:
     """Segment the nuclei of an image, a stack or a movie.
@@ -51,16 +52,17 @@ def segment(
         A name of :func:`list_models`, a model file or a loaded model.
     channel : int, optional
         Which channel holds the nuclei, where there is an axis C; the first if not given.
-    scale : mapping of str to float, optional
-        Voxel size by axis letter; only the ratio of Z to Y counts.
+    scale : mapping of str to float, or sequence of float, optional
+        Voxel size by axis letter, or one per axis; only the ratio of Z to Y counts.
     diameter : float, optional
         Of a typical nucleus, in pixels of y and x; estimated if not given.
     link : {"auto", "volume", "overlap", "none"}
         How planes along Z become nuclei; see :class:`SegmentSettings`.
     instances : InstanceSettings, optional
         How nuclei come out of the maps; what suits the model if not given.
-    device : str
-        "auto" (the fastest that works), "cuda", "mps" or "cpu".
+    device : str, optional
+        "auto" (the fastest that works), "cuda", "mps" or "cpu". If not given, a loaded model
+        stays where it is, and another one is loaded as for "auto".
     progress : callable, optional
         Called with every :class:`Progress`.
 
@@ -74,6 +76,7 @@ def segment(
     ValueError, TypeError, FileNotFoundError
         If axes, pixels, settings or model do not fit, with what to do about it.
     """
+    pixels, axes = _pixels_and_axes(image, axes)
     loaded = load_model(model, device)
     settings = model_settings(
         loaded,
@@ -81,9 +84,9 @@ def segment(
         diameter=diameter,
         link=link,
         instances=instances,
-        anisotropy=anisotropy(scale or {}),
+        anisotropy=anisotropy(scale_by_axis({} if scale is None else scale, axes)),
     )
-    return finish(walk(*pixels_and_axes(image, axes), loaded.predict, settings), progress).labels
+    return finish(walk(pixels, axes, loaded.predict, settings), progress).labels
 
 
 def predict(
@@ -93,7 +96,7 @@ def predict(
     model: str | Path | Model = BUILT_IN,
     channel: int | None = None,
     diameter: float | None = None,
-    device: str = "auto",
+    device: str | None = None,
     progress: Report | None = None,
 ) -> NDArray[np.uint8]:
     """Give the maps that the network makes of an image: nucleus, border and distance.
@@ -115,9 +118,10 @@ def predict(
     ValueError, TypeError, FileNotFoundError
         As :func:`segment`.
     """
+    pixels, axes = _pixels_and_axes(image, axes)
     loaded = load_model(model, device)
     settings = model_settings(loaded, channel=channel, diameter=diameter)
-    steps = predict_maps(*pixels_and_axes(image, axes), loaded.predict, settings)
+    steps = predict_maps(pixels, axes, loaded.predict, settings)
     return finish(steps, progress)
 
 
@@ -134,14 +138,13 @@ def model_settings(
     return replace(settings, **choices)
 
 
-def anisotropy(scale: Mapping[str, float]) -> float:
-    """Give the distance between planes in pixels; 1 where a voxel size is not known."""
-    z, y = scale.get("Z", 0), scale.get("Y", 0)
-    return z / y if z > 0 and y > 0 else SegmentSettings.anisotropy
-
-
-def pixels_and_axes(image: Any, axes: str | None) -> tuple[Any, str]:
+def _pixels_and_axes(image: Any, axes: str | None) -> tuple[Any, str]:
     """Give an image as something with a shape, and its checked axes."""
     pixels = image if hasattr(image, "shape") else np.asarray(image)
+    if pixels.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Expected an array of real numbers, got {type(image).__name__} of {pixels.dtype}; "
+            "read a file into an array first."
+        )
     shape = tuple(pixels.shape)
     return pixels, parse_axes(axes, shape) if axes else guess_axes(shape)

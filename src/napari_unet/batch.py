@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.api import anisotropy
 from napari_unet.images.axes import label_axes, parse_axes
 from napari_unet.images.files import ImageFile, image_files, read_image, write_labels
+from napari_unet.images.spacing import anisotropy
 from napari_unet.segmentation import Predict, Progress, Segmentation, SegmentSettings, finish
 from napari_unet.segmentation import segment as walk
 
@@ -223,7 +223,7 @@ def segment_image(
     progress: Callable[[Progress], None] | None = None,
 ) -> Segmentation:
     """Segment an image that was read, with the distance between planes that its file tells."""
-    settings = replace(settings, anisotropy=anisotropy(image.scale))
+    settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
     return finish(walk(image.data, image.axes, predict, settings), progress)
 
 

@@ -23,20 +23,15 @@ from napari_unet.images.intensity import limits, normalise
 from napari_unet.images.synthetic import nuclei_field
 from napari_unet.network.model import Model
 from napari_unet.nuclei.measure import measure
+from napari_unet.segmentation import STEPS as WALK_STEPS
 from napari_unet.segmentation import Progress, finish, segment
 
 SHAPE = (512, 512)  # pixels
 N_NUCLEI = 150
 ZOOM = 2  # of the drawing, so that an outline hides little of a nucleus
 YELLOW = (255, 221, 0)
-STEPS = {
-    "sample": "making the sample",
-    "model": "loading the network",
-    "diameter": "estimating the diameter",
-    "network": "running the network",
-    "nuclei": "finding the nuclei",
-    "files": "writing the files",
-}
+FILES = ("overlay.png", "labels.tif", "nuclei.csv")
+STEPS = {"sample": "making the sample", **WALK_STEPS, "files": "writing the files"}
 
 
 @dataclass(frozen=True)
@@ -94,8 +89,10 @@ def run_demo(
     Raises
     ------
     ValueError, OSError
-        If the model cannot be loaded or the folder not be written.
+        If the folder holds other files of these names, the model cannot be loaded or the
+        folder not be written.
     """
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
     with timed("sample", seconds):
@@ -107,6 +104,22 @@ def run_demo(
     with timed("files", seconds):
         files = write_files(folder, image, labels)
     return DemoResult(image, labels, int(truth.max(initial=0)), seconds, files)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds files of these names which are not all from an earlier demo.
+
+    Raises
+    ------
+    FileExistsError
+        If it does.
+    """
+    there = [name for name in FILES if (folder / name).exists()]
+    if there and len(there) < len(FILES):
+        raise FileExistsError(
+            f"Expected a folder of an earlier demo or a new one, got {str(folder)!r} with "
+            f"{there[0]} of something else; choose another folder."
+        )
 
 
 def timed_steps(
@@ -137,7 +150,7 @@ def write_files(
     folder: Path, image: NDArray[np.uint16], labels: NDArray[np.int32]
 ) -> tuple[Path, ...]:
     """Write the picture, the labels and the table."""
-    picture, tiff, table = (folder / name for name in ("overlay.png", "labels.tif", "nuclei.csv"))
+    picture, tiff, table = (folder / name for name in FILES)
     with overwriting(picture) as temporary:
         iio.imwrite(temporary, outline(image, labels), extension=".png", plugin="pillow")
     write_labels(tiff, labels, "YX", overwrite=True)

@@ -17,11 +17,20 @@ from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import as_bytes, read_plane, resized, stack_limits, zoomed
 from napari_unet.images.tiling import Stitch, Tile, tiles
 from napari_unet.nuclei.instances import InstanceSettings, instances
-from napari_unet.nuclei.linking import link_over_time
+from napari_unet.nuclei.linking import linked_frames
 from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
+
+STEPS = {
+    "model": "loading the model",
+    "diameter": "estimating the diameter of the nuclei",
+    "network": "running the network",
+    "nuclei": "separating the nuclei",
+    "linking": "linking the nuclei",
+}
+"""The steps of a run, as a user reads them."""
 
 WALK = "TZYX"
 N_MAPS = 3  # of an image without pixels, which no network has seen
@@ -226,25 +235,28 @@ def label_maps(
         view[place] = np.where(found > 0, found + highest, 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
-    view[...] = _linked(view, ordered, link)
+    if link == "overlap" and "Z" in ordered:
+        yield from _link_planes(view, ordered)
+    if link != "none" and "T" in ordered:
+        yield from _link(view)
     return labels
 
 
-def _linked(labels: NDArray[np.int32], axes: str, link: str) -> NDArray[np.int32]:
-    """Let ids follow their nuclei along Z ("overlap"), then along T."""
-    if link == "overlap" and "Z" in axes:
-        stacks = labels.reshape(-1, *labels.shape[axes.index("Z") :])
-        labels = _unique_ids([link_over_time(stack) for stack in stacks]).reshape(labels.shape)
-    if link != "none" and "T" in axes:
-        labels = link_over_time(labels)
-    return labels
+def _link_planes(labels: NDArray[np.int32], axes: str) -> Generator[Progress, None, None]:
+    """Let ids follow their nuclei along Z in place, in each frame for itself."""
+    highest = 0
+    for place in np.ndindex(labels.shape[: axes.index("Z")]):
+        stack = labels[place]
+        yield from _link(stack)
+        stack[stack > 0] += highest
+        highest = int(stack.max(initial=highest))
 
 
-def _unique_ids(stacks: list[NDArray[np.int32]]) -> NDArray[np.int32]:
-    """Number the labels of separate stacks on, so that no id stands for two nuclei."""
-    first = np.cumsum([0, *(stack.max(initial=0) for stack in stacks[:-1])])
-    shifted = [np.where(s > 0, s + n, 0) for s, n in zip(stacks, first, strict=True)]
-    return np.stack(shifted).astype(np.int32)
+def _link(labels: NDArray[np.int32]) -> Generator[Progress, None, None]:
+    """Let ids follow their nuclei along the first axis, in place."""
+    for number, frame in enumerate(linked_frames(labels)):
+        labels[number] = frame
+        yield Progress("linking", number + 1, len(labels))
 
 
 def finish(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+import tifffile
 
 from napari_unet.images.files import write_labels
 
@@ -32,6 +33,30 @@ def test_nuclei_are_measured_in_the_units_of_the_file(run, assert_refused, tmp_p
     assert_refused(run("measure", tmp_path / "a_labels.tif", "-o", table), 1, "a.csv")
     assert run("measure", tmp_path / "a_labels.tif", "-o", table, "--overwrite").exit_code == 0
     assert "intensity_mean" not in table_rows(table)[0]
+
+
+def test_an_image_is_not_overwritten_by_a_table(run, assert_refused, tmp_path):
+    write_labels(tmp_path / "a.tif", np.ones((8, 8), np.int32), "YX")
+    before = (tmp_path / "a.tif").read_bytes()
+    again = run("measure", tmp_path / "a.tif", "-o", tmp_path / "a.tif", "--overwrite")
+    assert_refused(again, 2, "ends in .csv")
+    assert (tmp_path / "a.tif").read_bytes() == before
+
+
+def test_the_axes_of_the_labels_are_the_images_too(run, tmp_path):
+    stack = np.ones((3, 40, 50), np.uint8)
+    for name in ("labels.tif", "image.tif"):
+        tifffile.imwrite(tmp_path / name, stack, photometric="minisblack", metadata=None)
+    options = ("--axes", "ZYX", "--image", tmp_path / "image.tif", "-o", tmp_path / "t.csv")
+    result = run("measure", tmp_path / "labels.tif", *options)
+    assert result.exit_code == 0, result.output
+    assert table_rows(tmp_path / "t.csv")[0]["volume_px"] == "6000.0"
+
+
+def test_a_channel_that_is_not_there_is_refused(run, assert_refused, tmp_path):
+    write_labels(tmp_path / "a.tif", np.ones((8, 8), np.int32), "YX")
+    options = ("--image", tmp_path / "a.tif", "--channel", 5, "-o", tmp_path / "t.csv")
+    assert_refused(run("measure", tmp_path / "a.tif", *options), 1, "channel")
 
 
 def test_a_movie_is_measured_frame_by_frame(run, tmp_path):

@@ -135,13 +135,6 @@ def test_a_loaded_model_does_not_hold_on_to_its_file(saved):
     np.testing.assert_array_equal(model.predict(pixels(64, 64)), expected)
 
 
-def test_a_renamed_model_keeps_all_else():
-    renamed = MODEL.renamed("other")
-    assert renamed.card.name == "other"
-    assert renamed.network is MODEL.network
-    assert MODEL.card.name == "small"
-
-
 def test_an_existing_file_is_replaced_only_if_asked(saved):
     before = saved.read_bytes()
     other = make_model(seed=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.nuclei.linking import link_over_time, link_planes, match
+from napari_unet.nuclei.linking import link_over_time, linked_frames, match
 
 
 def test_an_id_follows_its_nucleus():
@@ -49,10 +49,18 @@ def test_frames_may_be_volumes():
     assert np.array_equal(linked, frames > 0)
 
 
+def test_frames_come_one_by_one_and_may_be_written_over_the_labels():
+    labels = np.array([[1, 1, 0, 2, 2], [0, 0, 0, 1, 1], [7, 0, 0, 9, 9]], np.int32)
+    expected = link_over_time(labels)
+    for number, frame in enumerate(linked_frames(labels)):
+        labels[number] = frame
+    assert np.array_equal(labels, expected)
+
+
 def test_planes_are_linked_into_one_nucleus():
     planes = np.zeros((3, 4, 4), np.int32)
     planes[0, :3, :3], planes[1, :4, :3], planes[2, 1:, :3] = 2, 1, 8
-    assert np.array_equal(link_planes(planes), planes > 0)
+    assert np.array_equal(link_over_time(planes), planes > 0)
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 4), (0, 4, 4), (2, 0, 4), (1, 1)])

@@ -150,10 +150,23 @@ def test_this_view_is_what_the_canvas_shows(viewer: ViewerModel) -> None:
     assert region == (slice(2, 3), slice(40, 90), slice(50, 121))
 
 
-def test_in_a_volume_rendering_everything_is_shown(viewer: ViewerModel) -> None:
-    image = viewer.add_layer(placed_image("ZYX"))
+@pytest.mark.parametrize("region", ["this plane", "this view"])
+def test_a_part_of_what_shows_no_plane_is_refused(viewer: ViewerModel, region: str) -> None:
+    image = viewer.add_layer(Image(np.zeros((5, 20, 30))))
     viewer.dims.ndisplay = 3
-    assert visible_region(image, "ZYX", viewer, "this view") == (slice(None),) * 3
+    with pytest.raises(ValueError, match="Expected a canvas that shows y and x"):
+        visible_region(image, "ZYX", viewer, region)
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = (1, 0, 2)
+    with pytest.raises(ValueError, match="Expected a canvas that shows y and x"):
+        visible_region(image, "ZYX", viewer, region)
+
+
+def test_a_view_beside_the_image_is_refused(viewer: ViewerModel) -> None:
+    image = viewer.add_layer(Image(np.zeros((200, 300))))
+    image.corner_pixels = np.array([[199, 20], [199, 90]])
+    with pytest.raises(ValueError, match="on the canvas, got none"):
+        visible_region(image, "YX", viewer, "this view")
 
 
 def finished(value: int) -> Finished:
@@ -190,6 +203,23 @@ def test_a_run_on_one_plane_keeps_the_nuclei_of_the_others(viewer: ViewerModel) 
         layer = add_result(viewer, image, "ZYX", outcome)
     assert len(viewer.layers) == 2
     assert layer.data[:, 4, 5].tolist() == [1, 0, 2, 0, 0]
+
+
+def test_a_nucleus_of_the_stack_keeps_its_id_in_a_plane_that_is_run_again(
+    viewer: ViewerModel,
+) -> None:
+    image = viewer.add_layer(placed_image("ZYX"))
+    stack = np.zeros((5, 20, 30), np.int32)
+    stack[:, 3:6, 4:9], stack[:, 10:14, 4:9] = 1, 2
+    everything = Finished(stack, (slice(None),) * 3, stack.shape, 20.0, 0.1, {})
+    add_result(viewer, image, "ZYX", everything)
+    plane = np.zeros((1, 20, 30), np.int32)
+    plane[0, 10:14, 4:9], plane[0, 16:18, 4:9] = 1, 2
+    place = (slice(2, 3), slice(None), slice(None))
+    layer = add_result(viewer, image, "ZYX", Finished(plane, place, stack.shape, 20.0, 0.1, {}))
+    assert layer.data[:, 12, 5].tolist() == [2, 2, 2, 2, 2]
+    assert layer.data[:, 4, 5].tolist() == [1, 1, 0, 1, 1]
+    assert layer.data[2, 17, 5] == 3
 
 
 def test_an_updated_result_follows_its_image_in_the_world(viewer: ViewerModel) -> None:

@@ -137,6 +137,37 @@ def test_axes_that_the_user_edits_stay_while_other_layers_come_and_go(
     assert dock.axes.value == "TYX"
 
 
+def test_a_renamed_image_stays_chosen_with_its_axes(viewer: Any, dock: SegmentDock) -> None:
+    viewer.add_image(picture(6, 40, 50), name="old")
+    dock.axes.value = "TYX"
+    viewer.layers["old"].name = "new"
+    viewer.add_points(np.zeros((1, 2)))
+    assert dock.image.value.name == "new"
+    assert dock.axes.value == "TYX"
+
+
+def test_axes_that_the_user_typed_come_back_with_their_image(
+    viewer: Any, dock: SegmentDock
+) -> None:
+    viewer.add_image(picture(6, 40, 50), name="movie")
+    dock.axes.value = "TYX"
+    viewer.add_image(picture(40, 50))
+    assert dock.axes.value == "YX"
+    viewer.layers.selection.active = viewer.layers["movie"]
+    assert dock.axes.value == "TYX"
+
+
+def test_the_channel_follows_the_slider(viewer: Any, dock: SegmentDock) -> None:
+    viewer.add_image(picture(5, 2, 400, 500))
+    dock.axes.value = "ZCYX"
+    assert dock.channel.value == 0
+    viewer.dims.set_current_step(1, 1)
+    assert dock.channel.value == 1
+    dock.channel.value = 0
+    viewer.dims.set_current_step(0, 2)
+    assert dock.channel.value == 0
+
+
 def test_a_channel_is_asked_for_only_where_there_are_channels(
     viewer: Any, dock: SegmentDock
 ) -> None:
@@ -290,7 +321,8 @@ def test_the_estimated_diameter_is_shown(viewer: Any, dock: SegmentDock, qtbot: 
     viewer.add_image(image, scale=(0.5, 0.5), units=("um", "um"))
     dock.start()
     wait(qtbot, dock)
-    assert dock.diameter.native.specialValueText() == "auto: 23 px = 11.3 µm"
+    assert dock.diameter.native.specialValueText() == "auto: 23 px"
+    assert dock.status.value.endswith("diameter 23 px (11.3 µm)")
 
 
 def test_closing_the_dock_stops_the_run_and_lets_go_of_the_viewer(

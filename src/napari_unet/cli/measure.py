@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet.cli.failures import FILES, complain, stop
+from napari_unet.cli.failures import FILES, USAGE, complain, stop
 from napari_unet.cli.options import Axes, Channel, Overwrite, Quiet, check_axes
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ def measure(
     Example: napari-unet measure cells_labels.tif --image cells.tif -o cells.csv
     """
     check_axes(axes)
+    if output.suffix.lower() != ".csv":
+        stop(f"Expected a table that ends in .csv, got {output}; change the ending.", USAGE)
     if output.exists() and not overwrite:
         stop(
             f"Expected a new file, got the existing {output}; choose another one, or --overwrite.",
@@ -46,7 +48,7 @@ def measure(
     from napari_unet.images.atomic import overwriting
 
     found = read_label_file(labels, axes)
-    pixels = None if image is None else intensities(image, channel)
+    pixels = None if image is None else intensities(image, channel, axes)
     table = measure_frames(found, pixels)
     output.parent.mkdir(parents=True, exist_ok=True)
     with overwriting(output) as temporary:
@@ -70,23 +72,26 @@ def read_label_file(path: Path, axes: str | None) -> ImageFile:
     return replace(file, data=labels, axes=parse_axes(axes or likely, labels.shape))
 
 
-def intensities(path: Path, channel: int | None) -> NDArray[np.generic]:
-    """Read an image with its channels or colours last, or one channel of it."""
+def intensities(path: Path, channel: int | None, axes: str | None) -> NDArray[np.generic]:
+    """Read an image with its channels or colours last, or one channel of it.
+
+    The axes of the labels are also the image's, unless it has more or fewer of them.
+    """
     import numpy as np
 
     from napari_unet.batch import read_input
+    from napari_unet.images.axes import parse_axes, planes
     from napari_unet.images.intensity import drop_alpha
 
     image = read_input(path)
-    pixels = drop_alpha(image.data, image.axes)
-    if "C" not in image.axes:
+    is_alike = axes is not None and len(axes.replace(",", "").replace(" ", "")) == image.data.ndim
+    letters = parse_axes(axes, image.data.shape) if is_alike and axes else image.axes
+    pixels = drop_alpha(image.data, letters)
+    if channel is not None:
+        planes(letters, image.data.shape, channel)  # refuses a channel that is not there
+    if "C" not in letters:
         return pixels
-    channels_last = np.moveaxis(pixels, image.axes.index("C"), -1)
-    n_channels = channels_last.shape[-1]
-    if channel is not None and channel >= n_channels:
-        raise ValueError(
-            f"Expected a channel from 0 to {n_channels - 1}, got {channel}; choose one that exists."
-        )
+    channels_last = np.moveaxis(pixels, letters.index("C"), -1)
     return channels_last if channel is None else channels_last[..., channel]
 
 

@@ -83,7 +83,7 @@ def limits(pixels: NDArray[Any], normalisation: Normalisation | None = None) -> 
     """
     chosen = normalisation or Normalisation()
     _check_numeric(pixels)
-    sample = np.asarray(pixels[_grid(pixels.shape)]).astype(np.float64)
+    sample = thinned(pixels).astype(np.float64)
     finite = sample[np.isfinite(sample)]
     if pixels.dtype.kind == "b" or finite.size == 0:
         return 0.0, 1.0
@@ -202,12 +202,12 @@ def _check_numeric(pixels: NDArray[Any]) -> None:
         )
 
 
-def _grid(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return steps along each axis that leave at most `MOST_SAMPLES` pixels."""
-    steps = [1] * len(shape)
-    counts = list(shape)
+def thinned(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return the pixels of a regular grid, at most `MOST_SAMPLES`, as a copy."""
+    steps = [1] * pixels.ndim
+    counts = list(pixels.shape)
     while np.prod(counts, dtype=np.float64) > MOST_SAMPLES:
         longest = int(np.argmax(counts))
         steps[longest] += 1
-        counts[longest] = -(-shape[longest] // steps[longest])
-    return tuple(slice(None, None, step) for step in steps)
+        counts[longest] = -(-pixels.shape[longest] // steps[longest])
+    return np.array(pixels[tuple(slice(None, None, step) for step in steps)])

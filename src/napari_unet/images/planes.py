@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from skimage.transform import resize
 
 from napari_unet.images.axes import Plane
-from napari_unet.images.intensity import Normalisation, drop_alpha, limits, normalise, to_rgb
+from napari_unet.images.intensity import (
+    Normalisation,
+    drop_alpha,
+    limits,
+    normalise,
+    thinned,
+    to_rgb,
+)
 
 PLANES_FOR_LIMITS = 16
 
@@ -53,7 +60,8 @@ def stack_limits(
     if how.per == "plane":
         return None
     chosen = walk[:: -(-len(walk) // PLANES_FOR_LIMITS)]
-    pixels = np.stack([np.asarray(image[plane.read]) for plane in chosen])
+    samples = [thinned(np.asarray(image[plane.read])) for plane in chosen]
+    pixels = np.stack(samples)
     return limits(drop_alpha(pixels, "ZYXS"[: pixels.ndim]), how)
 
 

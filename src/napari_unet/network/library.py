@@ -53,15 +53,16 @@ def list_models() -> list[ModelFile]:
     ]
 
 
-def load_model(model: str | Path | Model = BUILT_IN, device: str = "auto") -> Model:
+def load_model(model: str | Path | Model = BUILT_IN, device: str | None = None) -> Model:
     """Return a model by name or path, on a device.
 
     Parameters
     ----------
     model : str, Path or Model
-        A name of `list_models`, a ``.safetensors`` file, or a model, which is moved.
-    device : str
-        "auto" (the fastest that works), "cuda", "mps" or "cpu".
+        A name of `list_models`, a ``.safetensors`` file, or a model.
+    device : str, optional
+        "auto" (the fastest that works), "cuda", "mps" or "cpu". If not given, a model stays
+        where it is, and a file is loaded as for "auto".
 
     Raises
     ------
@@ -72,8 +73,9 @@ def load_model(model: str | Path | Model = BUILT_IN, device: str = "auto") -> Mo
     from napari_unet.network.model import load_model_file
 
     if not isinstance(model, str | Path):
-        return model.to(device)
-    return load_model_file(model if isinstance(model, Path) else _find(model), device)
+        return model if device is None else model.to(device)
+    path = model if isinstance(model, Path) else _find(model)
+    return load_model_file(path, "auto" if device is None else device)
 
 
 def _is_own_model(path: Path) -> bool:

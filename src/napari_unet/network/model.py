@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -116,10 +116,6 @@ class Model:
             save_file(small, temporary, {HEADER: card_to_json(self.card)})
         self.sha256 = file_hash(path)
         return path
-
-    def renamed(self, name: str) -> Model:
-        """Return the same model under another name."""
-        return Model(self.network, replace(self.card, name=name), self.sha256)
 
 
 def load_model_file(path: str | Path, device: str = "auto") -> Model:

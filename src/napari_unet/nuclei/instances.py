@@ -77,7 +77,7 @@ class InstanceSettings:
         if self.max_size is not None and self.max_size < (self.min_size or 0):
             raise ValueError(
                 f"Expected max_size to be min_size ({self.min_size}) or more, got {self.max_size}; "
-                "swap them"
+                "swap them."
             )
 
 
@@ -183,17 +183,17 @@ def _checked(
     if maps.ndim not in (3, 4) or maps.shape[0] not in (1, 3):
         raise ValueError(
             f"Expected maps of shape (3, y, x) or (3, z, y, x), got {maps.shape}; "
-            "put the nucleus, border and distance maps first"
+            "put the nucleus, border and distance maps first."
         )
     if maps.dtype != np.uint8 and not np.issubdtype(maps.dtype, np.floating):
         raise ValueError(
             f"Expected maps of a float type in 0..1 or uint8 in 0..255, got {maps.dtype}; "
-            "convert them first"
+            "convert them first."
         )
     if not 0 < anisotropy < math.inf:
         raise ValueError(
             f"Expected an anisotropy above 0, got {anisotropy}; divide the voxel size along z "
-            "by the one along y and x"
+            "by the one along y and x."
         )
     return maps
 
@@ -201,4 +201,4 @@ def _checked(
 def _check_range(name: str, value: float, highest: float) -> None:
     if not 0 <= value <= highest:
         limits = "0 or more" if highest == math.inf else f"from 0 to {highest}"
-        raise ValueError(f"Expected {name} to be {limits}, got {value}; choose another value")
+        raise ValueError(f"Expected {name} to be {limits}, got {value}; choose another value.")

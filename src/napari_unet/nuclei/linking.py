@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -44,49 +46,32 @@ def link_over_time(
            [0, 0, 0, 2, 2],
            [3, 0, 0, 2, 2]], dtype=int32)
     """
+    linked = np.zeros(labels.shape, np.int32)
+    for out, frame in zip(linked, linked_frames(labels, min_overlap), strict=True):
+        out[...] = frame
+    return linked
+
+
+def linked_frames(
+    labels: npt.NDArray[np.integer], min_overlap: float = 0.1
+) -> Iterator[npt.NDArray[np.int32]]:
+    """Yield the frames of `link_over_time` one by one.
+
+    A frame of ``labels`` may be written over once its linked version is there.
+    """
     if labels.ndim < 2:
         raise ValueError(
             f"Expected labels of shape (t, y, x) or (t, z, y, x), got {labels.shape}; "
-            "a single frame needs no linking"
+            "a single frame needs no linking."
         )
-    linked = np.zeros(labels.shape, np.int32)
     previous, n_ids = np.zeros(labels.shape[1:], np.int32), 0
-    for frame, out in zip(labels, linked, strict=True):
+    for frame in labels:
         ids = _nuclei(frame)
         partners = match(previous, frame, min_overlap)
         new = partners == 0
         partners[new] = np.arange(n_ids + 1, n_ids + 1 + np.count_nonzero(new))
-        out[...] = _replace(frame, ids, partners)
-        previous, n_ids = out, n_ids + int(np.count_nonzero(new))
-    return linked
-
-
-def link_planes(labels: npt.NDArray[np.integer], min_overlap: float = 0.1) -> npt.NDArray[np.int32]:
-    """Return the labels of a volume with one id for each nucleus through all its planes.
-
-    For planes that were labelled one by one. Labelling the maps of all planes together with
-    `napari_unet.nuclei.instances.instances` tells nuclei above each other apart, which this
-    does not.
-
-    Parameters
-    ----------
-    labels : array of int, shape (z, y, x)
-        Each plane labelled for itself; 0 is background.
-    min_overlap : float
-        Least intersection over union of a nucleus with itself in the next plane, above 0, at
-        most 1.
-
-    Returns
-    -------
-    array of int32, shape (z, y, x)
-        Ids 1..n in order of their first plane.
-
-    Raises
-    ------
-    ValueError
-        If there is no first axis to link along, or the overlap is out of range.
-    """
-    return link_over_time(labels, min_overlap)
+        previous, n_ids = _replace(frame, ids, partners), n_ids + int(np.count_nonzero(new))
+        yield previous
 
 
 def match(
@@ -121,7 +106,7 @@ def match(
     """
     if not 0 < min_overlap <= 1:
         raise ValueError(
-            f"Expected a least overlap above 0 and at most 1, got {min_overlap}; 0.1 suits most"
+            f"Expected a least overlap above 0 and at most 1, got {min_overlap}; 0.1 suits most."
         )
     iou = overlaps(current, previous).tocoo()
     n_current, n_previous = iou.shape

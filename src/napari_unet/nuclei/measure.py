@@ -130,17 +130,19 @@ def _check(
     if labels.ndim not in (2, 3):
         raise ValueError(
             f"Expected labels of shape (y, x) or (z, y, x), got {labels.shape}; "
-            "measure a time series frame by frame"
+            "measure a time series frame by frame."
         )
     if image is not None and image.shape not in (labels.shape, (*labels.shape, *image.shape[-1:])):
         raise ValueError(
             f"Expected an image of the labels' shape {labels.shape}, got {image.shape}; "
-            "choose the image that the labels were made from"
+            "choose the image that the labels were made from."
         )
     if scale is None and units not in (None, "px", "pixel", "pixels"):
-        raise ValueError(f"Expected a scale for units of {units!r}, got none; give both or neither")
+        raise ValueError(
+            f"Expected a scale for units of {units!r}, got none; give both or neither."
+        )
     if scale is not None and (len(scale) != labels.ndim or not all(step > 0 for step in scale)):
         raise ValueError(
             f"Expected a scale of {labels.ndim} pixel sizes above 0, got {tuple(scale)}; "
-            "give one for each axis of the labels"
+            "give one for each axis of the labels."
         )

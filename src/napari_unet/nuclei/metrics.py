@@ -49,7 +49,7 @@ class Scores:
         if self.thresholds != other.thresholds:
             raise ValueError(
                 f"Expected scores at the same IoU thresholds, got {self.thresholds} and "
-                f"{other.thresholds}; evaluate both with the same thresholds"
+                f"{other.thresholds}; evaluate both with the same thresholds."
             )
         pairs = zip(self.true_positives, other.true_positives, strict=True)
         return Scores(
@@ -176,7 +176,7 @@ def overlaps(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> sparse.csr_array
     if predicted.shape != truth.shape:
         raise ValueError(
             f"Expected labels of one shape, got predicted {predicted.shape} and true "
-            f"{truth.shape}; compare labels of the same image"
+            f"{truth.shape}; compare labels of the same image."
         )
     rows, row_sizes = _numbered(predicted)
     columns, column_sizes = _numbered(truth)
@@ -228,12 +228,12 @@ def _checked(labels: npt.ArrayLike, kind: str) -> npt.NDArray[np.integer]:
     if labels.size and not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(
             f"Expected {kind} labels of an integer type, got {labels.dtype}; "
-            "convert them with astype(int) if they are labels"
+            "convert them with astype(int) if they are labels."
         )
     if labels.size and labels.min() < 0:
         raise ValueError(
             f"Expected {kind} labels of 0 (background) and above, got {labels.min()}; "
-            "set negative values to 0"
+            "set negative values to 0."
         )
     return labels
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_unet.images.planes import zoomed
 from napari_unet.nuclei.instances import InstanceSettings, instances
 
-MOST_PIXELS = 1024  # side of the part of a plane that the diameter is estimated on
+MOST_PIXELS = 1024  # side of what the network sees when the diameter is estimated
 FEWEST_NUCLEI = 3
 TOLERANCE = 1.8  # factor by which nuclei may differ from the model's before they are rescaled
 LARGEST_ZOOM = 4.0
@@ -71,9 +71,9 @@ def estimate_diameter(
     """
     if 0 in pixels.shape:
         return model_diameter
-    part = _central_part(pixels)
     found: dict[float, float] = {}
     for zoom in TRIALS:
+        part = _central_part(pixels, round(MOST_PIXELS / max(zoom, 1)))
         areas = _nucleus_areas(instances(predict(zoomed(part, zoom)), settings))
         if len(areas) < FEWEST_NUCLEI:
             continue
@@ -84,10 +84,10 @@ def estimate_diameter(
     return min(found, key=found.__getitem__) if found else model_diameter
 
 
-def _central_part(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the middle of a plane (c, y, x), at most `MOST_PIXELS` a side."""
-    starts = [max(0, (n - MOST_PIXELS) // 2) for n in pixels.shape[1:]]
-    rows, columns = (slice(start, start + MOST_PIXELS) for start in starts)
+def _central_part(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Return the middle of a plane (c, y, x), at most ``side`` pixels a side."""
+    starts = [max(0, (n - side) // 2) for n in pixels.shape[1:]]
+    rows, columns = (slice(start, start + side) for start in starts)
     return pixels[:, rows, columns]
 
 

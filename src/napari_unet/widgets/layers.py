@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import guess_axes, parse_axes
 from napari_unet.images.file_axes import file_axes
+from napari_unet.images.spacing import anisotropy, scale_by_axis
 
 SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
@@ -110,18 +111,34 @@ def visible_region(layer: Image, axes: str, viewer: Any, region: str) -> tuple[s
         Shows it.
     region : {"everything", "this plane", "this view"}
         All; the shown frame and plane; or the part of these that the canvas shows.
+
+    Raises
+    ------
+    ValueError
+        If the canvas shows something else than a plane of y and x, or nothing of the image.
     """
     place = [slice(None)] * len(axes)
-    if region == "everything" or viewer.dims.ndisplay == 3:
+    if region == "everything":
         return tuple(place)
     shown = {axis - viewer.dims.ndim + layer.ndim for axis in viewer.dims.displayed}
-    corners = _corners_of_view(layer)
+    if shown != {axes.index("Y"), axes.index("X")}:
+        raise ValueError(
+            f"Expected a canvas that shows y and x for {region!r}, got another view; change it "
+            "back, or choose everything."
+        )
+    corners, shape = _corners_of_view(layer), full_resolution(layer).shape
     for axis, letter in enumerate(axes.removesuffix("S")):
         if axis not in shown and letter in "TZ":
             index = shown_index(layer, viewer, axis)
             place[axis] = slice(index, index + 1)
         elif axis in shown and region == "this view":
-            place[axis] = slice(int(corners[0, axis]), int(corners[1, axis]) + 1)
+            first, last = (int(corner) for corner in corners[:, axis])
+            if first >= last and shape[axis] > 1:
+                raise ValueError(
+                    f"Expected a part of {layer.name!r} on the canvas, got none; move the view "
+                    "or choose another region."
+                )
+            place[axis] = slice(first, last + 1)
     return tuple(place)
 
 
@@ -152,7 +169,7 @@ def _has_unit(layer: Image) -> bool:
 
 def plane_distance(layer: Image, axes: str) -> float:
     """Return the distance between planes along Z in pixels, 1 where there is no Z."""
-    if "Z" not in axes:
-        return 1.0
     dims = axes.removesuffix("S")
-    return abs(float(layer.scale[dims.index("Z")] / layer.scale[dims.index("Y")]))
+    units = {letter: str(unit) for letter, unit in zip(dims, layer.units, strict=True)}
+    # A mirrored layer has negative sizes.
+    return anisotropy(scale_by_axis(tuple(np.abs(layer.scale)), dims), units)

@@ -7,6 +7,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
+from napari_unet.nuclei.linking import match
 from napari_unet.widgets.layers import as_layer_data, spatial_fields
 from napari_unet.widgets.running import Finished
 
@@ -52,12 +53,17 @@ def add_result(viewer: Any, image: Image, axes: str, outcome: Finished) -> Label
 
 
 def _with_region(whole: NDArray[np.int32], outcome: Finished) -> NDArray[np.int32]:
-    """Put the labels of a region into its place, with ids that the rest does not have."""
+    """Put the labels of a region into its place.
+
+    Nuclei that were there before keep their ids, so that those of a stack stay whole across
+    the planes that were not run; others get new ones.
+    """
     if outcome.labels.shape == whole.shape:
         return outcome.labels
-    whole[outcome.place] = 0
-    first = whole.max(initial=0)
-    whole[outcome.place] = np.where(outcome.labels > 0, outcome.labels + first, 0)
+    kept = match(whole[outcome.place], outcome.labels)
+    new = kept == 0
+    kept[new] = np.arange(1, np.count_nonzero(new) + 1) + whole.max(initial=0)
+    whole[outcome.place] = np.concatenate([[0], kept])[outcome.labels]
     return whole
 
 

@@ -183,16 +183,19 @@ class TimeLeft:
         self._first: tuple[float, float] | None = None
 
     def text(self, fraction: float) -> str:
-        """Return the time left as text, given the part that is done."""
+        """Return the time left as text, given the part that is done; empty if not known yet."""
         now = self._clock()
         if self._first is None or fraction <= self._first[1]:
             self._first = self._first or (now, fraction)
-            return "estimating the time left"
+            return ""
         seconds = (now - self._first[0]) / (fraction - self._first[1]) * (1 - fraction)
         return f"{seconds:.0f} s left" if seconds < 90 else f"{seconds / 60:.0f} min left"
 
 
 def one_sentence(error: BaseException) -> str:
-    """Return an error's message on one line."""
+    """Return an error's message on one line; what is not a sentence of ours is put into one."""
     text = " ".join(str(error).split())
-    return text or f"The run failed with {type(error).__name__}."
+    if text.endswith("."):
+        return text
+    name = type(error).__name__
+    return f"The image could not be read or segmented ({name}: {text}); check its file."

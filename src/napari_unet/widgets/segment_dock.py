@@ -20,7 +20,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog, QSizePolicy
 
 from napari_unet.network.library import BUILT_IN, list_models
-from napari_unet.segmentation import LINKS, Progress
+from napari_unet.segmentation import LINKS, STEPS, Progress
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -37,12 +37,6 @@ REGIONS = ("everything", "this plane", "this view")
 DEVICES = ("auto", "cuda", "mps", "cpu")
 CHOOSE_FILE = "choose a file …"
 START, CANCEL = "Segment nuclei", "Cancel"
-STEPS = {
-    "model": "Loading the model",
-    "diameter": "Estimating the nuclei's diameter",
-    "network": "Running the network",
-    "nuclei": "Separating the nuclei",
-}
 
 
 class SegmentDock(Container[Any]):
@@ -59,6 +53,10 @@ class SegmentDock(Container[Any]):
         self._worker: GeneratorWorker | None = None
         self._files: list[str] = []
         self._chosen_model = BUILT_IN
+        self._shown: Image | None = None
+        self._typed: dict[object, str] = {}
+        self._has_left = False
+        self._slider = 0
         self._make_inputs()
         self.button = PushButton(text=START)
         self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
@@ -98,6 +96,7 @@ class SegmentDock(Container[Any]):
         self.model.changed.connect(self._choose_model)
         self.button.clicked.connect(self._toggle)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
+        self._viewer.dims.events.current_step.connect(self._follow_channel)
         self.native.destroyed.connect(self._leave)
         self.native_parent_changed.connect(self._leave_without_parent)
 
@@ -107,8 +106,10 @@ class SegmentDock(Container[Any]):
             self._leave()
 
     def _leave(self, _: Any = None) -> None:
-        """Stop the run and let go of the viewer."""
+        """Stop the run and let go of the viewer; the widgets may be gone already."""
+        self._has_left = True
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
+        self._viewer.dims.events.current_step.disconnect(self._follow_channel)
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -119,23 +120,43 @@ class SegmentDock(Container[Any]):
             self.image.value = layer
 
     def _show_image(self, _: Any = None) -> None:
-        """Guess the axes of the chosen image."""
-        self.axes.value = "" if self.image.value is None else _guessed_axes(self.image.value)
+        """Guess the axes of an image that was not chosen before."""
+        layer = self.image.value
+        if layer is None and self._shown in self._viewer.layers:
+            # It was renamed: the choices go by name.
+            self.image.value = layer = self._shown
+        if layer is self._shown:
+            return
+        self._shown = layer
+        self.status.value = ""
         self.diameter.native.setSpecialValueText("auto")
+        self.axes.value = "" if layer is None else self._typed.get(layer.unique_id, "")
+        if layer is not None and not self.axes.value:
+            self.axes.value = _guessed_axes(layer)
         self._show_axes()
 
     def _show_axes(self, _: Any = None) -> None:
         """Show what only some images need: a channel, linked planes."""
         layer, axes = self.image.value, ""
         if layer is not None:
+            self._typed[layer.unique_id] = str(self.axes.value)
             with suppress(ValueError):
                 axes = checked_axes(layer, str(self.axes.value))
         self.link.visible = "Z" in axes
         self.channel.visible = "C" in axes
         if "C" in axes:
-            axis = axes.index("C")
-            self.channel.choices = range(full_resolution(layer).shape[axis])
-            self.channel.value = shown_index(layer, self._viewer, axis)
+            self.channel.choices = range(full_resolution(layer).shape[axes.index("C")])
+            self._slider = shown_index(layer, self._viewer, axes.index("C"))
+            self.channel.value = self._slider
+
+    def _follow_channel(self, event: Any = None) -> None:
+        """Choose the channel that the viewer's slider goes to; others may still be chosen."""
+        layer, axes = self.image.value, str(self.axes.value).upper()
+        if layer is None or self.channel.native.isHidden():
+            return
+        index = shown_index(layer, self._viewer, axes.index("C"))
+        if index != self._slider:
+            self._slider = self.channel.value = index
 
     def _images(self, _: Any = None) -> list[Image]:
         """Give the image layers; napari asks again when layers come and go."""
@@ -194,8 +215,12 @@ class SegmentDock(Container[Any]):
 
     def cancel(self) -> None:
         """Ask the run to stop; it does so after the tile that it is at."""
-        if self._worker is not None:
-            self._worker.quit()
+        if self._worker is None:
+            return
+        self._worker.quit()
+        if not self._has_left:
+            self.status.value = "Cancelling …"
+            self.button.enabled = False
 
     def _request(self, layer: Image) -> Request:
         """Put the user's choices together, checked as far as that takes no time."""
@@ -219,15 +244,19 @@ class SegmentDock(Container[Any]):
         self.bar.value = 0
 
     def _show_progress(self, progress: Progress, left: "TimeLeft") -> None:
-        """Move the bar; napari has asked the worker for at most four reports a second."""
-        text = STEPS[progress.step]
+        """Move the bar; it is asked to at most four times a second."""
+        if self._has_left or not self.button.enabled:
+            return
+        text = STEPS[progress.step].capitalize()
         if progress.step == "network":
             self.bar.value = int(100 * progress.done / progress.total)
-            text += f", {left.text(progress.done / progress.total)}"
+            text = ", ".join(filter(None, (text, left.text(progress.done / progress.total))))
         self.status.value = text + " …"
 
     def _end(self, layer: Image, request: Request, outcome: Finished | Failed) -> None:
         """Show the result, or say what went wrong; a layer that is gone gets no result."""
+        if self._has_left:
+            return
         self._rest("")
         if isinstance(outcome, Failed):
             self._say(outcome.sentence)
@@ -235,20 +264,20 @@ class SegmentDock(Container[Any]):
             self._say(f"The image {layer.name!r} was removed; its result was not added.")
         else:
             add_result(self._viewer, layer, request.axes, outcome)
-            self.status.value = _summary(outcome)
+            self.status.value = _summary(outcome, layer)
             if not request.choices["diameter"] and layer is self.image.value:
-                auto = f"auto: {_diameter_text(outcome.diameter, layer)}"
-                self.diameter.native.setSpecialValueText(auto)
+                self.diameter.native.setSpecialValueText(f"auto: {outcome.diameter:.0f} px")
 
     def _end_without_result(self, worker: GeneratorWorker) -> None:
         """Say that a run was cancelled, if its result has not come first."""
-        if self._worker is worker:
+        if self._worker is worker and not self._has_left:
             self._rest("Cancelled, nothing was changed.")
 
     def _rest(self, text: str) -> None:
         """Show that no run goes on."""
         self._worker = None
         self.button.text = START
+        self.button.enabled = True
         self.bar.visible = False
         self.status.value = text
 
@@ -271,17 +300,18 @@ def _guessed_axes(layer: Image) -> str:
         return ""
 
 
-def _summary(outcome: Finished) -> str:
+def _summary(outcome: Finished, layer: Image) -> str:
     """Return what a run found, on which device and how fast."""
     count = "1 nucleus" if outcome.n_nuclei == 1 else f"{outcome.n_nuclei} nuclei"
-    return f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}"
+    size = _diameter_text(outcome.diameter, layer)
+    return f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}, diameter {size}"
 
 
 def _diameter_text(diameter: float, layer: Image) -> str:
     """Return a diameter in pixels, and in the layer's unit where it has one."""
     size, unit = pixel_size(layer)
     text = f"{diameter:.0f} px"
-    return text if unit == "pixel" else f"{text} = {diameter * size:.3g} {unit}"
+    return text if unit == "pixel" else f"{text} ({diameter * size:.3g} {unit})"
 
 
 def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
