@@ -187,7 +187,8 @@ def segment_files(
         try:
             if job.target.exists() and not overwrite:
                 raise FileExistsError(
-                    f"Expected a new file, got the existing {job.target}; allow overwriting it."
+                    f"Expected a new file, got the existing {job.target}; choose another folder, "
+                    "or --overwrite."
                 )
             image = read_input(job.source, axes)
             found = segment_image(image, predict, settings, partial(progress, job))

@@ -96,3 +96,16 @@ def test_a_model_is_scored_on_a_data_set(run, tmp_path, model):
     pooled = json.loads(result.stdout)["pooled"]
     assert (pooled["n_predicted"], pooled["n_truth"]) == (expected.n_predicted, expected.n_truth)
     assert pooled["ap50"] == expected.ap50
+
+
+def test_the_truth_may_be_one_mask_file_per_nucleus(run, squares):
+    for label, box in enumerate((np.s_[2:8, 2:8], np.s_[12:18, 12:18])):
+        mask = np.zeros((20, 30), np.uint8)
+        mask[box] = 255
+        for kind in ("images", "masks"):
+            (squares / "data" / "a" / kind).mkdir(parents=True, exist_ok=True)
+        iio.imwrite(squares / "data" / "a" / "masks" / f"{label}.png", mask)
+        iio.imwrite(squares / "data" / "a" / "images" / "a.png", mask)
+    result = run("evaluate", squares / "predicted", squares / "data", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["pooled"]["ap50"] == 0.5

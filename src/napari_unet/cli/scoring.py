@@ -50,7 +50,8 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
     """Pair the label files of two folders, or two files.
 
     Files of a folder are paired by their stems, "_labels" left aside: a_labels.tif and a.png
-    belong together. Predictions without truth are left out.
+    belong together. Predictions without truth are left out. The truth may also be a folder as
+    :func:`find_pairs` takes it.
 
     Raises
     ------
@@ -67,10 +68,20 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
         return [Case(truth.name, lambda report: (read_labels(predicted), read_labels(truth)))]
     found = by_stem(predicted)
 
-    def read(stem: str, path: Path, report: Report) -> tuple[Labels, Labels]:
-        return read_labels(named(stem, found)), read_labels(path)
+    def read(stem: str, true_labels: Callable[[], Labels], report: Report) -> tuple[Labels, Labels]:
+        return read_labels(named(stem, found)), true_labels()
 
-    return [Case(stem, partial(read, stem, path)) for stem, path in by_stem(truth).items()]
+    return [
+        Case(stem, partial(read, stem, labels)) for stem, labels in truth_by_stem(truth).items()
+    ]
+
+
+def truth_by_stem(folder: Path) -> dict[str, Callable[[], Labels]]:
+    """Return how to read the true labels of each image: label files, or a training data set."""
+    files = by_stem(folder)
+    if files:
+        return {stem: partial(read_labels, path) for stem, path in files.items()}
+    return {pair.name: partial(read_truth, pair) for pair in find_pairs(folder)}
 
 
 def by_stem(folder: Path) -> dict[str, Path]:

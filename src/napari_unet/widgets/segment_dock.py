@@ -17,7 +17,7 @@ from magicgui.widgets import (
 from napari.layers import Image
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QFileDialog, QSizePolicy
+from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import LINKS, STEPS, Progress
@@ -35,6 +35,7 @@ from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run
 
 REGIONS = ("everything", "this plane", "this view")
 DEVICES = ("auto", "cuda", "mps", "cpu")
+MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
 CHOOSE_FILE = "choose a file …"
 START, CANCEL = "Segment nuclei", "Cancel"
 
@@ -64,7 +65,9 @@ class SegmentDock(Container[Any]):
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
         choices = Container(widgets=[*inputs, self.link, self.region, self.device])
         choices.margins = (0, 0, 0, 0)
+        _align_labels(choices.native)
         super().__init__(widgets=[choices, self.button, self.bar, self.status], labels=False)
+        self.native.setMinimumWidth(MINIMUM_WIDTH)
         self.status.native.setWordWrap(True)
         self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._connect()
@@ -285,6 +288,14 @@ class SegmentDock(Container[Any]):
         """Tell the user what is wrong, in the dock and in napari's notification area."""
         self.status.value = sentence
         show_error(sentence)
+
+
+def _align_labels(form: QWidget) -> None:
+    """Make all labels of a form as wide as the widest, so that its fields line up."""
+    labels = [label for label in form.findChildren(QLabel) if label.text()]
+    widest = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(widest)
 
 
 def _background_run(request: Request) -> Any:
