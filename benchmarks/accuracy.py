@@ -37,6 +37,12 @@ from napari_unet.segmentation import finish, label_maps, segment
 
 Labels = NDArray[np.int32]
 N_BOOTSTRAP = 1000
+SEEDS = {
+    "none": "U-Net, components",
+    "border": "U-Net, border seeds",
+    "distance": "U-Net, distance seeds",
+    "both": "U-Net, both seeds",
+}
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,11 @@ def network_rows(case: Case, model: Model, diameter: str) -> dict[str, Labels]:
     settings = model_settings(model, diameter=wanted[diameter])
     ours = finish(segment(case.pixels, case.axes, model.predict, settings))
     rows = {}
-    for seeds, name in (("none", "U-Net, components"), ("distance", "U-Net, distance seeds")):
+    for seeds, name in SEEDS.items():
         alone = replace(settings, instances=replace(settings.instances, seeds=seeds))
-        rows[name] = finish(label_maps(ours.maps, case.axes, alone))
-    return {**rows, "U-Net, both seeds (ours)": ours.labels}
+        ours_too = " (the model's own)" if seeds == settings.instances.seeds else ""
+        rows[name + ours_too] = finish(label_maps(ours.maps, case.axes, alone))
+    return rows
 
 
 def score(cases: list[Case], rows: Callable[[Case], dict[str, Labels]]) -> dict[str, list[Scores]]:

@@ -46,7 +46,6 @@ def take(viewer: napari.Viewer, name: str) -> None:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     take(segmented("field"), "dock.png")
-    take(segmented("histology"), "histology.png")
 
 
 if __name__ == "__main__":
