@@ -70,7 +70,7 @@ class SegmentSettings:
     model_diameter: float = 22.0
     link: str = "auto"
     anisotropy: float = 1.0
-    tile: int = 1024
+    tile: int = 1280
     overlap: int = 160
     grid: int = 16
     normalisation: Normalisation = field(default_factory=Normalisation)
