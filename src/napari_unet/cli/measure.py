@@ -80,11 +80,11 @@ def intensities(path: Path, channel: int | None, axes: str | None) -> NDArray[np
     import numpy as np
 
     from napari_unet.batch import read_input
-    from napari_unet.images.axes import parse_axes, planes
+    from napari_unet.images.axes import axis_letters, parse_axes, planes
     from napari_unet.images.intensity import drop_alpha
 
     image = read_input(path)
-    is_alike = axes is not None and len(axes.replace(",", "").replace(" ", "")) == image.data.ndim
+    is_alike = axes is not None and len(axis_letters(axes)) == image.data.ndim
     letters = parse_axes(axes, image.data.shape) if is_alike and axes else image.axes
     pixels = drop_alpha(image.data, letters)
     if channel is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli.failures import FILES, USAGE, refused, stop
+from napari_unet.network import SUFFIX
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -81,7 +82,7 @@ def open_model(name: str | None, device: str) -> Model:
     try:
         return load_model(name, device)
     except ValueError as error:
-        stop(error, FILES if Path(name).suffix == ".safetensors" else USAGE)
+        stop(error, FILES if Path(name).suffix == SUFFIX else USAGE)
 
 
 def settings_for(model: Model, **choices: Any) -> SegmentSettings:

@@ -14,13 +14,13 @@ import typer
 
 from napari_unet.cli.failures import FILES, INTERRUPTED, USAGE, refused, stop
 from napari_unet.cli.options import Device, Overwrite, Quiet, given, open_model
+from napari_unet.network import SUFFIX
 
 if TYPE_CHECKING:
     from napari_unet.learning.fit import Step
     from napari_unet.learning.train import TrainingRun
     from napari_unet.network.model import Model
 
-SUFFIX = ".safetensors"
 STEPS_OF_LOSS = 20  # that the loss shown is the mean of: one step's own jumps about
 
 

@@ -65,7 +65,7 @@ def parse_axes(text: str, shape: tuple[int, ...]) -> str:
     >>> parse_axes("z, y, x", (24, 128, 128))
     'ZYX'
     """
-    axes = text.upper().replace(",", "").replace(" ", "")
+    axes = axis_letters(text)
     _check_letters(axes)
     if len(axes) != len(shape):
         raise ValueError(
@@ -79,6 +79,11 @@ def parse_axes(text: str, shape: tuple[int, ...]) -> str:
             "use C for an axis of channels."
         )
     return axes
+
+
+def axis_letters(text: str) -> str:
+    """Return axes as a user types them in upper case, without spaces and commas."""
+    return text.upper().replace(",", "").replace(" ", "")
 
 
 def guess_axes(

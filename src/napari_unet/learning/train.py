@@ -24,6 +24,7 @@ from napari_unet.learning.datasets import (
     split_pairs,
 )
 from napari_unet.learning.fit import Recipe, Step, Trainer, fit
+from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card
 from napari_unet.network.device import choose_device, place
 from napari_unet.network.model import Model, check_name
@@ -82,7 +83,7 @@ class TrainingRun:
     @property
     def checkpoint(self) -> Path:
         """Where the run's checkpoint lies."""
-        return self.output.with_suffix(".checkpoint.safetensors")
+        return self.output.with_suffix(f".checkpoint{SUFFIX}")
 
     @property
     def instances(self) -> InstanceSettings:

@@ -1,1 +1,4 @@
 """The U-Net, its model files and the device it runs on (torch)."""
+
+SUFFIX = ".safetensors"
+"""Of every model file; here, since a list of names must not wait for torch."""

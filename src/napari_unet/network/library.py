@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
+from napari_unet.network import SUFFIX
+
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
 
 BUILT_IN = "nuclei"
 HOME_VARIABLE = "NAPARI_UNET_HOME"
-SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.tiling import pad_to_multiple
+from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card, card_from_json, card_to_json
 from napari_unet.network.device import autocast, choose_device, place
 from napari_unet.network.unet import NUCLEUS_BORDER_DISTANCE, UNet, UNetConfig
 
 HEADER = "napari_unet"
-SUFFIX = ".safetensors"
 LARGEST_FILE = 2**30  # bytes; the shipped model has 4 MB
 MINIMUM_INPUT = 64  # px; smaller planes are padded, as the network pools to 1/16
 MAPS = (NUCLEUS_BORDER_DISTANCE, NUCLEUS_BORDER_DISTANCE[:1])

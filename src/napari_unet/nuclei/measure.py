@@ -9,24 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import regionprops_table
 
+from napari_unet.images.calibration import UNITS
 from napari_unet.nuclei.cleaning import rim_ids
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_SYMBOLS = {
-    "pixel": "px",
-    "pixels": "px",
-    "micron": "um",
-    "micrometer": "um",
-    "micrometre": "um",
-    "\N{MICRO SIGN}m": "um",
-    "\N{GREEK SMALL LETTER MU}m": "um",
-    "nanometer": "nm",
-    "nanometre": "nm",
-    "millimeter": "mm",
-    "millimetre": "mm",
-}
+_PIXELS = ("pixel", "pixels", "px")
 
 
 def measure(
@@ -118,7 +107,7 @@ def _intensities(labels: npt.NDArray[np.integer], image: npt.NDArray[Any]) -> _C
 def _symbol(scale: Sequence[float] | None, units: str | None) -> str:
     if units is None:
         return "px" if scale is None else "units"
-    return _SYMBOLS.get(units, units)
+    return "px" if units in _PIXELS else UNITS.get(units.lower(), units)
 
 
 def _check(
@@ -137,7 +126,7 @@ def _check(
             f"Expected an image of the labels' shape {labels.shape}, got {image.shape}; "
             "choose the image that the labels were made from."
         )
-    if scale is None and units not in (None, "px", "pixel", "pixels"):
+    if scale is None and units not in (None, *_PIXELS):
         raise ValueError(
             f"Expected a scale for units of {units!r}, got none; give both or neither."
         )
