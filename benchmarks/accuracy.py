@@ -1,6 +1,7 @@
 """Accuracy on images with true labels, one table per kind of image.
 
     python benchmarks/accuracy.py DATA [--model nuclei] [--diameter own|estimated|true]
+        [--train FOLDER] [--zoom 0.5 1 2]
 
 DATA holds ``images/`` and ``labels/`` with files of the same stem, or the 2018 Data Science
 Bowl's ``<id>/images`` and ``<id>/masks``. A table ``index.csv`` in DATA or beside it, with the
@@ -9,6 +10,10 @@ columns ``id`` and ``kind``, splits the images by kind.
 Every row is scored on the same images: what the step before it lacks is seen in one look.
 AP is TP / (TP + FP + FN) at an IoU threshold; "pooled" counts the nuclei of all images
 together, with a 95 % interval of 1,000 bootstrap samples of the images; "per image" is the mean.
+
+``--train`` adds a random forest on pixel features, trained on images of another folder of the
+same layout; it needs ``pip install ".[bench]"``. ``--zoom`` adds tables of how well images that
+were resampled by these factors are segmented, when nothing but the pixels is given.
 """
 
 from __future__ import annotations
@@ -20,14 +25,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from baselines import (
+    Forests,
+    Labels,
+    forest_and_components,
+    otsu_and_watershed,
+    sort_of,
+    train_forests,
+)
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.color import rgb2gray
-from skimage.feature import peak_local_max
-from skimage.filters import gaussian, threshold_otsu
-from skimage.segmentation import watershed
 
 from napari_unet.api import model_settings
+from napari_unet.images.planes import zoomed
 from napari_unet.learning.datasets import find_pairs, read_pair
 from napari_unet.learning.targets import median_diameter
 from napari_unet.network.library import load_model
@@ -35,8 +44,10 @@ from napari_unet.network.model import Model
 from napari_unet.nuclei.metrics import Scores, evaluate
 from napari_unet.segmentation import finish, label_maps, segment
 
-Labels = NDArray[np.int32]
+Row = dict[str, Scores]
 N_BOOTSTRAP = 1000
+LARGEST_WHOLE_ZOOM = 2.0  # images are cropped before they are resampled by more
+CROPPED_SIDE = 256  # px
 SEEDS = {
     "none": "U-Net, components",
     "border": "U-Net, border seeds",
@@ -75,38 +86,61 @@ def read_kinds(data: Path) -> dict[str, str]:
     return {}
 
 
-def otsu_and_watershed(case: Case) -> Labels:
-    """Otsu's threshold, split by a watershed of the distance: the textbook without learning."""
-    grey = rgb2gray(case.pixels[..., :3]) if case.pixels.ndim == 3 else case.pixels
-    smooth = gaussian(grey, 1)
-    inside = smooth > threshold_otsu(smooth)
-    inside = ~inside if inside.mean() > 0.5 else inside
-    distance = gaussian(ndimage.distance_transform_edt(inside), 1)
-    peaks = peak_local_max(distance, min_distance=5, labels=ndimage.label(inside)[0])
-    seeds = np.zeros(inside.shape, np.int32)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    return np.asarray(watershed(-distance, seeds, mask=inside), np.int32)
-
-
 def network_rows(case: Case, model: Model, diameter: str) -> dict[str, Labels]:
     """Label one image by the network, with and without each way of telling nuclei apart."""
     wanted = {"own": model.card.diameter, "true": median_diameter(case.truth), "estimated": None}
     settings = model_settings(model, diameter=wanted[diameter])
     ours = finish(segment(case.pixels, case.axes, model.predict, settings))
-    rows = {}
+    rows: dict[str, Labels] = {}
     for seeds, name in SEEDS.items():
         alone = replace(settings, instances=replace(settings.instances, seeds=seeds))
         ours_too = " (the model's own)" if seeds == settings.instances.seeds else ""
         rows[name + ours_too] = finish(label_maps(ours.maps, case.axes, alone))
+    best = replace(settings, quality="best", diameter=ours.diameter)
+    walk = segment(case.pixels, case.axes, model.predict, best)
+    rows["U-Net, best quality (the model's own)"] = finish(walk).labels
     return rows
 
 
-def score(cases: list[Case], rows: Callable[[Case], dict[str, Labels]]) -> dict[str, list[Scores]]:
-    scores: dict[str, list[Scores]] = {}
-    for case in cases:
-        for name, labels in rows(case).items():
-            scores.setdefault(name, []).append(evaluate(labels, case.truth))
-    return scores
+def method_row(case: Case, model: Model, diameter: str, forests: Forests) -> Row:
+    """Score every method on one image."""
+    labels = {"Otsu, watershed": otsu_and_watershed(case.pixels)}
+    if forests:
+        labels["random forest, components"] = forest_and_components(case.pixels, forests)
+    labels |= network_rows(case, model, diameter)
+    return {name: evaluate(found, case.truth) for name, found in labels.items()}
+
+
+def zoom_row(case: Case, model: Model, zooms: list[float]) -> Row:
+    """Score the network on one image at several scales, always at the image's own size."""
+    row = {}
+    for zoom in zooms:
+        part = cropped(case) if zoom > LARGEST_WHOLE_ZOOM else case
+        channels = part.pixels.reshape(*part.truth.shape, -1).transpose(2, 0, 1)
+        pixels = zoomed(channels.astype(np.float32), zoom).transpose(1, 2, 0)
+        pixels = pixels.reshape(*pixels.shape[:2], *part.pixels.shape[2:])
+        walk = segment(pixels, part.axes, model.predict, model_settings(model))
+        row[f"{zoom:g}"] = evaluate(at_size(finish(walk).labels, part.truth.shape), part.truth)
+    return row
+
+
+def cropped(case: Case) -> Case:
+    """Give the middle of an image."""
+    starts = [max(0, (n - CROPPED_SIDE) // 2) for n in case.truth.shape]
+    part = tuple(slice(start, start + CROPPED_SIDE) for start in starts)
+    return replace(case, pixels=case.pixels[part], truth=case.truth[part])
+
+
+def at_size(labels: Labels, shape: tuple[int, ...]) -> Labels:
+    """Give labels at another size; each pixel takes the label that is nearest to its middle."""
+    places = [(np.arange(n) + 0.5) * m // n for n, m in zip(shape, labels.shape, strict=True)]
+    return labels[np.ix_(*(place.astype(np.intp) for place in places))]
+
+
+def gathered(kind: str, cases: list[Case], rows: list[Row]) -> dict[str, list[Scores]]:
+    """Give the scores of all images of a kind, method by method."""
+    chosen = [row for case, row in zip(cases, rows, strict=True) if kind in ("all", case.kind)]
+    return {name: [row[name] for row in chosen] for name in chosen[0]}
 
 
 def interval(scores: list[Scores], figure: Callable[[Scores], float]) -> tuple[float, float]:
@@ -133,27 +167,56 @@ def print_table(kind: str, scores: dict[str, list[Scores]]) -> None:
         print(f"| {name} | {pooled.ap50:.3f} | {ends} | {rest} | {per_image:.3f} |")
 
 
-def main() -> None:
+def print_zooms(kind: str, scores: dict[str, list[Scores]]) -> None:
+    n_images = len(next(iter(scores.values())))
+    is_cropped = any(float(zoom) > LARGEST_WHOLE_ZOOM for zoom in scores)
+    note = f"; above {LARGEST_WHOLE_ZOOM:g} their middle {CROPPED_SIDE} px" if is_cropped else ""
+    print(f"\n{kind}, {n_images} images resampled by a factor{note}\n")
+    print("| factor | AP50 | AP75 | mean .5:.9 |")
+    print("|---|---|---|---|")
+    for zoom, rows in scores.items():
+        pooled = sum(rows, start=Scores())
+        print(f"| {zoom} | {pooled.ap50:.3f} | {pooled.ap75:.3f} | {pooled.mean_ap:.3f} |")
+
+
+def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--diameter", choices=("own", "estimated", "true"), default="estimated")
-    options = parser.parse_args()
+    parser.add_argument("--train", type=Path, help="images and labels for a random forest")
+    parser.add_argument("--zoom", type=float, nargs="+", default=[], help="factors, such as 0.5 2")
+    return parser.parse_args()
+
+
+def forests_for(cases: list[Case], folder: Path | None) -> Forests:
+    """Train what the images need, if there is a folder to train on."""
+    forests = train_forests(folder) if folder else {}
+    missing = {sort_of(case.pixels) for case in cases} - set(forests)
+    if folder and missing:
+        raise ValueError(
+            f"Expected {min(missing)} images in {str(folder)!r} too, got none; add some, or leave "
+            "--train out."
+        )
+    return forests
+
+
+def main() -> None:
+    options = read_options()
     model = load_model(options.model, options.device)
     cases = list(read_cases(options.data))
+    forests = forests_for(cases, options.train)
     print(f"model {model.card.name} {model.sha256[:12]}, diameter {options.diameter}")
-    rows = {
-        case.name: {
-            "Otsu, watershed": otsu_and_watershed(case),
-            **network_rows(case, model, options.diameter),
-        }
-        for case in cases
-    }
     kinds = sorted({case.kind for case in cases})
-    for kind in [*kinds, *(["all"] if len(kinds) > 1 else [])]:
-        chosen = [case for case in cases if kind in ("all", case.kind)]
-        print_table(kind, score(chosen, lambda case: rows[case.name]))
+    kinds += ["all"] if len(kinds) > 1 else []
+    rows = [method_row(case, model, options.diameter, forests) for case in cases]
+    for kind in kinds:
+        print_table(kind, gathered(kind, cases, rows))
+    if options.zoom:
+        rows = [zoom_row(case, model, options.zoom) for case in cases]
+        for kind in kinds:
+            print_zooms(kind, gathered(kind, cases, rows))
 
 
 if __name__ == "__main__":

@@ -45,9 +45,10 @@ ONLY_IN = {
     "torch": {"network", "network.library", "learning"},
     "dask": {"chunked"},
     "distributed": {"chunked"},
+    "matplotlib": {"learning", "widgets"},
     **{library: {"widgets"} for library in GUI},
 }
-HEAVY = GUI | {"torch", "skimage", "scipy", "pandas", "dask", "zarr", "tifffile", "imageio"}
+HEAVY = {*ONLY_IN, "skimage", "scipy", "pandas", "zarr", "tifffile", "imageio", "tensorboard"}
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 

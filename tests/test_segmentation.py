@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array
 import numpy as np
 import pytest
@@ -129,6 +131,39 @@ def test_the_image_is_scaled_to_the_models_size_and_the_maps_back() -> None:
     assert result.maps.shape == (3, 400, 200)
 
 
+def test_best_quality_is_the_mean_over_eight_views_of_the_image() -> None:
+    def brightness_above(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.roll(pixels, 1, axis=1)
+
+    image = np.zeros((48, 64), np.uint8)
+    image[20, 30] = 255
+    bounds = Normalisation(low=0.0, high=100.0)
+    best = SegmentSettings(diameter=22.0, quality="best", normalisation=bounds)
+    maps = finish(predict_maps(image, "YX", brightness_above, best))
+    quarters = {(int(y), int(x)): int(maps[0, y, x]) for y, x in np.argwhere(maps[0])}
+    assert quarters == {(19, 30): 64, (20, 29): 64, (20, 31): 64, (21, 30): 64}
+
+
+def test_best_quality_keeps_one_report_a_tile() -> None:
+    best = replace(SETTINGS, quality="best")
+    reports = list(segment(two_squares("ZYX"), "ZYX", bright_is_nucleus, best))
+    assert reports == list(segment(two_squares("ZYX"), "ZYX", bright_is_nucleus, SETTINGS))
+
+
+def test_the_diameter_is_estimated_from_one_view_in_best_quality_too() -> None:
+    calls: list[int] = []
+
+    def network(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        calls.append(1)
+        return bright_is_nucleus(pixels)
+
+    image = np.zeros((100, 100), np.uint8)
+    for corner in range(10, 90, 40):
+        image[corner : corner + 20, 10:30] = image[corner : corner + 20, 50:70] = 255
+    finish(segment(image, "YX", network, SegmentSettings(quality="best")))
+    assert len(calls) == 1 + 8
+
+
 def test_the_diameter_is_estimated_where_it_is_not_given() -> None:
     image = np.zeros((200, 200), np.uint8)
     for corner in range(10, 190, 40):
@@ -168,6 +203,7 @@ def test_maps_are_labelled_again_without_the_network() -> None:
     ("change", "sentence"),
     [
         ({"link": "both"}, "Expected one of auto, volume, overlap, none as link, got 'both'"),
+        ({"quality": "good"}, "Expected one of fast, best as quality, got 'good'; choose one"),
         ({"diameter": 0.0}, "Expected a positive diameter, got 0.0"),
         ({"diameter": float("nan")}, "Expected a positive diameter, got nan"),
         ({"anisotropy": -1.0}, "Expected a positive anisotropy, got -1.0"),

@@ -24,7 +24,8 @@ def images(tmp_path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--link", "chain"), ("--diameter", "nan"), ("--diameter", "-3")]
+    ("option", "value"),
+    [("--link", "chain"), ("--quality", "good"), ("--diameter", "nan"), ("--diameter", "-3")],
 )
 def test_settings_that_cannot_be_are_wrong_usage(run, assert_refused, images, model, option, value):
     assert_refused(run("segment", images, "-m", model, option, value), 2, value)
@@ -55,6 +56,21 @@ def test_the_command_segments_as_python_does(run, images, model):
     expected = napari_unet.segment(pixels, "YX", model=model, diameter=18, device="cpu")
     np.testing.assert_array_equal(read_labels(images / "a_labels.tif"), expected)
     assert f"{expected.max()} nuclei" in result.stdout
+
+
+def test_best_quality_runs_the_network_eight_times(run, images, model, monkeypatch):
+    calls: list[np.ndarray] = []
+
+    def predict(self: Model, pixels: np.ndarray) -> np.ndarray:
+        calls.append(pixels)
+        return np.zeros_like(pixels)
+
+    monkeypatch.setattr(Model, "predict", predict)
+    options = ("-m", model, "--diameter", 18, "--quality")
+    assert run("segment", images / "a.png", *options, "fast").exit_code == 0
+    assert len(calls) == 1
+    assert run("segment", images / "b.png", *options, "best").exit_code == 0
+    assert len(calls) == 1 + 8
 
 
 def test_a_folder_can_be_segmented_again(run, images, model):

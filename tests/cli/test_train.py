@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as iio
+import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import napari_unet
 from napari_unet.images.files import write_labels
 from napari_unet.images.synthetic import nuclei_field
+from napari_unet.learning.classic import ClassicRecipe
+from napari_unet.learning.fit import Step
+from napari_unet.learning.train import train
 from napari_unet.network.unet import UNetConfig
 
 TINY = UNetConfig(filters=(4, 8), dropout=(0, 0, 0))
+REPORT = ["curves.png", "history.csv", "index.html", "scores.csv", "validation.png"]
 
 
 @pytest.fixture
@@ -42,14 +53,17 @@ def test_an_existing_model_is_not_trained_over(run, assert_refused, data, tmp_pa
 
 
 def test_a_model_is_trained_resumed_and_used(run, data, tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_unet.learning.train.UNetConfig", lambda: TINY)
+    monkeypatch.setattr("napari_unet.learning.runs.UNetConfig", lambda: TINY)
     output = tmp_path / "new" / "m.safetensors"
     options = ("train", data, "-o", output, "--steps", 1, "--device", "cpu")
     result = run(*options, "--validation", data)
     assert result.exit_code == 0, result.output
     assert "step 1  0:00 left  loss " in result.stderr
+    assert "  waiting " in result.stderr
     assert "(best)" in result.stderr
     assert str(output) in result.stdout
+    assert str(tmp_path / "new" / "m_report" / "index.html") in result.stdout
+    assert sorted(path.name for path in (tmp_path / "new" / "m_report").iterdir()) == REPORT
     assert napari_unet.load_model(output).card.training["images"] == 2
     assert run(*options, "--validation", data, "--resume", "--quiet").output == ""
 
@@ -63,6 +77,30 @@ def test_training_starts_from_an_earlier_model(run, data, tmp_path, bright_model
     assert napari_unet.load_model(output).card.parent == parent.sha256
 
 
+@pytest.mark.parametrize("variant", ["dense", "nested-deep"])
+def test_another_kind_of_network_is_trained(run, data, tmp_path, monkeypatch, variant):
+    monkeypatch.setattr("napari_unet.network.unet.UNetConfig", lambda: TINY)
+    output = tmp_path / "m.safetensors"
+    options = ("train", data, "-o", output, "--validation", data, "--steps", 1, "--device", "cpu")
+    result = run(*options, "--variant", variant, "--quiet")
+    assert result.exit_code == 0, result.output
+    config = napari_unet.load_model(output).card.config
+    assert config == replace(TINY, variant=variant)
+
+
+def test_an_unknown_kind_of_network_is_refused(run, assert_refused, data, tmp_path):
+    result = run("train", data, "-o", tmp_path / "m.safetensors", "--variant", "v-net")
+    assert_refused(result, 2, "Expected one of unet, attention")
+
+
+def test_a_model_keeps_its_kind_of_network(run, assert_refused, data, tmp_path, bright_model):
+    output = tmp_path / "m.safetensors"
+    options = ("train", data, "-o", output, "--validation", data, "--steps", 1, "--device", "cpu")
+    options = (*options, "--from", bright_model, "--quiet")
+    assert_refused(run(*options, "--variant", "dense"), 1, "leave one of the two out")
+    assert run(*options, "--variant", "unet").exit_code == 0
+
+
 def test_a_stopped_training_says_how_to_go_on(run, assert_refused, data, tmp_path, monkeypatch):
     def stopped(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
@@ -72,3 +110,76 @@ def test_a_stopped_training_says_how_to_go_on(run, assert_refused, data, tmp_pat
     assert_refused(run("train", data, "-o", output), 130, "too short")
     output.with_suffix(".checkpoint.safetensors").touch()
     assert_refused(run("train", data, "-o", output), 130, "--resume")
+
+
+def test_a_training_without_a_report_leaves_the_model_alone(run, data, tmp_path, bright_model):
+    output = tmp_path / "new" / "m.safetensors"
+    options = ("train", data, "-o", output, "--validation", data, "--steps", 1, "--device", "cpu")
+    result = run(*options, "--from", bright_model, "--no-report")
+    assert result.exit_code == 0, result.output
+    assert "report" not in result.output
+    assert not list(output.parent.glob("*_report"))
+
+
+def test_a_training_stopped_after_a_validation_has_a_report(
+    run, assert_refused, data, tmp_path, monkeypatch, bright_model
+):
+    def stopped(*arguments: Any, **options: Any) -> Iterator[Step]:
+        yield from train(*arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_unet.learning.train.train", stopped)
+    output = tmp_path / "m.safetensors"
+    options = ("train", data, "-o", output, "--validation", data, "--steps", 1, "--device", "cpu")
+    result = run(*options, "--from", bright_model, "--quiet")
+    page = tmp_path / "m_report" / "index.html"
+    assert_refused(result, 130, f"(report: {page})")
+    assert sorted(path.name for path in page.parent.iterdir()) == REPORT
+
+
+def test_tensorboard_gets_a_folder_per_model(run, data, tmp_path, bright_model):
+    options = ("train", data, "-o", tmp_path / "m.safetensors", "--validation", data)
+    options = (*options, "--steps", 1, "--device", "cpu", "--from", bright_model, "--no-report")
+    result = run(*options, "--tensorboard", tmp_path / "logs", "--quiet")
+    assert result.exit_code == 0, result.output
+    events = EventAccumulator(str(tmp_path / "logs" / "m")).Reload()
+    scalars = ["learning_rate", "loss", "score", "waiting"]
+    assert sorted(events.Tags()["scalars"]) == scalars
+    assert [[event.step for event in events.Scalars(name)] for name in scalars] == [[1]] * 4
+
+
+def test_without_tensorboard_nothing_is_trained(run, assert_refused, data, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    result = run(
+        "train", data, "-o", tmp_path / "m.safetensors", "--tensorboard", tmp_path / "logs"
+    )
+    assert_refused(result, 2, 'pip install "napari-unet-nuclei[train]"')
+    assert not list(tmp_path.glob("m*"))
+
+
+def test_the_classic_recipe_makes_a_model_of_one_map(run, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "napari_unet.learning.classic.ClassicRecipe", partial(ClassicRecipe, side=16, epochs=1)
+    )
+    output = tmp_path / "m.safetensors"
+    result = run("train", data, "-o", output, "--validation", data, "--recipe", "classic")
+    assert result.exit_code == 0, result.output
+    assert "minus validation loss" in result.stdout
+    card = napari_unet.load_model(output).card
+    assert card.config == UNetConfig.classic()
+    assert card.instances.seeds == "none"
+    assert card.normalisation.per == "type"
+    labels = napari_unet.segment(np.zeros((40, 50), np.uint8), model=output)
+    assert labels.shape == (40, 50)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--recipe", "fancy"), "default, classic"),
+        (("--recipe", "classic", "--minutes", 3), "leave --minutes and --steps out"),
+        (("--recipe", "classic", "--seed", -1), "seed"),
+    ],
+)
+def test_a_recipe_that_there_is_not_is_refused(run, assert_refused, data, tmp_path, options, words):
+    assert_refused(run("train", data, "-o", tmp_path / "m.safetensors", *options), 2, words)

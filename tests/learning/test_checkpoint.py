@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +20,10 @@ from safetensors.torch import load_file, save_file
 from napari_unet.images.intensity import Normalisation
 from napari_unet.learning import checkpoint as checkpoint_module
 from napari_unet.learning.augment import Augmentation, Sample, prepare_sample
+from napari_unet.learning.batches import RandomCrops, batches_from
 from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint
-from napari_unet.learning.fit import Recipe, Trainer, fit
+from napari_unet.learning.fit import Step, Trainer, fit
+from napari_unet.learning.recipe import Recipe
 from napari_unet.network.unet import UNet, UNetConfig
 
 CONFIG = UNetConfig(filters=(4, 8), dropout=(0.0, 0.3, 0.0))
@@ -39,8 +41,16 @@ def trainer(recipe: Recipe = RECIPE, config: UNetConfig = CONFIG, seed: int = 0)
     return Trainer(UNet(config), recipe)
 
 
+def fitted(
+    run: Trainer, samples: list[Sample], validate: Callable[[UNet], float]
+) -> Iterator[Step]:
+    """Train on random crops from where the run stands."""
+    steps = range(run.number, run.recipe.steps)
+    return fit(run, batches_from(RandomCrops(samples, run.recipe), steps), validate)
+
+
 def advance(run: Trainer, until: int = RECIPE.steps) -> Trainer:
-    for step in fit(run, samples(), lambda network: run.number / 10):
+    for step in fitted(run, samples(), lambda network: run.number / 10):
         if step.number == until:
             break
     return run
@@ -112,7 +122,8 @@ KILLED_IN_THE_WRITE = """
 import os, signal, sys
 from pathlib import Path
 from napari_unet.learning import checkpoint
-from napari_unet.learning.fit import Recipe, Trainer
+from napari_unet.learning.fit import Trainer
+from napari_unet.learning.recipe import Recipe
 from napari_unet.network.unet import UNet, UNetConfig
 
 def die_half_way(tensors, path, metadata):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,10 +14,13 @@ from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import network_input
 from napari_unet.learning import fit as fit_module
 from napari_unet.learning.augment import Augmentation, Sample, prepare_sample
-from napari_unet.learning.fit import Recipe, Step, Trainer, fit
+from napari_unet.learning.batches import RandomCrops, batches_from
+from napari_unet.learning.fit import Step, Trainer, fit
+from napari_unet.learning.recipe import Recipe
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model
 from napari_unet.network.unet import UNet, UNetConfig
+from napari_unet.network.variants import build_network
 from napari_unet.nuclei.instances import instances
 from napari_unet.nuclei.metrics import evaluate
 
@@ -47,6 +50,14 @@ def trainer(recipe: Recipe = TINY, config: UNetConfig = CONFIG) -> Trainer:
     return Trainer(UNet(config), recipe)
 
 
+def fitted(
+    run: Trainer, samples: list[Sample], validate: Callable[[UNet], float]
+) -> Iterator[Step]:
+    """Train on random crops from where the run stands."""
+    steps = range(run.number, run.recipe.steps)
+    return fit(run, batches_from(RandomCrops(samples, run.recipe), steps), validate)
+
+
 def scores(*values: float) -> Callable[[UNet], float]:
     given = iter(values)
     return lambda network: next(given)
@@ -64,7 +75,7 @@ def test_training_lowers_the_loss_and_finds_the_discs():
     recipe = Recipe(
         crop=48,
         batch=6,
-        steps=70,
+        steps=100,
         warm_up=5,
         learning_rate=1e-2,
         averaging=0.9,
@@ -72,7 +83,7 @@ def test_training_lowers_the_loss_and_finds_the_discs():
         augmentation=Augmentation(diameter=(12.0, 12.0)),
     )
     run = trainer(recipe, UNetConfig(filters=(8, 16, 32), dropout=(0.0,) * 5, stem=1))
-    losses = [step.loss for step in fit(run, samples(6), lambda network: 0.5)]
+    losses = [step.loss for step in fitted(run, samples(6), lambda network: 0.5)]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     image, labels = discs(99)
     model = Model(run.averaged, Card("discs", run.network.config, 12.0))
@@ -81,7 +92,7 @@ def test_training_lowers_the_loss_and_finds_the_discs():
 
 
 def test_a_run_takes_its_steps_and_reports_each():
-    steps = list(fit(trainer(), samples(), scores(0.1, 0.3, 0.2, 0.3)))
+    steps = list(fitted(trainer(), samples(), scores(0.1, 0.3, 0.2, 0.3)))
     assert [step.number for step in steps] == list(range(1, 9))
     assert [step.fraction for step in steps] == [number / 8 for number in range(1, 9)]
     assert [step.score for step in steps] == [None, 0.1, None, 0.3, None, 0.2, None, 0.3]
@@ -90,21 +101,32 @@ def test_a_run_takes_its_steps_and_reports_each():
     assert sorted(step.seconds for step in steps) == [step.seconds for step in steps]
 
 
+def test_a_step_tells_its_learning_rate_and_the_mean_loss_of_the_last_steps(monkeypatch):
+    monkeypatch.setattr(fit_module, "STEPS_OF_LOSS", 3)
+    run = trainer(replace(TINY, warm_up=4, cosine=False, learning_rate=0.5, validations=1))
+    steps = list(fitted(run, samples(), lambda network: 0.5))
+    losses = [step.loss for step in steps]
+    assert [step.mean_loss for step in steps] == pytest.approx(
+        [np.mean(losses[max(0, number - 3) : number]) for number in range(1, 9)]
+    )
+    assert [step.learning_rate for step in steps] == [0.125, 0.25, 0.375, *[0.5] * 5]
+
+
 def test_the_last_step_is_validated_even_if_there_are_fewer_steps_than_validations():
-    steps = list(fit(trainer(replace(TINY, steps=3, validations=20)), samples(), lambda _: 0.5))
+    steps = list(fitted(trainer(replace(TINY, steps=3, validations=20)), samples(), lambda _: 0.5))
     assert [step.score for step in steps] == [0.5, 0.5, 0.5]
 
 
 def test_a_run_ends_early_when_it_gets_no_better():
     recipe = replace(TINY, steps=100, validations=100, patience=3)
-    steps = list(fit(trainer(recipe), samples(), scores(0.1, 0.5, 0.4, 0.5, 0.3, 0.9)))
+    steps = list(fitted(trainer(recipe), samples(), scores(0.1, 0.5, 0.4, 0.5, 0.3, 0.9)))
     assert len(steps) == 5
     assert [step.is_best for step in steps] == [True, True, False, False, False]
 
 
 def test_a_better_score_renews_the_patience():
     recipe = replace(TINY, steps=6, validations=6, patience=2)
-    steps = list(fit(trainer(recipe), samples(), scores(0.5, 0.4, 0.6, 0.5, 0.7, 0.1)))
+    steps = list(fitted(trainer(recipe), samples(), scores(0.5, 0.4, 0.6, 0.5, 0.7, 0.1)))
     assert len(steps) == 6
 
 
@@ -112,7 +134,7 @@ def test_a_run_ends_when_its_time_is_over(monkeypatch):
     clock = iter(range(0, 100_000, 2))  # 2 s between two looks at it
     monkeypatch.setattr(fit_module.time, "monotonic", lambda: float(next(clock)))
     recipe = replace(TINY, steps=10_000, minutes=1.0, validations=2)
-    steps = list(fit(trainer(recipe), samples(), lambda network: 0.5))
+    steps = list(fitted(trainer(recipe), samples(), lambda network: 0.5))
     # Of each step, 2 s go into the crops and 2 s into the network; a validation takes 2 s.
     assert len(steps) == 15
     assert steps[-1].seconds == 15 * 4 + 2 * 2
@@ -122,7 +144,7 @@ def test_a_run_ends_when_its_time_is_over(monkeypatch):
 
 
 def test_the_steps_count_if_they_are_over_before_the_time():
-    steps = list(fit(trainer(replace(TINY, minutes=1e6)), samples(), lambda network: 0.5))
+    steps = list(fitted(trainer(replace(TINY, minutes=1e6)), samples(), lambda network: 0.5))
     assert len(steps) == 8
 
 
@@ -147,7 +169,7 @@ def test_the_same_seed_trains_the_same_network_and_another_another():
     for seed in (3, 3, 4):
         run = trainer(replace(TINY, seed=seed))
         torch.manual_seed(len(runs))
-        list(fit(run, samples(), lambda network: 0.5))
+        list(fitted(run, samples(), lambda network: 0.5))
         runs.append(weights(run.averaged))
     assert same(runs[0], runs[1])
     assert not same(runs[0], runs[2])
@@ -156,7 +178,7 @@ def test_the_same_seed_trains_the_same_network_and_another_another():
 def test_the_averaged_network_follows_the_trained_one_and_is_validated():
     seen: list[UNet] = []
     run = trainer(replace(TINY, averaging=0.5))
-    list(fit(run, samples(), lambda network: float(len(seen) + bool(seen.append(network)))))
+    list(fitted(run, samples(), lambda network: float(len(seen) + bool(seen.append(network)))))
     assert all(network is run.averaged for network in seen)
     assert not run.averaged.training
     assert run.network.training
@@ -168,32 +190,49 @@ def test_unknown_pixels_do_not_train():
     nothing_known = prepare_sample(image, labels, Normalisation(), known=np.zeros(labels.shape))
     run = trainer(replace(TINY, weight_decay=0.0))
     before = [parameter.detach().clone() for parameter in run.network.parameters()]
-    steps = list(fit(run, [nothing_known], lambda network: 0.5))
+    steps = list(fitted(run, [nothing_known], lambda network: 0.5))
     assert {step.loss for step in steps} == {0.0}
     assert same(before, list(run.network.parameters()))
 
 
 def test_a_network_of_one_map_is_trained_too():
     config = UNetConfig(maps=("nucleus",), filters=(4, 8), dropout=(0.0,) * 3)
-    steps = list(fit(trainer(config=config), samples(), lambda network: 0.5))
+    steps = list(fitted(trainer(config=config), samples(), lambda network: 0.5))
     assert all(math.isfinite(step.loss) for step in steps)
+
+
+def test_every_head_counts_the_same_in_the_loss():
+    deep = UNetConfig(filters=(4, 6, 8), dropout=(0.0,) * 5, variant="nested-deep")
+    batch = RandomCrops(samples(), TINY)[0]
+
+    def loss(*logits: float) -> float:
+        """Return the loss of a network whose heads say the same everywhere."""
+        network = build_network(deep)
+        for head, value in zip((*network.early_heads, network.head), logits, strict=True):
+            torch.nn.init.zeros_(head.weight)
+            torch.nn.init.constant_(head.bias, value)
+        return Trainer(network, TINY).step(batch)
+
+    alike = [loss(value, value) for value in (-1.0, 2.0)]
+    assert loss(-1.0, 2.0) == loss(2.0, -1.0) == pytest.approx(np.mean(alike))
+    assert alike[0] != pytest.approx(alike[1], rel=0.1)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_with_whole_weights():
     run = trainer()
-    for step in fit(run, samples(), lambda network: 0.5):
+    for step in fitted(run, samples(), lambda network: 0.5):
         if step.number == 3:
             break
     broken = [replace(sample, pixels=sample.pixels * torch.nan) for sample in samples()]
     with pytest.raises(RuntimeError, match="Expected a finite loss, got nan at step 4"):
-        next(fit(run, broken, lambda network: 0.5))
+        next(fitted(run, broken, lambda network: 0.5))
     assert run.number == 3
     assert all(torch.isfinite(parameter).all() for parameter in run.network.parameters())
 
 
 def test_stopping_to_iterate_stops_the_run():
     run = trainer()
-    steps = fit(run, samples(), lambda network: 0.5)
+    steps = fitted(run, samples(), lambda network: 0.5)
     assert isinstance(next(steps), Step)
     steps.close()
     assert run.number == 1

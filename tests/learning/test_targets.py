@@ -14,6 +14,7 @@ from napari_unet.learning.targets import (
     distance_map,
     median_diameter,
     renumbered,
+    separation_map,
 )
 
 LARGE = 2**31 - 1
@@ -107,3 +108,17 @@ def test_very_large_labels_take_no_memory():
     assert renumbered(labels).tolist() == [[0, 2, 2, 0, 1]]
     assert distance_map(labels).tolist() == [[0, 1, 1, 0, 1]]
     assert median_diameter(labels) == pytest.approx(2 * math.sqrt(1.5 / math.pi))
+
+
+def test_pixels_between_near_nuclei_stand_out():
+    labels = np.zeros((9, 40), np.int32)
+    labels[3:6, 2:6], labels[3:6, 8:12], labels[3:6, 36:] = 1, 2, 3
+    found = separation_map(labels, reach=2.0)
+    assert found.dtype == np.float32
+    assert found[4, 6] == pytest.approx(np.exp(-((1 + 2) ** 2) / 8))
+    assert found[4, 5] == pytest.approx(np.exp(-((0 + 3) ** 2) / 8))
+    assert found[4, 24] < 1e-6
+
+
+def test_one_nucleus_alone_has_no_neighbour():
+    assert not separation_map(np.pad(np.full((3, 3), 7), 4), reach=5.0).any()

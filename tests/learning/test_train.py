@@ -13,8 +13,9 @@ import torch
 from napari_unet.images.intensity import Normalisation
 from napari_unet.learning import train as train_module
 from napari_unet.learning.augment import Augmentation
-from napari_unet.learning.fit import Recipe
-from napari_unet.learning.train import TrainingRun, prepare_run, train
+from napari_unet.learning.recipe import Recipe
+from napari_unet.learning.runs import TrainingRun, prepare_run
+from napari_unet.learning.train import train
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model, load_model_file
 from napari_unet.network.unet import UNet, UNetConfig
@@ -90,6 +91,8 @@ def test_every_plane_of_a_stack_is_trained_with(tmp_path):
     run = prepare_run(folder, tmp_path / "a.safetensors", recipe=RECIPE, config=CONFIG)
     assert (len(run.samples), len(run.scenes)) == (5, 5)
     assert run.scenes[0].pixels.shape == (3, 24, 24)
+    held_out = run.scenes[0].name.split()[0]
+    assert [scene.name for scene in run.scenes] == [f"{held_out} plane {n}" for n in range(5)]
 
 
 def test_validation_images_may_be_given(data, tmp_path):

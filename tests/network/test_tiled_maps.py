@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model
 from napari_unet.network.unet import UNet, UNetConfig
-from napari_unet.segmentation import SegmentSettings, finish, predict_maps
+from napari_unet.segmentation import QUALITIES, SegmentSettings, finish, predict_maps
 
 CONFIG = UNetConfig(filters=(4, 8, 16), dropout=(0.0,) * 5)
 RIM = 8
@@ -26,16 +28,20 @@ def model() -> Model:
     return Model(network, Card("random", CONFIG, 22.0))
 
 
-def maps(model: Model, **settings: int) -> NDArray[np.int64]:
+def maps(model: Model, **settings: Any) -> NDArray[np.int64]:
     image = np.random.default_rng(0).random((90, 331)).repeat(2, axis=0)
     chosen = SegmentSettings(diameter=22.0, **settings)
     found = finish(predict_maps(image, "YX", model.predict, chosen))
     return found[:, RIM:-RIM, RIM:-RIM].astype(int)
 
 
-def test_tiles_on_the_networks_grid_give_the_maps_of_the_whole_image(model: Model) -> None:
-    whole = maps(model, tile=1024)
-    tiled = maps(model, tile=160, overlap=120, grid=CONFIG.multiple)
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_tiles_on_the_networks_grid_give_the_maps_of_the_whole_image(
+    model: Model, quality: str
+) -> None:
+    grid = CONFIG.multiple
+    whole = maps(model, tile=1024, grid=grid, quality=quality)
+    tiled = maps(model, tile=160, overlap=120, grid=grid, quality=quality)
     assert np.abs(tiled - whole).max() <= 0.01 * 255
     assert np.ptp(whole) > 100
 

@@ -178,6 +178,15 @@ def test_a_channel_is_asked_for_only_where_there_are_channels(
     assert list(dock.channel.choices) == [0, 1]
 
 
+def test_the_quality_is_passed_on_and_noted(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:
+    viewer.add_image(picture(40, 50))
+    assert dock.quality.value == "fast"
+    dock.quality.value = "best"
+    dock.start()
+    wait(qtbot, dock)
+    assert results(viewer)[0].metadata["napari_unet"]["settings"]["quality"] == "best"
+
+
 def test_only_the_shown_plane_is_segmented_where_that_is_chosen(
     viewer: Any, dock: SegmentDock, qtbot: Any
 ) -> None:

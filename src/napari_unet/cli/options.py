@@ -52,6 +52,13 @@ Link = Annotated[
         show_default=False,
     ),
 ]
+Quality = Annotated[
+    str | None,
+    typer.Option(
+        help="fast, or best: the mean over eight flips and turns of the image, 8 times slower.",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]

@@ -28,7 +28,7 @@ WIDEST_NAME = 48  # characters, which leave room for the bar and the time on 80 
 
 @contextmanager
 def work_bar(
-    total: float, *, quiet: bool, time_left: bool = True
+    total: float, *, quiet: bool, time_left: bool = True, widest: int = WIDEST_NAME
 ) -> Iterator[Callable[[str, float], None]]:
     """Show a bar while the block runs; yield ``show(text, done)``, which moves it.
 
@@ -40,13 +40,15 @@ def work_bar(
         Show nothing, as where stderr is no terminal.
     time_left : bool
         Show the time left, as it follows from the speed so far.
+    widest : int
+        Most characters of the text.
     """
     console = Console(stderr=True)
     bar = Progress(
         TextColumn(
             "{task.description}",
             markup=False,
-            table_column=Column(max_width=WIDEST_NAME, no_wrap=True, overflow="ellipsis"),
+            table_column=Column(max_width=widest, no_wrap=True, overflow="ellipsis"),
         ),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),

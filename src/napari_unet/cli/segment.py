@@ -16,6 +16,7 @@ from napari_unet.cli.options import (
     Link,
     ModelName,
     Overwrite,
+    Quality,
     Quiet,
     check_axes,
     open_model,
@@ -51,6 +52,7 @@ def segment(
     channel: Channel = None,
     axes: Axes = None,
     link: Link = None,
+    quality: Quality = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -68,7 +70,7 @@ def segment(
     from napari_unet.cli.progress import fraction_of, work_bar
 
     network = open_model(model, device)
-    settings = settings_for(network, channel=channel, diameter=diameter, link=link)
+    settings = settings_for(network, channel=channel, diameter=diameter, link=link, quality=quality)
     jobs = choose_outputs(find_inputs(paths), output)
     results: list[FileResult] = []
     with work_bar(len(jobs), quiet=quiet) as show:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_SAMPLES = 1_000_000
+SCOPES = ("plane", "stack", "type")
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Normalisation:
     low, high : float
         Percentiles (%) of the intensities that become 0 and 1.
     per : str
-        "plane" takes the percentiles of each plane, "stack" those of the whole image.
+        "plane" takes the percentiles of each plane, "stack" those of the whole image; "type"
+        takes 0 and the largest value of the intensities' type (1 for floating point) instead.
     ceiling : float
         Brightest value kept, in units of the range from `low` to `high`.
 
@@ -42,10 +44,10 @@ class Normalisation:
                 f"Expected percentiles with 0 <= low < high <= 100, got {self.low} and "
                 f"{self.high}; the defaults are 1 and 99.8."
             )
-        if self.per not in ("plane", "stack"):
+        if self.per not in SCOPES:
             raise ValueError(
-                f"Expected 'plane' or 'stack' as the part to normalise over, got {self.per!r}; "
-                "choose one of the two."
+                f"Expected one of {', '.join(SCOPES)} as what to normalise by, got {self.per!r}; "
+                "choose one of them."
             )
         if not self.ceiling > 0:
             raise ValueError(f"Expected a ceiling above 0, got {self.ceiling}; the default is 4.")
@@ -83,6 +85,8 @@ def limits(pixels: NDArray[Any], normalisation: Normalisation | None = None) -> 
     """
     chosen = normalisation or Normalisation()
     _check_numeric(pixels)
+    if chosen.per == "type":
+        return 0.0, float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind in "iu" else 1.0
     sample = thinned(pixels).astype(np.float64)
     finite = sample[np.isfinite(sample)]
     if pixels.dtype.kind == "b" or finite.size == 0:

@@ -57,7 +57,7 @@ def stack_limits(
     image: Any, walk: Sequence[Plane], how: Normalisation
 ) -> tuple[float, float] | None:
     """Return the limits over evenly spread planes, or None where each plane has its own."""
-    if how.per == "plane":
+    if how.per != "stack":
         return None
     chosen = walk[:: -(-len(walk) // PLANES_FOR_LIMITS)]
     samples = [thinned(np.asarray(image[plane.read])) for plane in chosen]

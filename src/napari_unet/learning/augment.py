@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,6 +44,8 @@ class Augmentation:
         Standard deviation of the logarithm of uneven light.
     stain : float
         Standard deviation of how much of each colour goes into each other.
+    colour : float
+        How much more often planes in colour are drawn than grey ones of their size.
     p_invert, p_grey, p_tint, p_stain, p_noise, p_blur, p_shade, p_elastic : float
         Probabilities: light and dark swapped; colour to grey; grey to one colour; the
         stains of a coloured image mixed; and of the ones above.
@@ -64,6 +67,7 @@ class Augmentation:
     blur: float = 1.5
     shade: float = 0.3
     stain: float = 0.25
+    colour: float = 2.0
     p_invert: float = 0.08
     p_grey: float = 0.15
     p_tint: float = 0.08
@@ -73,12 +77,22 @@ class Augmentation:
     p_shade: float = 0.3
     p_elastic: float = 0.5
 
+    @classmethod
+    def none(cls) -> Augmentation:
+        """Return settings under which nothing is varied, nuclei of any size included."""
+        nothing: dict[str, Any] = {
+            f.name: 0.0 for f in fields(cls) if isinstance(f.default, float) and f.name != "colour"
+        }
+        return cls(zoom=(1.0, 1.0), colour=1.0, **nothing)
+
     def __post_init__(self) -> None:
         """Check every value."""
         for name in (f.name for f in fields(self)):
             value = getattr(self, name)
             if name in ("diameter", "zoom"):
                 _check(name, 0 < value[0] <= value[1] < np.inf, value, "0 < low <= high")
+            elif name == "colour":
+                _check(name, 0 < value < np.inf, value, "more than 0")
             elif name.startswith("p_"):
                 _check(name, 0 <= value <= 1, value, "a probability from 0 to 1")
             else:
@@ -159,7 +173,9 @@ def random_batch(
     settings: Augmentation,
     random: torch.Generator,
 ) -> Batch:
-    """Return ``n`` random crops of ``size`` pixels a side; large planes are drawn more often.
+    """Return ``n`` random crops of ``size`` pixels a side.
+
+    Large planes are drawn more often, and those in colour, which are few and differ more.
 
     Parameters
     ----------
@@ -172,11 +188,17 @@ def random_batch(
     random : torch.Generator
         Its state decides everything that is random here.
     """
-    weights = torch.tensor([sample.labels.numel() ** 0.5 for sample in samples])
+    weights = torch.tensor([_weight(sample, settings) for sample in samples])
     chosen = torch.multinomial(weights, n, replacement=True, generator=random)
     crops = [_random_crop(samples[int(i)], size, settings, random) for i in chosen]
     image, labels, distance, known = (torch.stack(parts) for parts in zip(*crops, strict=True))
     return Batch(vary_light(image, settings, random), labels, distance, known)
+
+
+def _weight(sample: Sample, settings: Augmentation) -> float:
+    """Return how often a plane is drawn against others."""
+    is_colour = len(sample.pixels) == 3
+    return float(sample.labels.numel() ** 0.5) * (settings.colour if is_colour else 1.0)
 
 
 def _random_crop(

@@ -17,7 +17,7 @@ from torch import Tensor
 from napari_unet.images.atomic import overwriting
 from napari_unet.learning.fit import Trainer
 
-COUNTERS = ("number", "seconds", "seconds_waiting", "best", "validations", "since_best")
+COUNTERS = ("number", "seconds", "seconds_waiting", "losses", "best", "validations", "since_best")
 HEADER = "napari_unet_checkpoint"
 
 

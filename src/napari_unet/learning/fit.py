@@ -4,102 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
+from napari_unet.learning.augment import Batch
+from napari_unet.learning.batches import step_seed
 from napari_unet.learning.losses import LossWeights, map_loss
+from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.targets import border_map, contact_map
 from napari_unet.network.device import autocast
 from napari_unet.network.unet import UNet
 
-LIMITS = {
-    "crop": (1, math.inf),
-    "batch": (1, math.inf),
-    "steps": (1, math.inf),
-    "learning_rate": (0, 1),
-    "weight_decay": (0, 1),
-    "warm_up": (0, math.inf),
-    "averaging": (0, 1),
-    "clip": (0, math.inf),
-    "validations": (1, math.inf),
-    "patience": (1, math.inf),
-    "seed": (0, 2**32 - 1),
-}
-"""Least and largest value of each number in a `Recipe`."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a network is trained.
-
-    Parameters
-    ----------
-    crop : int
-        Side of the square crops, in pixels.
-    batch : int
-        Crops per step.
-    steps : int
-        Steps of the run; the learning rate falls to 0 over it.
-    minutes : float, optional
-        Time of the run; if given, the run ends with whichever of both comes first.
-    learning_rate, weight_decay : float
-        Of AdamW (Loshchilov, Hutter, ICLR 2019); one warm-up, then half a cosine.
-    warm_up : int
-        Steps over which the learning rate rises.
-    averaging : float
-        Decay of the moving average of the weights that is kept as the result; lower at the
-        start, so that the random first weights are soon forgotten.
-    clip : float
-        Largest norm of the gradient.
-    validations : int
-        How often the validation images are scored during the run.
-    patience : int
-        The run ends early after so many validations without a better score.
-    seed : int
-        Of everything random.
-    loss : LossWeights
-        Weights of the losses.
-    augmentation : Augmentation
-        What is varied.
-
-    Raises
-    ------
-    ValueError
-        If a value is out of its range.
-    """
-
-    crop: int = 256
-    batch: int = 12
-    steps: int = 4000
-    minutes: float | None = None
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 1e-3
-    warm_up: int = 100
-    averaging: float = 0.998
-    clip: float = 5.0
-    validations: int = 20
-    patience: int = 10
-    seed: int = 0
-    loss: LossWeights = field(default_factory=LossWeights)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-
-    def __post_init__(self) -> None:
-        """Check every number."""
-        for name, (low, high) in LIMITS.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                limits = f"{low} or more" if high == math.inf else f"from {low} to {high}"
-                raise ValueError(f"Expected {name} to be {limits}, got {value}; choose another.")
-        if self.minutes is not None and not self.minutes > 0:
-            raise ValueError(
-                f"Expected more than 0 minutes, got {self.minutes}; leave them out for no limit."
-            )
+STEPS_OF_LOSS = 20  # that the mean loss is of: one step's own jumps about
 
 
 @dataclass(frozen=True)
@@ -122,6 +44,10 @@ class Step:
         Whether that score is the best so far.
     waiting : float
         Part of the time so far that went into preparing crops.
+    mean_loss : float
+        Training loss, the mean over the last 20 steps.
+    learning_rate : float
+        Of this step.
     """
 
     number: int
@@ -131,6 +57,8 @@ class Step:
     score: float | None = None
     is_best: bool = False
     waiting: float = 0.0
+    mean_loss: float = 0.0
+    learning_rate: float = 0.0
 
 
 class Trainer:
@@ -165,6 +93,7 @@ class Trainer:
         self.number = 0
         self.seconds = 0.0
         self.seconds_waiting = 0.0
+        self.losses: list[float] = []  # of the last steps
         self.best: float | None = None
         self.validations = 0
         self.since_best = 0
@@ -187,7 +116,8 @@ class Trainer:
     def learning_rate(self) -> float:
         """Return the learning rate of the next step."""
         warm = min(1.0, (self.number + 1) / max(1, self.recipe.warm_up))
-        return self.recipe.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * self.fraction))
+        left = 0.5 * (1 + math.cos(math.pi * self.fraction)) if self.recipe.cosine else 1.0
+        return self.recipe.learning_rate * warm * left
 
     def step(self, batch: Batch) -> float:
         """Take one step on a batch; return its loss.
@@ -211,7 +141,8 @@ class Trainer:
         self.optimiser.step()
         self.average.update_parameters(self.network)
         self.number += 1
-        return float(loss.detach())
+        self.losses = [*self.losses, float(loss.detach())][-STEPS_OF_LOSS:]
+        return self.losses[-1]
 
     def judge(self, score: float) -> bool:
         """Count a validation score; return whether it is the best so far."""
@@ -223,7 +154,7 @@ class Trainer:
 
 
 def fit(
-    trainer: Trainer, samples: list[Sample], validate: Callable[[UNet], float]
+    trainer: Trainer, batches: Iterable[Batch], validate: Callable[[UNet], float]
 ) -> Iterator[Step]:
     """Train until the recipe's end; stop iterating to stop early.
 
@@ -231,9 +162,9 @@ def fit(
     ----------
     trainer : Trainer
         A new one, or one read from a checkpoint: the run goes on as if it had not stopped,
-        since each step draws from its own seed.
-    samples : list of Sample
-        What is cropped.
+        if the batches begin with that of its next step.
+    batches : iterable of Batch
+        One per step.
     validate : callable
         Scores the averaged network, higher is better.
 
@@ -242,8 +173,9 @@ def fit(
     Step
         After every step.
     """
+    source = iter(batches)
     while trainer.fraction < 1 and trainer.since_best < trainer.recipe.patience:
-        loss = _advance(trainer, samples)
+        loss = _advance(trainer, source)
         score, is_best = None, False
         if trainer.fraction * trainer.recipe.validations >= trainer.validations + 1:
             score, is_best = _validate(trainer, validate)
@@ -255,20 +187,18 @@ def fit(
             score,
             is_best,
             waiting=trainer.seconds_waiting / max(trainer.seconds, 1e-9),
+            mean_loss=fmean(trainer.losses),
+            learning_rate=trainer.optimiser.param_groups[0]["lr"],
         )
 
 
-def _advance(trainer: Trainer, samples: list[Sample]) -> float:
-    """Draw a batch and take a step on it; return its loss."""
+def _advance(trainer: Trainer, batches: Iterator[Batch]) -> float:
+    """Wait for a batch and take a step on it; return its loss."""
     started = time.monotonic()
-    recipe = trainer.recipe
-    # Each step has its own seed: a resumed run draws what the uninterrupted one would have.
-    seed = recipe.seed * 1_000_003 + trainer.number
-    random = torch.Generator().manual_seed(seed)
-    batch = random_batch(samples, recipe.crop, recipe.batch, recipe.augmentation, random)
+    batch = next(batches)
     waited = time.monotonic() - started
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # for the dropout
+        torch.manual_seed(step_seed(trainer.recipe.seed, trainer.number))  # for the dropout
         loss = trainer.step(batch)
     trainer.seconds_waiting += waited
     trainer.seconds += time.monotonic() - started
@@ -284,14 +214,15 @@ def _validate(trainer: Trainer, validate: Callable[[UNet], float]) -> tuple[floa
 
 
 def _batch_loss(network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
-    """Return the loss of a network's maps of a batch."""
+    """Return the loss of a network's maps of a batch, the mean over its heads."""
     device = next(network.parameters()).device
     image = batch.image.to(device).contiguous(memory_format=torch.channels_last)
     with autocast(device, training=True):
-        logits = network(image)
+        heads = network.heads(image)
     target = torch.stack([batch.labels > 0, border_map(batch.labels), batch.distance], dim=1)
     known = batch.known * (1 + weights.contact * contact_map(batch.labels))
-    return map_loss(logits.float(), target.float().to(device), known.to(device), weights)
+    target, known = target.float().to(device), known.to(device)
+    return torch.stack([map_loss(maps.float(), target, known, weights) for maps in heads]).mean()
 
 
 def _moving_average(decay: float, averaged: Tensor, current: Tensor, n_averaged: Tensor) -> Tensor:

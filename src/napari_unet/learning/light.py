@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,38 +21,57 @@ def vary_light(image: Tensor, settings: Augmentation, random: torch.Generator) -
     Values stay within 0..4, the range of normalised intensities.
     """
     image = _vary_colour(image, settings, random)
-    image = _some(random, settings.p_invert, 1 - image.clamp(0, 1), image)
+    image = _some(random, settings.p_invert, image, lambda part: 1 - part.clamp(0, 1))
     gamma = _spread(random, image, settings.gamma).exp()
     contrast = _spread(random, image, settings.contrast).exp()
     image = image.clamp(min=1e-4) ** gamma * contrast
     image = image + _spread(random, image, settings.brightness)
-    image = _some(random, settings.p_shade, image * _shade(image, settings.shade, random), image)
-    image = _some(random, settings.p_blur, _blur(image, settings.blur, random), image)
-    level = _spread(random, image, settings.noise).abs()
-    grain = torch.randn(image[:, :1].shape, generator=random) * level
-    return _some(random, settings.p_noise, image + grain, image).clamp(0, 4)
+    image = _some(random, settings.p_shade, image, partial(_shaded, settings.shade, random))
+    image = _some(random, settings.p_blur, image, partial(_blurred, settings.blur, random))
+    image = _some(random, settings.p_noise, image, partial(_grainy, settings.noise, random))
+    return image.clamp(0, 4)
 
 
 def _vary_colour(image: Tensor, settings: Augmentation, random: torch.Generator) -> Tensor:
     """Return images with mixed stains; some coloured ones grey, some grey ones tinted."""
-    n = len(image)
-    mix = torch.eye(3) + settings.stain * torch.randn(n, 3, 3, generator=random)
-    is_colour = (image[:, :1] != image).flatten(1).any(1).view(n, 1, 1, 1)
-    mixed = torch.einsum("nij,njyx->niyx", mix, 1 - image) * -1 + 1
-    image = torch.where(is_colour, _some(random, settings.p_stain, mixed, image), image)
-    image = _some(random, settings.p_grey, image.mean(1, keepdim=True).expand_as(image), image)
-    tint = torch.rand(n, 3, 1, 1, generator=random)
-    tint = tint / tint.amax(1, keepdim=True)
-    return torch.where(is_colour, image, _some(random, settings.p_tint, image * tint, image))
+    is_colour = (image[:, :1] != image).flatten(1).any(1)
+    mixed = partial(_mixed, settings.stain, random)
+    image = _some(random, settings.p_stain, image, mixed, among=is_colour)
+    image = _some(random, settings.p_grey, image, _grey, among=is_colour)
+    return _some(random, settings.p_tint, image, partial(_tinted, random), among=~is_colour)
 
 
-def _shade(image: Tensor, deviation: float, random: torch.Generator) -> Tensor:
-    """Return smooth factors around 1, (n, 1, y, x): uneven light."""
+def _mixed(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
+    """Return images with a part of what each colour absorbs absorbed by the others too."""
+    mix = torch.eye(3) + deviation * torch.randn(len(image), 3, 3, generator=random)
+    return 1 - torch.einsum("nij,njyx->niyx", mix, 1 - image)
+
+
+def _grey(image: Tensor) -> Tensor:
+    """Return images without colour."""
+    return image.mean(1, keepdim=True).expand_as(image)
+
+
+def _tinted(random: torch.Generator, image: Tensor) -> Tensor:
+    """Return images in one colour each."""
+    tint = torch.rand(len(image), 3, 1, 1, generator=random)
+    return image * tint / tint.amax(1, keepdim=True)
+
+
+def _shaded(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
+    """Return images in uneven light: times smooth factors around 1."""
     control = torch.randn(len(image), 1, 3, 3, generator=random) * deviation
-    return interpolate(control, image.shape[-2:], mode="bicubic", align_corners=True).exp()
+    factors = interpolate(control, image.shape[-2:], mode="bicubic", align_corners=True).exp()
+    return image * factors
 
 
-def _blur(image: Tensor, largest: float, random: torch.Generator) -> Tensor:
+def _grainy(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
+    """Return images with the same noise in all colours, of each its own level."""
+    level = _spread(random, image, largest).abs()
+    return image + torch.randn(image[:, :1].shape, generator=random) * level
+
+
+def _blurred(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return every image blurred by a Gaussian of its own random width, in pixels."""
     n, channels, height, width = image.shape
     sigma = torch.rand(n, 1, generator=random) * largest + 0.3
@@ -68,8 +89,18 @@ def _spread(random: torch.Generator, image: Tensor, largest: float) -> Tensor:
     return (torch.rand(len(image), 1, 1, 1, generator=random) * 2 - 1) * largest
 
 
-def _some(random: torch.Generator, probability: float, changed: Tensor, image: Tensor) -> Tensor:
-    """Return the changed version of some images, the others as they are."""
-    return torch.where(
-        torch.rand(len(image), 1, 1, 1, generator=random) < probability, changed, image
-    )
+def _some(
+    random: torch.Generator,
+    probability: float,
+    image: Tensor,
+    change: Callable[[Tensor], Tensor],
+    among: Tensor | None = None,
+) -> Tensor:
+    """Return images some of which are changed, chosen at random among all or among those told."""
+    chosen = torch.rand(len(image), generator=random) < probability
+    chosen = chosen if among is None else chosen & among
+    if not chosen.any():
+        return image
+    changed = image.clone()
+    changed[chosen] = change(image[chosen])
+    return changed

@@ -25,7 +25,12 @@ class LossWeights:
         Weight of the Dice loss of the nucleus and border maps beside their cross-entropy.
     contact : float
         Extra weight of the pixels where two nuclei touch: few pixels, but they decide
-        whether two nuclei are told apart (the idea of the U-Net paper's weight map).
+        whether two nuclei are told apart.
+    separation : float
+        Extra weight of the pixels between near nuclei, ``w0`` of the U-Net paper's weight map
+        (10 there; see `separation_map`); 0 spares its computation.
+    separation_reach : float
+        How far apart nuclei count as near, ``sigma`` there, in pixels.
     """
 
     nucleus: float = 1.0
@@ -33,6 +38,8 @@ class LossWeights:
     distance: float = 2.0
     dice: float = 1.0
     contact: float = 4.0
+    separation: float = 0.0
+    separation_reach: float = 5.0
 
     @property
     def per_map(self) -> tuple[float, float, float]:

@@ -2,3 +2,5 @@
 
 SUFFIX = ".safetensors"
 """Of every model file; here, since a list of names must not wait for torch."""
+VARIANTS = ("unet", "attention", "nested", "nested-deep", "dense", "no-skips")
+"""Names of the networks that can be trained; here for the same reason."""

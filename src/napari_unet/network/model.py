@@ -20,6 +20,7 @@ from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card, card_from_json, card_to_json
 from napari_unet.network.device import autocast, choose_device, place
 from napari_unet.network.unet import NUCLEUS_BORDER_DISTANCE, UNet, UNetConfig
+from napari_unet.network.variants import build_network
 
 HEADER = "napari_unet"
 LARGEST_FILE = 2**30  # bytes; the shipped model has 4 MB
@@ -194,7 +195,7 @@ def _network_of(config: UNetConfig, file: Any) -> UNet:
         raise ValueError(f"its network maps {config.in_channels} channels to {config.maps}")
     # Nothing is allocated on this device: the claimed network may be larger than any memory.
     with torch.device("meta"):
-        network = UNet(config)
+        network = build_network(config)
     expected = network.state_dict()
     shapes = {key: tuple(weight.shape) for key, weight in expected.items()}
     seen = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118

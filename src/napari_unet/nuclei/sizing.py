@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,7 @@ def estimate_diameter(
     """
     if 0 in pixels.shape:
         return model_diameter
+    settings = _robust(settings)
     found: dict[float, float] = {}
     for zoom in TRIALS:
         part = _central_part(pixels, round(MOST_PIXELS / max(zoom, 1)))
@@ -82,6 +84,23 @@ def estimate_diameter(
         if found[seen / zoom] <= math.log(TOLERANCE):
             break
     return min(found, key=found.__getitem__) if found else model_diameter
+
+
+def _robust(settings: InstanceSettings) -> InstanceSettings:
+    """Return settings whose seeds stand being at the wrong scale.
+
+    The depth alone, though the better one at the right scale, breaks large nuclei into pieces
+    of just the size that the network knows.
+    """
+    if settings.seeds == "none":
+        return settings
+    default = InstanceSettings()
+    return replace(
+        settings,
+        seeds=default.seeds,
+        seed_distance=default.seed_distance,
+        border=default.border,
+    )
 
 
 def _central_part(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
 
 from napari_unet.network.library import BUILT_IN, list_models
-from napari_unet.segmentation import LINKS, STEPS, Progress
+from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -34,6 +34,7 @@ from napari_unet.widgets.results import add_result
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 
 REGIONS = ("everything", "this plane", "this view")
+QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALITIES[1])]
 DEVICES = ("auto", "cuda", "mps", "cpu")
 MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
 CHOOSE_FILE = "choose a file …"
@@ -63,7 +64,8 @@ class SegmentDock(Container[Any]):
         self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
         self.status = Label(value="")
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
-        choices = Container(widgets=[*inputs, self.link, self.region, self.device])
+        how = [self.link, self.quality, self.region, self.device]
+        choices = Container(widgets=[*inputs, *how])
         choices.margins = (0, 0, 0, 0)
         _align_labels(choices.native)
         super().__init__(widgets=[choices, self.button, self.bar, self.status], labels=False)
@@ -88,6 +90,11 @@ class SegmentDock(Container[Any]):
         self.diameter.native.setSpecialValueText("auto")
         self.diameter.native.setSuffix(" px")
         self.link = ComboBox(label="Planes", choices=LINKS, tooltip="How planes along Z are joined")
+        self.quality = ComboBox(
+            label="Quality",
+            choices=QUALITY_CHOICES,
+            tooltip="best: the image is seen flipped and turned in eight ways, and averaged",
+        )
         self.region = RadioButtons(label="Region", choices=REGIONS)
         self.region.value = REGIONS[0]
         self.device = ComboBox(label="Device", choices=DEVICES)
@@ -233,6 +240,7 @@ class SegmentDock(Container[Any]):
             "channel": int(self.channel.value) if "C" in axes else None,
             "diameter": float(self.diameter.value) or None,
             "link": str(self.link.value),
+            "quality": str(self.quality.value),
             "anisotropy": plane_distance(layer, axes),
         }
         region = visible_region(layer, axes, self._viewer, str(self.region.value))

@@ -1,0 +1,93 @@
+"""The batches of a run, one per step, prepared ahead where a network is fast enough to wait."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from napari_unet.learning.augment import Batch, Sample, random_batch
+from napari_unet.learning.losses import LossWeights
+from napari_unet.learning.recipe import Recipe
+from napari_unet.learning.targets import separation_map
+
+MOST_WORKERS = 8
+
+
+def step_seed(seed: int, number: int) -> int:
+    """Return the seed of a step: a resumed run draws what the uninterrupted one would have."""
+    return seed * 1_000_003 + number
+
+
+def n_workers(device: torch.device) -> int:
+    """Return how many processes should prepare crops for a network on a device.
+
+    None on a processor: there the network itself keeps all cores busy.
+    """
+    if device.type == "cpu":
+        return 0
+    is_known = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1
+    return min(MOST_WORKERS, max(1, cores - 1))
+
+
+class RandomCrops(Dataset[Batch]):
+    """Random crops as one batch for every step of a recipe.
+
+    Parameters
+    ----------
+    samples : list of Sample
+        What is cropped.
+    recipe : Recipe
+        Size, number and variation of the crops, and the seed.
+    """
+
+    def __init__(self, samples: list[Sample], recipe: Recipe) -> None:
+        self.samples = samples
+        self.recipe = recipe
+
+    def __len__(self) -> int:
+        """Return the number of steps."""
+        return self.recipe.steps
+
+    def __getitem__(self, number: int) -> Batch:
+        """Return the batch of a step; the same one whenever it is asked for."""
+        recipe = self.recipe
+        random = torch.Generator().manual_seed(step_seed(recipe.seed, number))
+        batch = random_batch(self.samples, recipe.crop, recipe.batch, recipe.augmentation, random)
+        return _separating(batch, recipe.loss) if recipe.loss.separation else batch
+
+
+def _separating(batch: Batch, loss: LossWeights) -> Batch:
+    """Return a batch whose known pixels weigh more where they lie between nuclei."""
+    maps = [
+        separation_map(labels.numpy().astype(int), loss.separation_reach) for labels in batch.labels
+    ]
+    weight = 1 + loss.separation * torch.from_numpy(np.stack(maps))
+    return replace(batch, known=batch.known * weight)
+
+
+def batches_from(dataset: Dataset[Batch], numbers: range, workers: int = 0) -> Iterator[Batch]:
+    """Yield the batches of some steps in their order.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Gives a step's batch by the step's number.
+    numbers : range
+        The steps.
+    workers : int
+        Processes that prepare batches ahead; 0 prepares each when it is asked for.
+    """
+    # A generator of its own: the loader draws a seed, and must leave the global one alone.
+    yield from DataLoader(
+        dataset,
+        batch_size=None,
+        sampler=numbers,
+        num_workers=workers,
+        generator=torch.Generator(),
+    )
