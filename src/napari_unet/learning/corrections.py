@@ -12,6 +12,8 @@ from scipy import ndimage
 from skimage.measure import label as connected_pieces
 from skimage.morphology import disk
 
+from napari_unet.learning.edits import Edits, changed_pairs, find_edits
+
 LEAST_RIM = 2  # px
 RIM_OF_DIAMETER = 1 / 8  # a quarter of the radius
 
@@ -54,30 +56,17 @@ class Corrections:
         """Return the counts in words; planes are named only where there can be several."""
         if not self:
             return "nothing corrected yet"
-        counts = {
-            "added": self.n_added,
-            "removed": self.n_removed,
-            "reshaped": self.n_reshaped,
-            "confirmed": self.n_confirmed,
-        }
-        parts = [f"{n} {what}" for what, n in counts.items() if n]
-        text = ", ".join(parts) or "an area without nuclei confirmed"
+        counts = (self.n_added, self.n_removed, self.n_reshaped, self.n_confirmed)
+        words = ("added", "removed", "reshaped", "confirmed")
+        parts = [(n, word) for n, word in zip(counts, words, strict=True) if n]
+        nuclei = [f"{n} {word}" for n, word in parts]
         if parts:
-            n, _, rest = text.partition(" ")
-            text = f"{n} {'nucleus' if n == '1' else 'nuclei'} {rest}"
+            n, word = parts[0]
+            nuclei[0] = f"{n} {'nucleus' if n == 1 else 'nuclei'} {word}"
+        text = ", ".join(nuclei) or "an area without nuclei confirmed"
         if self.labels.ndim == 2:
             return text
         return f"{text} on {self.n_planes} plane{'' if self.n_planes == 1 else 's'}"
-
-
-@dataclass(frozen=True, eq=False)
-class _Edits:
-    """What became of the nuclei; ``renumbered`` are the ids that one has before and after."""
-
-    changed: NDArray[np.int64]
-    renumbered: NDArray[np.int64]
-    n_added: int
-    n_removed: int
 
 
 def rim_for(diameter: float) -> int:
@@ -88,7 +77,9 @@ def rim_for(diameter: float) -> int:
     >>> rim_for(40.0), rim_for(8.0)
     (5, 2)
     """
-    return max(LEAST_RIM, round(diameter * RIM_OF_DIAMETER)) if math.isfinite(diameter) else 2
+    return (
+        max(LEAST_RIM, round(diameter * RIM_OF_DIAMETER)) if math.isfinite(diameter) else LEAST_RIM
+    )
 
 
 def corrections(
@@ -132,8 +123,8 @@ def corrections(
     old, new = _as_labels(prediction), _as_labels(edited)
     sure = np.zeros(new.shape, bool) if confirmed is None else np.asarray(confirmed, bool)
     _check(old, new, sure, rim)
-    changes = {index: _changes(old[index], new[index]) for index in np.ndindex(new.shape[:-2])}
-    edits = _edits(old, new, changes)
+    changes = {index: changed_pairs(old[index], new[index]) for index in np.ndindex(new.shape[:-2])}
+    edits = find_edits(old, new, changes)
     known, unchanged = np.zeros(new.shape, bool), {0}
     for index, change in changes.items():
         if len(change):
@@ -227,93 +218,11 @@ def _n_planes(known: NDArray[np.bool_]) -> int:
     return sum(1 for _ in _planes_of(known))
 
 
-def _changes(old: NDArray[np.int32], new: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return each pair of labels that a pixel had before and after, with its pixels, (n, 3)."""
-    differs = old != new
-    if not differs.any():
-        return np.zeros((0, 3), np.int64)
-    pairs = old[differs].astype(np.int64) << 32 | new[differs]
-    pairs, n_pixels = np.unique(pairs, return_counts=True)
-    return np.stack([pairs >> 32, pairs & 0xFFFFFFFF, n_pixels], axis=1)
-
-
-def _edits(
-    old: NDArray[np.int32],
-    new: NDArray[np.int32],
-    changes: dict[tuple[int, ...], NDArray[np.int64]],
-) -> _Edits:
-    """Return what became of the nuclei of all planes."""
-    change = _total(list(changes.values()))
-    kept = _kept(old, new, changes, np.setdiff1d(change[:, :2], [0]))
-    same = _is_renumbered(change, kept)
-    change, renumbered = change[~same], change[same, :2]
-    before, after = (np.setdiff1d(column, [0]) for column in change[:, :2].T)
-    gone = np.setdiff1d(before, np.union1d(after, kept))
-    heirs, n_removed = _heirs(change, gone)
-    added = np.setdiff1d(after, np.concatenate([before, kept, heirs]))
-    changed = np.union1d(after, np.intersect1d(before, kept))
-    return _Edits(changed, renumbered, len(added), n_removed)
-
-
-def _total(changes: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return the changes of several planes as one table of the same columns."""
-    rows = np.concatenate(changes)
-    pairs, place = np.unique(rows[:, :2], axis=0, return_inverse=True)
-    n_pixels = np.zeros(len(pairs), np.int64)
-    np.add.at(n_pixels, place.ravel(), rows[:, 2])
-    return np.column_stack([pairs, n_pixels])
-
-
-def _kept(
-    old: NDArray[np.int32],
-    new: NDArray[np.int32],
-    changes: dict[tuple[int, ...], NDArray[np.int64]],
-    ids: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """Return those ids, of a sorted list, with a pixel that was theirs and still is."""
-    missing = ids
-    # The planes with changes come first: once every id is found there, the rest is not searched.
-    for index in sorted(changes, key=lambda index: not len(changes[index])):
-        if not missing.size:
-            break
-        plane = new[index]
-        if len(changes[index]):
-            plane = np.where(old[index] == plane, plane, 0)
-        if plane.max() >= missing[0]:
-            missing = np.setdiff1d(missing, plane[np.isin(plane, missing)])
-    return np.setdiff1d(ids, missing)
-
-
-def _is_renumbered(change: NDArray[np.int64], kept: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Tell which rows are one nucleus that has all its pixels, and no others, under a new id."""
-    old, new = change[:, 0], change[:, 1]
-    is_whole = (old > 0) & (new > 0) & ~np.isin(change[:, :2], kept).any(axis=1)
-    for ids in (old, new):
-        _, place, n_rows = np.unique(ids, return_inverse=True, return_counts=True)
-        is_whole &= n_rows[place] == 1
-    return is_whole
-
-
-def _heirs(
-    change: NDArray[np.int64], gone: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], int]:
-    """Return which ids have most of the merged nuclei's pixels, and how many are background."""
-    rows = change[np.isin(change[:, 0], gone)]
-    place = np.searchsorted(gone, rows[:, 0])
-    n_pixels = np.bincount(place, rows[:, 2], len(gone))
-    n_background = np.bincount(place, rows[:, 2] * (rows[:, 1] == 0), len(gone))
-    is_removed = 2 * n_background > n_pixels
-    rows = rows[~is_removed[place] & (rows[:, 1] > 0)]
-    rows = rows[np.lexsort((-rows[:, 2], rows[:, 0]))]
-    _, first = np.unique(rows[:, 0], return_index=True)
-    return np.unique(rows[first, 1]), int(is_removed.sum())
-
-
 def _known(
     old: NDArray[np.int32],
     new: NDArray[np.int32],
     change: NDArray[np.int64],
-    edits: _Edits,
+    edits: Edits,
     rim: int,
 ) -> NDArray[np.bool_]:
     """Return what the changes of one plane make known."""
@@ -329,6 +238,8 @@ def _known(
 
 def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     """Return the smallest box around a mask, (y, x), and a margin; the first pixel if none."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    y, x = ((int(p[0]), int(p[-1]) + 1) if p.size else (0, 1) for p in (rows, columns))
-    return tuple(slice(max(low - margin, 0), high + margin) for low, high in (y, x))  # type: ignore[return-value]
+    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
+    if not rows.size:
+        return slice(0, 1), slice(0, 1)
+    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
+    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)

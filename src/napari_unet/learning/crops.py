@@ -1,0 +1,206 @@
+"""Crops of an image around what a user corrected: all that a fine-tune needs to see of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import Plane, label_shape, parse_axes, planes
+from napari_unet.learning.corrections import Corrections, bounding_box
+
+LARGEST_WINDOW = 512  # px a side
+MARGIN = 64  # px of context around what is known
+LARGEST_SIDE = 4096  # px, of crops from elsewhere
+COLOURS = (3, 4)  # RGB and RGBA
+INTENSITIES = (
+    "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64",
+    "float16", "float32", "float64",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A part of one plane with the labels that a user vouches for.
+
+    Parameters
+    ----------
+    pixels : (y, x) or (y, x, s)
+        Intensities, of the image's own type.
+    labels : (y, x) int32
+        One label per nucleus, 0 is background; of the whole image, so a nucleus that two crops
+        show has one label.
+    known : (y, x) bool
+        Where the labels are right; the rest is unknown. Of crops of one image, no pixel is known
+        in two.
+    diameter : float
+        Typical diameter of the image's nuclei in pixels.
+    source : str
+        The image: a name or path that is its own.
+    place : str
+        Which part of the image. It stays the same when more of that part is corrected.
+    date : str
+        When it was stored (ISO 8601, UTC); empty if it was not.
+
+    Raises
+    ------
+    ValueError
+        If shapes or types do not fit, or the diameter is not a positive number.
+    """
+
+    pixels: NDArray[Any]
+    labels: NDArray[np.int32]
+    known: NDArray[np.bool_]
+    diameter: float
+    source: str = ""
+    place: str = ""
+    date: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that the arrays belong together."""
+        arrays = {"image": self.pixels, "labels": self.labels, "known": self.known}
+        check_form(
+            {name: array.shape for name, array in arrays.items()},
+            {name: array.dtype.name for name, array in arrays.items()},
+        )
+        if not (math.isfinite(self.diameter) and self.diameter > 0):
+            raise ValueError(
+                f"Expected a diameter of more than 0 px, got {self.diameter}; measure the nuclei."
+            )
+
+    @property
+    def n_nuclei(self) -> int:
+        """Number of nuclei with a known pixel."""
+        return int(np.setdiff1d(self.labels[self.known], [0]).size)
+
+
+def check_form(shapes: Mapping[str, tuple[int, ...]], dtypes: Mapping[str, str]) -> None:
+    """Refuse arrays that are no crop, by their shapes and types alone.
+
+    Parameters
+    ----------
+    shapes, dtypes : mapping
+        Of "image", "labels" and "known".
+
+    Raises
+    ------
+    ValueError
+        If one is missing, too large, of a wrong type or does not fit the others.
+    """
+    if not shapes.keys() == {"image", "labels", "known"}:
+        raise ValueError(f"Expected image, labels and known, got {', '.join(shapes)}; take a crop.")
+    if (
+        dtypes["image"] not in INTENSITIES
+        or dtypes["labels"] != "int32"
+        or dtypes["known"] != "bool"
+    ):
+        raise ValueError(
+            f"Expected real intensities, int32 labels and bool known, got {dtypes['image']}, "
+            f"{dtypes['labels']} and {dtypes['known']}; convert them."
+        )
+    size = shapes["image"][:2]
+    is_plane = len(size) == 2 and shapes["image"][2:] in [(), *((n,) for n in COLOURS)]
+    if not is_plane or not shapes["labels"] == shapes["known"] == size:
+        raise ValueError(
+            f"Expected an image of the shape (y, x) or (y, x, 3 or 4) with labels and known of "
+            f"(y, x), got {shapes['image']}, {shapes['labels']} and {shapes['known']}; give those "
+            "of one plane."
+        )
+    if not 1 <= min(size) <= max(size) <= LARGEST_SIDE:
+        raise ValueError(
+            f"Expected crops of 1 to {LARGEST_SIDE} px a side, got {size}; cut them smaller."
+        )
+
+
+def correction_crops(
+    image: Any,
+    axes: str,
+    corrections: Corrections,
+    *,
+    diameter: float,
+    channel: int | None = None,
+    source: str = "",
+) -> list[Crop]:
+    """Return crops of an image that hold all that is known, each with a margin of context.
+
+    A plane is cut along a grid, which depends on its size alone: what is known in one cell makes
+    one crop, so that correcting more there makes the same crop again and not a second one.
+
+    Parameters
+    ----------
+    image : array-like
+        Anything that NumPy can read slice by slice. Only the crops are read.
+    axes : str
+        Axes of the image, such as "TZCYX".
+    corrections : Corrections
+        Of the image's labels, which have its shape less the axes C and S.
+    diameter : float
+        Typical diameter of the image's nuclei in pixels.
+    channel : int, optional
+        Index along C; the first channel when it is left out.
+    source : str
+        The image: a name or path that is its own.
+
+    Raises
+    ------
+    ValueError
+        If axes, labels or channel do not fit the image, or its intensities are not real.
+    """
+    axes = parse_axes(axes, image.shape)
+    shape = label_shape(axes, image.shape)
+    if corrections.labels.shape != shape:
+        raise ValueError(
+            f"Expected corrections of the image's shape {shape}, got {corrections.labels.shape}; "
+            "check that they belong together."
+        )
+    return [
+        Crop(
+            _pixels(image, axes, plane, window),
+            corrections.labels[plane.write][window].copy(),
+            known,
+            diameter,
+            source,
+            f"{_name(plane, channel if 'C' in axes else None)}{cell}",
+        )
+        for plane in planes(axes, image.shape, channel)
+        for cell, window, known in _windows(corrections.known[plane.write])
+    ]
+
+
+def _windows(
+    known: NDArray[np.bool_],
+) -> Iterator[tuple[str, tuple[slice, slice], NDArray[np.bool_]]]:
+    """Yield the cells of a plane with something known: name, window, what is known in it."""
+    if not known.any():
+        return
+    for (row, y), (column, x) in product(*(enumerate(_cells(n)) for n in known.shape)):
+        if known[y, x].any():
+            inside = np.zeros(known.shape, bool)
+            inside[y, x] = known[y, x]
+            window = bounding_box(inside, MARGIN)
+            yield f"y{row} x{column}", window, inside[window].copy()
+
+
+def _cells(side: int) -> list[slice]:
+    """Return the grid along one axis: cells that, with their margins, are windows."""
+    n = 1 if side <= LARGEST_WINDOW else -(-side // (LARGEST_WINDOW - 2 * MARGIN))
+    return [slice(low, high) for low, high in pairwise(side * i // n for i in range(n + 1))]
+
+
+def _name(plane: Plane, channel: int | None) -> str:
+    """Return a plane's place in the image, such as "T0 Z12 C1 "."""
+    position = plane.position if channel is None else (*plane.position, ("C", channel))
+    return "".join(f"{letter}{index} " for letter, index in position)
+
+
+def _pixels(image: Any, axes: str, plane: Plane, window: tuple[slice, slice]) -> NDArray[Any]:
+    """Return a copy of one window in the byte order of this machine."""
+    index = list(plane.read)
+    index[axes.index("Y")], index[axes.index("X")] = window
+    pixels = np.array(image[tuple(index)], order="C")
+    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)

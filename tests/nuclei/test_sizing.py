@@ -1,0 +1,55 @@
+"""How large the nuclei of an image are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_unet.nuclei.instances import InstanceSettings, instances
+from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
+
+
+def broken_discs(pixels: np.ndarray) -> np.ndarray:
+    """Return maps of four discs, 40 pixels wide, with four dents in the depth and no border."""
+    y, x = np.mgrid[: pixels.shape[1], : pixels.shape[2]]
+    maps = np.zeros((3, *pixels.shape[1:]), np.float32)
+    for cy, cx in ((25, 25), (25, 75), (75, 25), (75, 75)):
+        disc = np.hypot(y - cy, x - cx) < 20
+        maps[0][disc] = 1
+        maps[2][disc & (abs(y - cy) > 1) & (abs(x - cx) > 1)] = 0.8
+        maps[2][disc & ((abs(y - cy) <= 1) | (abs(x - cx) <= 1))] = 0.3
+    return maps
+
+
+def test_the_estimate_stands_seeds_that_break_large_nuclei():
+    pixels = np.zeros((3, 100, 100), np.float32)
+    by_depth = InstanceSettings(seeds="distance")
+    assert instances(broken_discs(pixels), by_depth).max() == 16
+    found = estimate_diameter(pixels, broken_discs, 40.0, by_depth)
+    assert found == pytest.approx(40, rel=0.03)
+
+
+def test_a_network_of_one_map_is_asked_for_its_pieces():
+    def whole(pixels: np.ndarray) -> np.ndarray:
+        return broken_discs(pixels)[:1]
+
+    settings = InstanceSettings(seeds="none")
+    found = estimate_diameter(np.zeros((3, 100, 100), np.float32), whole, 40.0, settings)
+    assert found == pytest.approx(40, rel=0.03)
+
+
+def test_an_image_without_pixels_or_nuclei_has_the_nuclei_of_the_model():
+    settings = InstanceSettings()
+
+    def nothing(pixels: np.ndarray) -> np.ndarray:
+        return np.zeros_like(pixels)
+
+    assert estimate_diameter(np.zeros((3, 0, 5), np.float32), nothing, 22.0, settings) == 22.0
+    assert estimate_diameter(np.zeros((3, 50, 50), np.float32), nothing, 22.0, settings) == 22.0
+
+
+@pytest.mark.parametrize(
+    ("diameter", "zoom"), [(22, 1.0), (39, 1.0), (44, 0.5), (5.5, 4.0), (1, 4.0), (10_000, 0.1)]
+)
+def test_images_are_scaled_only_where_their_nuclei_are_far_from_the_model(diameter, zoom):
+    assert zoom_between(diameter, 22.0) == zoom
