@@ -35,6 +35,21 @@ RecipeName = Annotated[
         "epochs; for comparison.",
     ),
 ]
+Start = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        help="Model to start from, by name or file; random weights if not given.",
+        show_default=False,
+    ),
+]
+Variant = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Kind of network: {', '.join(VARIANTS)}; {VARIANTS[0]} if not given.",
+        show_default=False,
+    ),
+]
 Report = Annotated[
     bool,
     typer.Option(
@@ -72,21 +87,8 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that was to write this model.")
     ] = False,
-    start: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            help="Model to start from, by name or file; random weights if not given.",
-            show_default=False,
-        ),
-    ] = None,
-    variant: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Kind of network: {', '.join(VARIANTS)}; {VARIANTS[0]} if not given.",
-            show_default=False,
-        ),
-    ] = None,
+    start: Start = None,
+    variant: Variant = None,
     recipe: RecipeName = RECIPES[0],
     report: Report = True,
     tensorboard: TensorBoard = None,

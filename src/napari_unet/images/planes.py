@@ -78,6 +78,14 @@ def resized(pixels: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.floa
     return np.stack(scaled).astype(np.float32)
 
 
+def resized_labels(labels: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:
+    """Return labels or a mask (y, x) resampled to another size (y, x), each pixel its nearest."""
+    if labels.shape == tuple(size):
+        return labels
+    scaled = resize(labels, size, order=0, mode="edge", preserve_range=True, anti_aliasing=False)
+    return np.asarray(scaled, labels.dtype)
+
+
 def as_bytes(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return maps in 0..1 as 0..255, a quarter of their memory."""
     return np.asarray(np.rint(maps.clip(0, 1) * 255), np.uint8)

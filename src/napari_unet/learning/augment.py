@@ -139,6 +139,7 @@ def prepare_sample(
     labels: NDArray[np.int32],
     normalisation: Normalisation,
     known: NDArray[np.generic] | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> Sample:
     """Return a plane normalised and with its targets, which are made only once.
 
@@ -152,13 +153,24 @@ def prepare_sample(
         How intensities are brought to one range.
     known : (y, x), optional
         Weight of each pixel, 0 where the labels are not known; 1 everywhere if not given.
+    bounds : (float, float), optional
+        What becomes 0 and 1; the plane's own percentiles if not given.
     """
-    pixels = network_input(plane, normalisation)
+    pixels = network_input(plane, normalisation, bounds)
+    return sample_of(pixels if plane.ndim == 3 else pixels[:1], labels, known)
+
+
+def sample_of(
+    pixels: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    known: NDArray[np.generic] | None = None,
+) -> Sample:
+    """Return normalised pixels (1 or 3, y, x) with their targets; else as `prepare_sample`."""
     numbers = renumbered(labels)
     diameter = median_diameter(labels)
     weight = np.ones(labels.shape) if known is None else known
     return Sample(
-        torch.from_numpy(pixels if plane.ndim == 3 else pixels[:1]).half(),
+        torch.from_numpy(pixels).half(),
         torch.from_numpy(numbers.astype(np.float32))[None],
         torch.from_numpy(distance_map(numbers))[None].half(),
         torch.from_numpy(weight.astype(np.float16))[None],

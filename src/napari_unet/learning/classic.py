@@ -12,7 +12,7 @@ from skimage.transform import resize
 from torch.utils.data import Dataset
 
 from napari_unet.images.intensity import Normalisation
-from napari_unet.images.planes import network_input
+from napari_unet.images.planes import network_input, resized_labels
 from napari_unet.learning.augment import Augmentation, Batch
 from napari_unet.learning.batches import step_seed
 from napari_unet.learning.losses import LossWeights, cross_entropy
@@ -151,7 +151,7 @@ def whole_images(
     pixels, labels = [], []
     for plane, truth in planes:
         pixels.append(resize(network_input(plane, recipe.normalisation), (3, *size), order=1))
-        labels.append(resize(truth, size, order=0, preserve_range=True, anti_aliasing=False))
+        labels.append(resized_labels(truth, size))
     return WholeImages(np.asarray(pixels, np.float32), np.asarray(labels, np.int32), recipe)
 
 

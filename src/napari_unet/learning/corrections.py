@@ -77,9 +77,9 @@ def rim_for(diameter: float) -> int:
     >>> rim_for(40.0), rim_for(8.0)
     (5, 2)
     """
-    return (
-        max(LEAST_RIM, round(diameter * RIM_OF_DIAMETER)) if math.isfinite(diameter) else LEAST_RIM
-    )
+    if not math.isfinite(diameter):
+        return LEAST_RIM
+    return max(LEAST_RIM, round(diameter * RIM_OF_DIAMETER))
 
 
 def corrections(
@@ -136,11 +136,11 @@ def corrections(
         new,
         known,
         edits.changed.astype(np.int32),
-        edits.n_added,
-        edits.n_removed,
-        len(edits.changed) - edits.n_added,
-        len(unchanged - {0, *edits.changed.tolist()}),
-        _n_planes(known),
+        n_added=edits.n_added,
+        n_removed=edits.n_removed,
+        n_reshaped=len(edits.changed) - edits.n_added,
+        n_confirmed=len(unchanged - {0, *edits.changed.tolist()}),
+        n_planes=_n_planes(known),
     )
 
 
@@ -179,6 +179,21 @@ def from_scribbles(scribbles: NDArray[np.integer], background: int) -> Correctio
         n_nuclei += int(pieces.max())
     ids = np.arange(1, n_nuclei + 1, dtype=np.int32)
     return Corrections(labels, known, ids, n_added=n_nuclei, n_planes=_n_planes(known))
+
+
+def bounding_box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
+    """Return the smallest box around a mask (y, x), and a margin; the first pixel if it is empty.
+
+    Examples
+    --------
+    >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]], bool))
+    (slice(1, 2, None), slice(1, 3, None))
+    """
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return slice(0, 1), slice(0, 1)
+    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
+    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)
 
 
 def _as_labels(labels: NDArray[np.integer]) -> NDArray[np.int32]:
@@ -230,16 +245,7 @@ def _known(
     # An id that one nucleus gave away may now be that of another, so each side has its own list.
     before, after = (np.setdiff1d(change[:, :2], [0, *ids]) for ids in edits.renumbered.T)
     touched = np.isin(old, before) | np.isin(new, after)
-    box = _box(touched, rim)
+    box = bounding_box(touched, rim)
     grown = ndimage.binary_dilation(touched[box], disk(rim))
     touched[box] |= grown & (new[box] == 0)
     return touched
-
-
-def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
-    """Return the smallest box around a mask, (y, x), and a margin; the first pixel if none."""
-    rows, columns = mask.any(axis=1).nonzero()[0], mask.any(axis=0).nonzero()[0]
-    if not rows.size:
-        return slice(0, 1), slice(0, 1)
-    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
-    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)

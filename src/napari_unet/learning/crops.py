@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import Plane, label_shape, parse_axes, planes
+from napari_unet.images.intensity import Normalisation, drop_alpha, limits
+from napari_unet.images.planes import stack_limits
 from napari_unet.learning.corrections import Corrections, bounding_box
 
 LARGEST_WINDOW = 512  # px a side
@@ -40,6 +42,9 @@ class Crop:
         in two.
     diameter : float
         Typical diameter of the image's nuclei in pixels.
+    limits : (float, float)
+        Intensities that become 0 and 1 for the network: those of the whole plane or stack, since
+        a crop of background alone would be stretched to nuclei.
     source : str
         The image: a name or path that is its own.
     place : str
@@ -50,13 +55,15 @@ class Crop:
     Raises
     ------
     ValueError
-        If shapes or types do not fit, or the diameter is not a positive number.
+        If shapes or types do not fit, the diameter is not a positive number, or the limits are
+        not rising.
     """
 
     pixels: NDArray[Any]
     labels: NDArray[np.int32]
     known: NDArray[np.bool_]
     diameter: float
+    limits: tuple[float, float]
     source: str = ""
     place: str = ""
     date: str = ""
@@ -71,6 +78,10 @@ class Crop:
         if not (math.isfinite(self.diameter) and self.diameter > 0):
             raise ValueError(
                 f"Expected a diameter of more than 0 px, got {self.diameter}; measure the nuclei."
+            )
+        if not -math.inf < self.limits[0] < self.limits[1] < math.inf:
+            raise ValueError(
+                f"Expected limits with low < high, got {self.limits}; take those of the plane."
             )
 
     @property
@@ -123,6 +134,7 @@ def correction_crops(
     corrections: Corrections,
     *,
     diameter: float,
+    normalisation: Normalisation = Normalisation(),
     channel: int | None = None,
     source: str = "",
 ) -> list[Crop]:
@@ -134,13 +146,16 @@ def correction_crops(
     Parameters
     ----------
     image : array-like
-        Anything that NumPy can read slice by slice. Only the crops are read.
+        Anything that NumPy can read slice by slice. Only planes with something known are read,
+        unless limits are those of the stack.
     axes : str
         Axes of the image, such as "TZCYX".
     corrections : Corrections
         Of the image's labels, which have its shape less the axes C and S.
     diameter : float
         Typical diameter of the image's nuclei in pixels.
+    normalisation : Normalisation
+        How the model wants intensities: decides the crops' limits.
     channel : int, optional
         Index along C; the first channel when it is left out.
     source : str
@@ -149,7 +164,9 @@ def correction_crops(
     Raises
     ------
     ValueError
-        If axes, labels or channel do not fit the image, or its intensities are not real.
+        If axes, labels or channel do not fit the image.
+    TypeError
+        If intensities are not real numbers.
     """
     axes = parse_axes(axes, image.shape)
     shape = label_shape(axes, image.shape)
@@ -158,32 +175,51 @@ def correction_crops(
             f"Expected corrections of the image's shape {shape}, got {corrections.labels.shape}; "
             "check that they belong together."
         )
-    return [
-        Crop(
-            _pixels(image, axes, plane, window),
-            corrections.labels[plane.write][window].copy(),
-            known,
-            diameter,
-            source,
-            f"{_name(plane, channel if 'C' in axes else None)}{cell}",
-        )
-        for plane in planes(axes, image.shape, channel)
-        for cell, window, known in _windows(corrections.known[plane.write])
-    ]
+    walk = list(planes(axes, image.shape, channel))
+    corrected = [plane for plane in walk if corrections.known[plane.write].any()]
+    bounds = stack_limits(image, walk, normalisation) if corrected else None
+    crops = []
+    for plane in corrected:
+        pixels = np.asarray(image[plane.read])
+        colours = drop_alpha(pixels, "YXS"[: pixels.ndim])
+        spread = bounds or limits(colours, normalisation)
+        name = _name(plane, (channel or 0) if "C" in axes else None)
+        labels = corrections.labels[plane.write]
+        crops += [
+            Crop(_copy(pixels[window]), labels[window].copy(), known, diameter, spread, source, at)
+            for at, window, known in _windows(corrections.known[plane.write], name)
+        ]
+    return crops
 
 
 def _windows(
-    known: NDArray[np.bool_],
+    known: NDArray[np.bool_], plane: str
 ) -> Iterator[tuple[str, tuple[slice, slice], NDArray[np.bool_]]]:
-    """Yield the cells of a plane with something known: name, window, what is known in it."""
-    if not known.any():
-        return
-    for (row, y), (column, x) in product(*(enumerate(_cells(n)) for n in known.shape)):
+    """Yield the cells of a plane with something known: place, window, what is known in it."""
+    grid = product(*(enumerate(_cells(side)) for side in known.shape))
+    for (row, y), (column, x) in grid:
         if known[y, x].any():
-            inside = np.zeros(known.shape, bool)
-            inside[y, x] = known[y, x]
-            window = bounding_box(inside, MARGIN)
-            yield f"y{row} x{column}", window, inside[window].copy()
+            box = bounding_box(known[y, x])
+            window = (
+                _with_margin(y.start, box[0], known.shape[0]),
+                _with_margin(x.start, box[1], known.shape[1]),
+            )
+            inside = known[window].copy()
+            # What is known beside the cell belongs to the crops of other cells.
+            inside[~_within(window[0], y)] = False
+            inside[:, ~_within(window[1], x)] = False
+            yield f"{plane}y{row} x{column}", window, inside
+
+
+def _with_margin(start: int, box: slice, side: int) -> slice:
+    """Return a part of an axis, given from `start` on, with context on both sides."""
+    return slice(max(start + box.start - MARGIN, 0), min(start + box.stop + MARGIN, side))
+
+
+def _within(window: slice, cell: slice) -> NDArray[np.bool_]:
+    """Tell which pixels of a window lie in a cell."""
+    places = np.arange(window.start, window.stop)
+    return np.asarray((places >= cell.start) & (places < cell.stop))
 
 
 def _cells(side: int) -> list[slice]:
@@ -198,9 +234,6 @@ def _name(plane: Plane, channel: int | None) -> str:
     return "".join(f"{letter}{index} " for letter, index in position)
 
 
-def _pixels(image: Any, axes: str, plane: Plane, window: tuple[slice, slice]) -> NDArray[Any]:
-    """Return a copy of one window in the byte order of this machine."""
-    index = list(plane.read)
-    index[axes.index("Y")], index[axes.index("X")] = window
-    pixels = np.array(image[tuple(index)], order="C")
-    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+def _copy(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy in the byte order of this machine."""
+    return np.array(pixels, pixels.dtype.newbyteorder("="), order="C")

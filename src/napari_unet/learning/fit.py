@@ -21,6 +21,7 @@ from napari_unet.learning.targets import border_map, contact_map
 from napari_unet.network.device import autocast
 from napari_unet.network.unet import UNet
 
+Loss = Callable[[UNet, Batch, LossWeights], Tensor]
 STEPS_OF_LOSS = 20  # that the mean loss is of: one step's own jumps about
 
 
@@ -70,6 +71,8 @@ class Trainer:
         Trained in place, on its device.
     recipe : Recipe
         How.
+    loss : callable
+        What a step lowers; see `batch_loss`.
 
     Raises
     ------
@@ -77,7 +80,7 @@ class Trainer:
         If the network does not take crops of the recipe's size.
     """
 
-    def __init__(self, network: UNet, recipe: Recipe) -> None:
+    def __init__(self, network: UNet, recipe: Recipe, loss: Loss | None = None) -> None:
         if recipe.crop % network.config.multiple:
             raise ValueError(
                 f"Expected crops of a multiple of {network.config.multiple} pixels for this "
@@ -85,6 +88,7 @@ class Trainer:
             )
         self.network = network.train()
         self.recipe = recipe
+        self.loss = loss or batch_loss
         average = partial(_moving_average, recipe.averaging)
         self.average = AveragedModel(network, avg_fn=average, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
@@ -129,7 +133,7 @@ class Trainer:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
-        loss = _batch_loss(self.network, batch, self.recipe.loss)
+        loss = self.loss(self.network, batch, self.recipe.loss)
         if not torch.isfinite(loss):
             raise RuntimeError(
                 f"Expected a finite loss, got {loss.item()} at step {self.number + 1}; train with "
@@ -213,16 +217,20 @@ def _validate(trainer: Trainer, validate: Callable[[UNet], float]) -> tuple[floa
     return score, trainer.judge(score)
 
 
-def _batch_loss(network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
+def batch_loss(network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
     """Return the loss of a network's maps of a batch, the mean over its heads."""
     device = next(network.parameters()).device
     image = batch.image.to(device).contiguous(memory_format=torch.channels_last)
     with autocast(device, training=True):
         heads = network.heads(image)
-    target = torch.stack([batch.labels > 0, border_map(batch.labels), batch.distance], dim=1)
-    known = batch.known * (1 + weights.contact * contact_map(batch.labels))
-    target, known = target.float().to(device), known.to(device)
+    target, known = (part.to(device) for part in targets(batch, weights))
     return torch.stack([map_loss(maps.float(), target, known, weights) for maps in heads]).mean()
+
+
+def targets(batch: Batch, weights: LossWeights) -> tuple[Tensor, Tensor]:
+    """Return what the maps of a batch should be, (n, 3, y, x), and the weights, (n, y, x)."""
+    maps = torch.stack([batch.labels > 0, border_map(batch.labels), batch.distance], dim=1)
+    return maps.float(), batch.known * (1 + weights.contact * contact_map(batch.labels))
 
 
 def _moving_average(decay: float, averaged: Tensor, current: Tensor, n_averaged: Tensor) -> Tensor:

@@ -1,0 +1,226 @@
+"""Fine-tuning: learn what a user corrected, and leave the rest as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
+from napari_unet.learning.batches import batches_from, step_seed
+from napari_unet.learning.crops import Crop
+from napari_unet.learning.fit import Step, Trainer, fit, targets
+from napari_unet.learning.gate import SHARES, Exam, Marks, between, label_scene, objection
+from napari_unet.learning.lessons import lessons_of, rehearsal
+from napari_unet.learning.losses import LossWeights, cross_entropy, map_loss
+from napari_unet.learning.recipe import Recipe
+from napari_unet.network.device import autocast
+from napari_unet.network.model import Model
+from napari_unet.network.unet import UNet
+
+NO_END = 1_000_000  # steps: the time ends the run
+
+
+@dataclass(frozen=True)
+class FineTuneSettings:
+    """How a model is tuned.
+
+    Parameters
+    ----------
+    seconds : float
+        Time of the run.
+    learning_rate : float
+        Of AdamW, at the start.
+    pull : float
+        Weight of the parent's own maps where nothing is known: what keeps it from forgetting.
+    crop : int
+        Side of the crops in pixels.
+    batch, rehearsed : int
+        Corrected crops per step, and synthetic ones beside them.
+    validations : int
+        How often the marks are taken during the run.
+    seed : int
+        Of everything random.
+    """
+
+    seconds: float = 60.0
+    learning_rate: float = 3e-4
+    pull: float = 1.0
+    crop: int = 192
+    batch: int = 3
+    rehearsed: int = 1
+    validations: int = 6
+    seed: int = 0
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is varied of the corrected crops: little, they are to be learned as they are."""
+        return Augmentation(
+            diameter=(0.8, 1.25),
+            zoom=(0.7, 1.4),
+            stretch=0.1,
+            elastic=4.0,
+            gamma=0.3,
+            contrast=0.3,
+            brightness=0.05,
+            noise=0.06,
+            stain=0.1,
+            p_invert=0.0,
+            p_grey=0.0,
+            p_tint=0.0,
+        )
+
+    def recipe(self) -> Recipe:
+        """Return the same in the terms of the training loop."""
+        return Recipe(
+            crop=self.crop,
+            batch=self.batch,
+            steps=NO_END,
+            minutes=self.seconds / 60,
+            learning_rate=self.learning_rate,
+            warm_up=10,
+            averaging=0.98,
+            clip=1.0,
+            validations=self.validations,
+            patience=self.validations,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True)
+class FineTune:
+    """What came out.
+
+    Parameters
+    ----------
+    model : Model
+        The tuned model, whatever the gate says of it.
+    before, after : Marks
+        Of the parent and of the tuned model.
+    share : float
+        How far from the parent to the end of the run its weights lie, 0..1.
+    objection : str
+        Why the parent should stay, in one sentence; empty if the tuned model is better.
+    """
+
+    model: Model
+    before: Marks
+    after: Marks
+    share: float
+    objection: str
+
+
+class FineTuning:
+    """A fine-tune that can be watched, stopped at any step, and concluded then.
+
+    Parameters
+    ----------
+    parent : Model
+        Stays as it is.
+    crops : sequence of Crop
+        What was corrected; at least one.
+    settings : FineTuneSettings, optional
+        How.
+
+    Raises
+    ------
+    ValueError
+        If there is no crop in which something is known.
+    """
+
+    def __init__(
+        self, parent: Model, crops: Sequence[Crop], settings: FineTuneSettings | None = None
+    ) -> None:
+        if not any(crop.known.any() for crop in crops):
+            raise ValueError("Expected at least one correction, got none; correct a nucleus first.")
+        self.parent = parent
+        self.settings = settings or FineTuneSettings()
+        card = parent.card
+        lessons = lessons_of(crops, card, self.settings.seed)
+        fields, scenes = rehearsal(card)
+        own = [label_scene(parent.network, card, lesson.scene) for lesson in lessons]
+        self.exam = Exam(card, lessons, scenes, own)
+        self.before = self.exam.marks(parent.network)
+        loss = partial(tuning_loss, parent.network, self.settings.pull)
+        self.trainer = Trainer(deepcopy(parent.network), self.settings.recipe(), loss)
+        # The statistics of the batch norms stay the parent's: a few crops are no sample.
+        self.trainer.network.eval()
+        self._batches = CorrectedCrops([lesson.sample for lesson in lessons], fields, self.settings)
+
+    def steps(self) -> Iterator[Step]:
+        """Yield after every step; stop iterating to stop early."""
+        numbers = range(self.trainer.number, NO_END)
+        yield from fit(self.trainer, batches_from(self._batches, numbers), self._score)
+
+    def conclude(self) -> FineTune:
+        """Return the best of the networks between the parent and where the run stands."""
+        child = self.trainer.averaged
+        networks = [between(self.parent.network, child, share) for share in SHARES]
+        marks = [self.exam.marks(network) for network in networks]
+        objections = [objection(self.before, each) for each in marks]
+        best = max(range(len(SHARES)), key=lambda i: (not objections[i], marks[i].corrected))
+        card = replace(self.parent.card, parent=self.parent.sha256 or None)
+        return FineTune(
+            Model(networks[best], card), self.before, marks[best], SHARES[best], objections[best]
+        )
+
+    def _score(self, network: UNet) -> float:
+        return self.exam.marks(network).corrected
+
+
+class CorrectedCrops(Dataset[Batch]):
+    """Crops of what was corrected and of synthetic fields, as one batch for every step."""
+
+    def __init__(
+        self, samples: list[Sample], fields: list[Sample], settings: FineTuneSettings
+    ) -> None:
+        self.samples = samples
+        self.fields = fields
+        self.settings = settings
+
+    def __len__(self) -> int:
+        """Return the most steps that there can be."""
+        return NO_END
+
+    def __getitem__(self, number: int) -> Batch:
+        """Return the batch of a step; the same one whenever it is asked for."""
+        settings = self.settings
+        random = torch.Generator().manual_seed(step_seed(settings.seed, number))
+        new = random_batch(
+            self.samples, settings.crop, settings.batch, settings.augmentation, random
+        )
+        old = random_batch(self.fields, settings.crop, settings.rehearsed, Augmentation(), random)
+        # Nothing is known of the fields: the parent's maps of them are what counts.
+        return Batch(
+            torch.cat([new.image, old.image]),
+            torch.cat([new.labels, old.labels]),
+            torch.cat([new.distance, old.distance]),
+            torch.cat([new.known, torch.zeros_like(old.known)]),
+        )
+
+
+def tuning_loss(
+    parent: UNet, pull: float, network: UNet, batch: Batch, weights: LossWeights
+) -> Tensor:
+    """Return the loss on what is known, plus what the rest differs from the parent's maps.
+
+    Learning without forgetting (Li, Hoiem, ECCV 2016), pixel by pixel.
+    """
+    device = next(network.parameters()).device
+    image = batch.image.to(device).contiguous(memory_format=torch.channels_last)
+    with autocast(device, training=True):
+        logits = network(image).float()
+        with torch.no_grad():
+            own = parent(image).float().sigmoid()
+    target, known = (part.to(device) for part in targets(batch, weights))
+    unknown = (known == 0).float()
+    kept = [
+        weight * cross_entropy(logits[:, i], own[:, i], unknown)
+        for i, weight in zip(range(logits.shape[1]), weights.per_map, strict=False)
+    ]
+    return map_loss(logits, target, known, weights) + pull * torch.stack(kept).sum()

@@ -1,0 +1,168 @@
+"""Is a tuned network better than its parent, and how far should one go from one to the other?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.learning.lessons import Lesson
+from napari_unet.learning.runs import Scene
+from napari_unet.network.card import Card
+from napari_unet.network.model import Model
+from napari_unet.network.unet import UNet
+from napari_unet.nuclei.instances import instances
+from napari_unet.nuclei.metrics import Scores, evaluate, overlaps
+
+Labels = NDArray[np.int32]
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""How far from parent to child the weights are tried (Wortsman et al., CVPR 2022)."""
+MOST_FORGOTTEN = 0.02  # of the mean AP on synthetic fields
+LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected
+LEAST_GAIN = 0.01  # of the overlap with the corrected nuclei
+MATCH = 0.5  # least IoU of a nucleus that was found
+
+
+@dataclass(frozen=True)
+class Marks:
+    """How a network does on what was corrected, and on what was not; all in 0..1.
+
+    Parameters
+    ----------
+    learned, held_out : float
+        Overlap of the network's nuclei with the corrected ones: where it learned from them, and
+        where they were held out (nan if none was). See `agreement`.
+    kept : float
+        Overlap with the parent's nuclei where nothing was corrected.
+    rehearsed : float
+        Mean AP at IoU .5 to .9 on synthetic fields.
+    """
+
+    learned: float
+    held_out: float
+    kept: float
+    rehearsed: float
+
+    @property
+    def corrected(self) -> float:
+        """What counts: the nuclei held out, or those learned where none was."""
+        return self.learned if math.isnan(self.held_out) else self.held_out
+
+
+@dataclass(frozen=True, eq=False)
+class Exam:
+    """What networks are judged by.
+
+    Parameters
+    ----------
+    card : Card
+        Of the parent.
+    lessons : sequence of Lesson
+        What was corrected.
+    fields : sequence of Scene
+        Synthetic ones.
+    own : sequence of (y, x) int32
+        The parent's labels of the lessons.
+    """
+
+    card: Card
+    lessons: Sequence[Lesson]
+    fields: Sequence[Scene]
+    own: Sequence[Labels]
+
+    def marks(self, network: UNet) -> Marks:
+        """Return a network's marks; it is in evaluation mode."""
+        found = [label_scene(network, self.card, lesson.scene) for lesson in self.lessons]
+        pairs = list(zip(found, self.lessons, strict=True))
+        own = zip(pairs, self.own, strict=True)
+        fields = (
+            evaluate(label_scene(network, self.card, field), field.labels) for field in self.fields
+        )
+        return Marks(
+            _mean(agreement(f, e.truth(e.learned), e.taught) for f, e in pairs),
+            _mean(agreement(f, e.truth(e.held_out), e.examined) for f, e in pairs),
+            _mean(agreement(f, elsewhere(o, e.known), ~e.known) for (f, e), o in own),
+            sum(fields, start=Scores()).mean_ap,
+        )
+
+
+def agreement(found: Labels, expected: Labels, zone: NDArray[np.bool_]) -> tuple[float, int]:
+    """Return the sum of the best overlaps of some nuclei, and how many there are.
+
+    Parameters
+    ----------
+    found : (y, x) int32
+        Labels of a network.
+    expected : (y, x) int32
+        The nuclei that it should have found.
+    zone : (y, x) bool
+        Where it should have found no others: those that lie mostly in there count as missed.
+
+    Examples
+    --------
+    >>> found = np.array([[1, 1, 0, 2, 2]], np.int32)
+    >>> agreement(found, np.array([[7, 7, 7, 0, 0]], np.int32), np.full((1, 5), True))
+    (0.6666666666666666, 2)
+    """
+    iou = overlaps(found, expected)
+    n_found, n_expected = iou.shape
+    best = iou.max(axis=0).toarray() if n_found else np.zeros(n_expected)
+    matched = iou.max(axis=1).toarray() >= MATCH if n_expected else np.zeros(n_found, bool)
+    sizes = np.unique_counts(found[found > 0])
+    inside = np.bincount(
+        np.searchsorted(sizes.values, found[zone & (found > 0)]), minlength=n_found
+    )
+    n_invented = np.count_nonzero((2 * inside > sizes.counts) & ~matched)
+    return float(best.sum()), int(n_expected + n_invented)
+
+
+def elsewhere(labels: Labels, known: NDArray[np.bool_]) -> Labels:
+    """Return the nuclei of which nothing is known."""
+    return np.where(np.isin(labels, labels[known]), 0, labels)
+
+
+def label_scene(network: UNet, card: Card, scene: Scene) -> Labels:
+    """Return a network's labels of a scene at its own scale."""
+    return instances(Model(network, card).predict(scene.pixels), card.instances)
+
+
+def between(parent: UNet, child: UNet, share: float) -> UNet:
+    """Return a network whose weights lie between two others': 0 is the parent, 1 the child."""
+    network = deepcopy(parent).eval()
+    ends = parent.state_dict(), child.state_dict()
+    weights = {
+        name: old.lerp(ends[1][name], share) if old.is_floating_point() else old
+        for name, old in ends[0].items()
+    }
+    network.load_state_dict(weights)
+    return network
+
+
+def objection(before: Marks, after: Marks) -> str:
+    """Return in one sentence why a network should not replace its parent; empty if it may."""
+    if after.rehearsed < before.rehearsed - MOST_FORGOTTEN:
+        return (
+            f"It forgot what it knew: on drawn nuclei it fell from {before.rehearsed:.2f} to "
+            f"{after.rehearsed:.2f}."
+        )
+    if after.kept < LEAST_KEPT:
+        return (
+            f"It changed too much that was not corrected: only {after.kept:.0%} of it stayed as "
+            "it was."
+        )
+    if not after.corrected >= before.corrected + LEAST_GAIN:
+        return (
+            f"It does not get the corrected nuclei better: {before.corrected:.2f} before, "
+            f"{after.corrected:.2f} after."
+        )
+    return ""
+
+
+def _mean(sums: Iterable[tuple[float, int]]) -> float:
+    """Return the mean over the nuclei of all crops; nan if there are none."""
+    totals = np.sum([(0.0, 0), *sums], axis=0)
+    return float(totals[0] / totals[1]) if totals[1] else math.nan

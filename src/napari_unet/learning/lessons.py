@@ -1,0 +1,148 @@
+"""Corrected crops as a fine-tune sees them: what is learned of each, and what is held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+from skimage.morphology import disk
+
+from napari_unet.images.micrograph import SyntheticSettings
+from napari_unet.images.planes import network_input, resized_labels, zoomed
+from napari_unet.images.synthetic import nuclei_field
+from napari_unet.learning.augment import Sample, prepare_sample, sample_of
+from napari_unet.learning.corrections import rim_for
+from napari_unet.learning.crops import Crop
+from napari_unet.learning.runs import Scene
+from napari_unet.network.card import Card
+from napari_unet.nuclei.sizing import zoom_between
+
+FEWEST_TO_HOLD_OUT = 4  # corrected nuclei; of fewer, each is needed to learn from
+HELD_OUT_EVERY = 4
+LOOKS = (
+    SyntheticSettings(),
+    SyntheticSettings(photons=60, contrast=2, blur=2.0),
+    SyntheticSettings(touching=0.9, texture=0.4),
+    SyntheticSettings(contrast=1.0, shading=0.7, read_noise=10),
+)
+"""Of the synthetic fields that are rehearsed: plain, dim and blurred, crowded, uneven."""
+DIAMETERS = (14.0, 24.0, 36.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A corrected crop at the scale that the network is to see.
+
+    Parameters
+    ----------
+    sample : Sample
+        What is learned; what is held out is not known in it.
+    scene : Scene
+        Pixels and labels to judge by.
+    known : (y, x) bool
+        All that the user vouches for.
+    learned, held_out : (n,) int32
+        Labels of the known nuclei that are learned, and of those that are held out.
+    """
+
+    sample: Sample
+    scene: Scene
+    known: NDArray[np.bool_]
+    learned: NDArray[np.int32]
+    held_out: NDArray[np.int32]
+
+    @property
+    def taught(self) -> NDArray[np.bool_]:
+        """Where the labels are learned."""
+        return self.sample.known[0].numpy() > 0
+
+    @property
+    def examined(self) -> NDArray[np.bool_]:
+        """Where known labels are held out."""
+        return self.known & ~self.taught
+
+    def truth(self, chosen: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return the labels of some nuclei alone."""
+        return np.where(np.isin(self.scene.labels, chosen), self.scene.labels, 0)
+
+
+def lessons_of(crops: Sequence[Crop], card: Card, seed: int = 0) -> list[Lesson]:
+    """Return corrected crops ready to learn from; of four or more nuclei, some are held out.
+
+    Parameters
+    ----------
+    crops : sequence of Crop
+        At least one.
+    card : Card
+        Of the model that is tuned: its scale and its normalisation.
+    seed : int
+        Decides which nuclei are held out.
+    """
+    scaled = [_scaled(crop, card) for crop in crops]
+    nuclei = [
+        (number, int(label))
+        for number, (_, labels, known) in enumerate(scaled)
+        for label in np.setdiff1d(labels[known], [0])
+    ]
+    order = np.random.default_rng(seed).permutation(len(nuclei))
+    few = len(nuclei) < FEWEST_TO_HOLD_OUT
+    chosen = {nuclei[i] for i in (() if few else order[: len(nuclei) // HELD_OUT_EVERY])}
+    return [
+        _lesson(*parts, np.array([label for n, label in chosen if n == number], np.int32), card)
+        for number, parts in enumerate(scaled)
+    ]
+
+
+def rehearsal(card: Card, seed: int = 0) -> tuple[list[Sample], list[Scene]]:
+    """Return synthetic fields that stand for the images the model knew: to train on, to judge by.
+
+    They cost nothing and belong to nobody, and what the parent makes of them need not be lost.
+    """
+    fields = [
+        nuclei_field((256, 256), n=90, diameter=diameter, seed=seed + number, settings=look)
+        for number, (look, diameter) in enumerate(
+            (look, diameter) for look in LOOKS for diameter in DIAMETERS
+        )
+    ]
+    samples = [prepare_sample(*field, card.normalisation) for field in fields]
+    scenes = [
+        Scene(network_input(image, card.normalisation), labels) for image, labels in fields[1::3]
+    ]
+    return samples, scenes
+
+
+def _scaled(
+    crop: Crop, card: Card
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.bool_]]:
+    """Return pixels (3, y, x), labels and known (y, x) at the model's scale."""
+    pixels = zoomed(
+        network_input(crop.pixels, card.normalisation, crop.limits),
+        zoom_between(crop.diameter, card.diameter),
+    )
+    size = pixels.shape[1:]
+    return pixels, resized_labels(crop.labels, size), resized_labels(crop.known, size)
+
+
+def _lesson(
+    pixels: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    known: NDArray[np.bool_],
+    held_out: NDArray[np.int32],
+    card: Card,
+) -> Lesson:
+    """Return a crop without the held-out nuclei, and the rim around them, to learn from."""
+    rim = disk(rim_for(card.diameter))
+    taught = known & ~binary_dilation(np.isin(labels, held_out), rim)
+    is_grey = bool((pixels == pixels[:1]).all())
+    sample = sample_of(pixels[:1] if is_grey else pixels, labels, taught)
+    return Lesson(
+        # Already at the model's scale: sizes are relative from here on.
+        replace(sample, diameter=1.0),
+        Scene(pixels, labels),
+        known,
+        np.setdiff1d(labels[taught], [0, *held_out]).astype(np.int32),
+        held_out,
+    )
