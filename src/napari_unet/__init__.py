@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_unet.api import predict, segment
+    from napari_unet.api import fine_tune, predict, segment
+    from napari_unet.learning.finetune import FineTune
     from napari_unet.network.library import list_models, load_model
     from napari_unet.network.model import Model
     from napari_unet.nuclei.instances import InstanceSettings, instances
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
     from napari_unet.nuclei.metrics import Scores, evaluate
 
 __all__ = [
+    "FineTune",
     "InstanceSettings",
     "Model",
     "Scores",
     "__version__",
     "evaluate",
+    "fine_tune",
     "instances",
     "list_models",
     "load_model",
@@ -31,10 +34,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "FineTune": "learning.finetune",
     "InstanceSettings": "nuclei.instances",
     "Model": "network.model",
     "Scores": "nuclei.metrics",
     "evaluate": "nuclei.metrics",
+    "fine_tune": "api",
     "instances": "nuclei.instances",
     "list_models": "network.library",
     "load_model": "network.library",

@@ -12,6 +12,10 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import guess_axes, parse_axes
 from napari_unet.images.spacing import anisotropy, scale_by_axis
+from napari_unet.learning.corrections import corrections
+from napari_unet.learning.crops import Crop, correction_crops
+from napari_unet.learning.finetune import FineTune, FineTuneSettings, FineTuning
+from napari_unet.learning.fit import Step
 from napari_unet.network.library import BUILT_IN, load_model
 from napari_unet.network.model import Model
 from napari_unet.nuclei.instances import InstanceSettings
@@ -19,6 +23,7 @@ from napari_unet.segmentation import (
     Progress,
     SegmentSettings,
     finish,
+    image_diameter,
     predict_maps,
 )
 from napari_unet.segmentation import segment as walk
@@ -131,6 +136,64 @@ def predict(
     return finish(steps, progress)
 
 
+def fine_tune(
+    model: str | Path | Model,
+    images: Any,
+    labels: Any,
+    known: Any = None,
+    axes: str | Sequence[str] | None = None,
+    *,
+    seconds: float = FineTuneSettings.seconds,
+    channel: int | None = None,
+    diameter: float | None = None,
+    device: str | None = None,
+    progress: Callable[[Step], None] | None = None,
+) -> FineTune:
+    """Teach a model with corrected labels, and tell whether it got better.
+
+    Nothing is saved: `FineTune.model` is the tuned model, whose `save` does that, and
+    `FineTune.objection` says why it had better not be used, if so.
+
+    Parameters
+    ----------
+    model : str, Path or Model
+        A name of :func:`list_models`, a model file or a loaded model; it stays as it is.
+    images, labels, known : array or list of arrays
+        Images, their labels, and where these are right (bool; everywhere if not given). Labels
+        and known have the image's shape less its axes C and S.
+    axes : str or list of str, optional
+        One letter per axis, for all images or for each; guessed from the shapes if not given.
+    channel, diameter, device
+        As for :func:`segment`, the same for all images.
+    seconds : float
+        Time to learn.
+    progress : callable, optional
+        Called with every :class:`Step`.
+
+    Returns
+    -------
+    FineTune
+
+    Raises
+    ------
+    ValueError, TypeError, FileNotFoundError
+        If arrays, axes or model do not fit, or nothing is known.
+    """
+    loaded = load_model(model, device)
+    settings = model_settings(loaded, channel=channel, diameter=diameter)
+    examples = _examples(images, labels, known, axes)
+    crops = [
+        crop
+        for number, example in enumerate(examples)
+        for crop in _crops(loaded, *example, settings, source=str(number))
+    ]
+    run = FineTuning(loaded, crops, FineTuneSettings(seconds=seconds))
+    for step in run.steps():
+        if progress is not None:
+            progress(step)
+    return run.conclude()
+
+
 def model_settings(
     model: Model, *, instances: InstanceSettings | None = None, **choices: Any
 ) -> SegmentSettings:
@@ -142,6 +205,47 @@ def model_settings(
         instances=instances or model.card.instances,
     )
     return replace(settings, **choices)
+
+
+def _examples(
+    images: Any, labels: Any, known: Any, axes: str | Sequence[str] | None
+) -> list[tuple[Any, Any, Any, Any]]:
+    """Give image, labels, known and axes of one after the other, given alone or as lists."""
+    if not isinstance(images, list | tuple):
+        images, labels, known = [images], [labels], None if known is None else [known]
+    known = [None] * len(images) if known is None else known
+    one_for_all = axes is None or isinstance(axes, str)
+    each = [axes] * len(images) if one_for_all else list(axes or ())
+    if not len(images) == len(labels) == len(known) == len(each):
+        raise ValueError(
+            f"Expected labels, known and axes for each of {len(images)} images, got "
+            f"{len(labels)}, {len(known)} and {len(each)}; give lists of one length."
+        )
+    return list(zip(images, labels, known, each, strict=True))
+
+
+def _crops(
+    model: Model,
+    image: Any,
+    labels: Any,
+    known: Any,
+    axes: str | None,
+    settings: SegmentSettings,
+    source: str,
+) -> list[Crop]:
+    """Give the crops of one image that hold all that is known."""
+    pixels, axes = _pixels_and_axes(image, axes)
+    truth = np.asarray(labels)
+    where = np.ones(truth.shape, bool) if known is None else np.asarray(known, bool)
+    return correction_crops(
+        pixels,
+        axes,
+        corrections(truth, truth, where),
+        diameter=settings.diameter or image_diameter(pixels, axes, model.predict, settings),
+        normalisation=settings.normalisation,
+        channel=settings.channel,
+        source=source,
+    )
 
 
 def _pixels_and_axes(image: Any, axes: str | None) -> tuple[Any, str]:

@@ -160,8 +160,7 @@ def segment(
     diameter = settings.diameter
     if diameter is None:
         yield Progress("diameter", 0, 1)
-        plane = _middle_plane(image, axes, settings)
-        diameter = estimate_diameter(plane, predict, settings.model_diameter, settings.instances)
+        diameter = image_diameter(image, axes, predict, settings)
         yield Progress("diameter", 1, 1)
     settings = replace(settings, diameter=diameter)
     maps = yield from predict_maps(image, axes, predict, settings)
@@ -288,6 +287,12 @@ def finish(
             return result
         if progress is not None:
             progress(step)
+
+
+def image_diameter(image: Any, axes: str, predict: Predict, settings: SegmentSettings) -> float:
+    """Return the diameter, in pixels, of a typical nucleus on the plane in the image's middle."""
+    plane = _middle_plane(image, axes, settings)
+    return estimate_diameter(plane, predict, settings.model_diameter, settings.instances)
 
 
 def _middle_plane(image: Any, axes: str, settings: SegmentSettings) -> NDArray[np.float32]:

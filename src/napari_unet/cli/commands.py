@@ -10,6 +10,7 @@ import typer
 from napari_unet.cli.demo import demo
 from napari_unet.cli.evaluate import evaluate
 from napari_unet.cli.failures import FailingGroup
+from napari_unet.cli.finetune import finetune
 from napari_unet.cli.measure import measure
 from napari_unet.cli.models import models
 from napari_unet.cli.segment import segment
@@ -24,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, segment, evaluate, train, models, measure):
+for command in (demo, segment, evaluate, train, finetune, models, measure):
     app.command()(command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,6 +77,20 @@ def check_axes(axes: str | None) -> None:
     letters = (axes or "YX").replace(",", "").replace(" ", "")
     with refused():
         parse_axes(letters, (4,) * len(letters))
+
+
+def check_model_output(output: Path, *, may_exist: bool, ways: str = "--overwrite") -> None:
+    """Refuse a file that could not be written after a long run, and make its folder."""
+    if output.suffix != SUFFIX:
+        stop(f"Expected a {SUFFIX} file for the model, got {output}; change the ending.", USAGE)
+    if output.exists() and not may_exist:
+        stop(
+            f"Expected a new file, got the existing {output}; choose another name, or give {ways}.",
+            FILES,
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(output.parent, os.W_OK):
+        stop(f"The folder {output.parent} cannot be written; choose another one.", FILES)
 
 
 def open_model(name: str | None, device: str) -> Model:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli.failures import FILES, INTERRUPTED, USAGE, refused, stop
-from napari_unet.cli.options import Device, Overwrite, Quiet, given, open_model
-from napari_unet.network import SUFFIX, VARIANTS
+from napari_unet.cli.options import (
+    Device,
+    Overwrite,
+    Quiet,
+    check_model_output,
+    given,
+    open_model,
+)
+from napari_unet.network import VARIANTS
 
 if TYPE_CHECKING:
     from napari_unet.learning.classic import ClassicRecipe
@@ -105,7 +111,7 @@ def train(
 
     Example: napari-unet train data/ --validation held_out/ --minutes 40 -o mine.safetensors
     """
-    check_output(output, may_exist=resume or overwrite)
+    check_model_output(output, may_exist=resume or overwrite, ways="--overwrite or --resume")
     logs = tensorboard_logs(tensorboard, output)
     options = given(minutes=minutes, steps=steps, seed=seed)
     parent = None if start is None else open_model(start, device)
@@ -127,21 +133,6 @@ def train(
     page = written_report(run, quiet=quiet) if report else None
     if not quiet:
         conclude(run, best, page)
-
-
-def check_output(output: Path, *, may_exist: bool) -> None:
-    """Refuse a file that could not be written after a long run, and make its folder."""
-    if output.suffix != SUFFIX:
-        stop(f"Expected a {SUFFIX} file for the model, got {output}; change the ending.", USAGE)
-    if output.exists() and not may_exist:
-        stop(
-            f"Expected a new file, got the existing {output}; choose another name, or give "
-            "--overwrite or --resume.",
-            FILES,
-        )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(output.parent, os.W_OK):
-        stop(f"The folder {output.parent} cannot be written; choose another one.", FILES)
 
 
 def prepare(

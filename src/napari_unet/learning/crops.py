@@ -16,8 +16,9 @@ from napari_unet.images.intensity import Normalisation, drop_alpha, limits
 from napari_unet.images.planes import stack_limits
 from napari_unet.learning.corrections import Corrections, bounding_box
 
-LARGEST_WINDOW = 512  # px a side
-MARGIN = 64  # px of context around what is known
+LARGEST_WINDOW = 512  # px a side, for nuclei of the reference diameter or smaller
+MARGIN = 64  # px of context around what is known, for the same
+REFERENCE_DIAMETER = 22.0  # px
 LARGEST_SIDE = 4096  # px, of crops from elsewhere
 COLOURS = (3, 4)  # RGB and RGBA
 INTENSITIES = (
@@ -140,8 +141,9 @@ def correction_crops(
 ) -> list[Crop]:
     """Return crops of an image that hold all that is known, each with a margin of context.
 
-    A plane is cut along a grid, which depends on its size alone: what is known in one cell makes
-    one crop, so that correcting more there makes the same crop again and not a second one.
+    A plane is cut along a grid, which depends on its size alone, and roughly on that of its
+    nuclei: what is known in one cell makes one crop, so that correcting more there makes the same
+    crop again and not a second one.
 
     Parameters
     ----------
@@ -178,6 +180,7 @@ def correction_crops(
     walk = list(planes(axes, image.shape, channel))
     corrected = [plane for plane in walk if corrections.known[plane.write].any()]
     bounds = stack_limits(image, walk, normalisation) if corrected else None
+    scale = _scale(diameter)
     crops = []
     for plane in corrected:
         pixels = np.asarray(image[plane.read])
@@ -187,22 +190,22 @@ def correction_crops(
         labels = corrections.labels[plane.write]
         crops += [
             Crop(_copy(pixels[window]), labels[window].copy(), known, diameter, spread, source, at)
-            for at, window, known in _windows(corrections.known[plane.write], name)
+            for at, window, known in _windows(corrections.known[plane.write], name, scale)
         ]
     return crops
 
 
 def _windows(
-    known: NDArray[np.bool_], plane: str
+    known: NDArray[np.bool_], plane: str, scale: int
 ) -> Iterator[tuple[str, tuple[slice, slice], NDArray[np.bool_]]]:
     """Yield the cells of a plane with something known: place, window, what is known in it."""
-    grid = product(*(enumerate(_cells(side)) for side in known.shape))
+    grid = product(*(enumerate(_cells(side, scale)) for side in known.shape))
     for (row, y), (column, x) in grid:
         if known[y, x].any():
             box = bounding_box(known[y, x])
             window = (
-                _with_margin(y.start, box[0], known.shape[0]),
-                _with_margin(x.start, box[1], known.shape[1]),
+                _with_margin(y.start, box[0], known.shape[0], scale),
+                _with_margin(x.start, box[1], known.shape[1], scale),
             )
             inside = known[window].copy()
             # What is known beside the cell belongs to the crops of other cells.
@@ -211,9 +214,18 @@ def _windows(
             yield f"{plane}y{row} x{column}", window, inside
 
 
-def _with_margin(start: int, box: slice, side: int) -> slice:
+def _scale(diameter: float) -> int:
+    """Return how many times larger windows are than for nuclei of the reference diameter.
+
+    A power of two: an estimate of the diameter that changes a little leaves the grid as it is.
+    """
+    return int(2 ** max(0, round(math.log2(diameter / REFERENCE_DIAMETER))))
+
+
+def _with_margin(start: int, box: slice, side: int, scale: int) -> slice:
     """Return a part of an axis, given from `start` on, with context on both sides."""
-    return slice(max(start + box.start - MARGIN, 0), min(start + box.stop + MARGIN, side))
+    margin = MARGIN * scale
+    return slice(max(start + box.start - margin, 0), min(start + box.stop + margin, side))
 
 
 def _within(window: slice, cell: slice) -> NDArray[np.bool_]:
@@ -222,9 +234,10 @@ def _within(window: slice, cell: slice) -> NDArray[np.bool_]:
     return np.asarray((places >= cell.start) & (places < cell.stop))
 
 
-def _cells(side: int) -> list[slice]:
+def _cells(side: int, scale: int) -> list[slice]:
     """Return the grid along one axis: cells that, with their margins, are windows."""
-    n = 1 if side <= LARGEST_WINDOW else -(-side // (LARGEST_WINDOW - 2 * MARGIN))
+    inner = (LARGEST_WINDOW - 2 * MARGIN) * scale
+    n = 1 if side <= LARGEST_WINDOW * scale else -(-side // inner)
     return [slice(low, high) for low, high in pairwise(side * i // n for i in range(n + 1))]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -106,6 +108,8 @@ class FineTune:
         How far from the parent to the end of the run its weights lie, 0..1.
     objection : str
         Why the parent should stay, in one sentence; empty if the tuned model is better.
+    history : tuple of Step
+        The run, step by step.
     """
 
     model: Model
@@ -113,6 +117,7 @@ class FineTune:
     after: Marks
     share: float
     objection: str
+    history: tuple[Step, ...] = ()
 
 
 class FineTuning:
@@ -150,12 +155,15 @@ class FineTuning:
         self.trainer = Trainer(deepcopy(parent.network), self.settings.recipe(), loss)
         # The statistics of the batch norms stay the parent's: a few crops are no sample.
         self.trainer.network.eval()
+        self.history: list[Step] = []
         self._batches = CorrectedCrops([lesson.sample for lesson in lessons], fields, self.settings)
 
     def steps(self) -> Iterator[Step]:
         """Yield after every step; stop iterating to stop early."""
         numbers = range(self.trainer.number, NO_END)
-        yield from fit(self.trainer, batches_from(self._batches, numbers), self._score)
+        for step in fit(self.trainer, batches_from(self._batches, numbers), self._score):
+            self.history.append(step)
+            yield step
 
     def conclude(self) -> FineTune:
         """Return the best of the networks between the parent and where the run stands."""
@@ -164,10 +172,30 @@ class FineTuning:
         marks = [self.exam.marks(network) for network in networks]
         objections = [objection(self.before, each) for each in marks]
         best = max(range(len(SHARES)), key=lambda i: (not objections[i], marks[i].corrected))
-        card = replace(self.parent.card, parent=self.parent.sha256 or None)
-        return FineTune(
-            Model(networks[best], card), self.before, marks[best], SHARES[best], objections[best]
+        card = replace(
+            self.parent.card,
+            parent=self.parent.sha256 or None,
+            training=self._facts(marks[best]),
+            scores={},
         )
+        return FineTune(
+            Model(networks[best], card),
+            self.before,
+            marks[best],
+            SHARES[best],
+            objections[best],
+            tuple(self.history),
+        )
+
+    def _facts(self, after: Marks) -> dict[str, Any]:
+        """Return what the model's card says of the run."""
+        return {
+            "settings": asdict(self.settings),
+            "date": time.strftime("%Y-%m-%d"),
+            "steps": self.trainer.number,
+            "corrected_before": self.before.corrected,
+            "corrected_after": after.corrected,
+        }
 
     def _score(self, network: UNet) -> float:
         return self.exam.marks(network).corrected

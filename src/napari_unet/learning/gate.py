@@ -1,4 +1,4 @@
-"""Is a tuned network better than its parent, and how far should one go from one to the other?"""
+"""Whether a tuned network is better than its parent, and how far to go from one to the other."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.segmentation import clear_border
 
 from napari_unet.learning.lessons import Lesson
 from napari_unet.learning.runs import Scene
@@ -37,7 +38,7 @@ class Marks:
         Overlap of the network's nuclei with the corrected ones: where it learned from them, and
         where they were held out (nan if none was). See `agreement`.
     kept : float
-        Overlap with the parent's nuclei where nothing was corrected.
+        Overlap with the parent's nuclei of which nothing was corrected (nan if there are none).
     rehearsed : float
         Mean AP at IoU .5 to .9 on synthetic fields.
     """
@@ -85,7 +86,7 @@ class Exam:
         return Marks(
             _mean(agreement(f, e.truth(e.learned), e.taught) for f, e in pairs),
             _mean(agreement(f, e.truth(e.held_out), e.examined) for f, e in pairs),
-            _mean(agreement(f, elsewhere(o, e.known), ~e.known) for (f, e), o in own),
+            _mean(agreement(f, elsewhere(o, e.known), nowhere(f)) for (f, e), o in own),
             sum(fields, start=Scores()).mean_ap,
         )
 
@@ -121,8 +122,14 @@ def agreement(found: Labels, expected: Labels, zone: NDArray[np.bool_]) -> tuple
 
 
 def elsewhere(labels: Labels, known: NDArray[np.bool_]) -> Labels:
-    """Return the nuclei of which nothing is known."""
-    return np.where(np.isin(labels, labels[known]), 0, labels)
+    """Return the nuclei of which nothing is known and which the crop shows whole."""
+    whole = clear_border(labels)
+    return np.where(np.isin(whole, labels[known]), 0, whole)
+
+
+def nowhere(labels: Labels) -> NDArray[np.bool_]:
+    """Return an empty zone: a nucleus that was missed before may well be found now."""
+    return np.zeros(labels.shape, bool)
 
 
 def label_scene(network: UNet, card: Card, scene: Scene) -> Labels:

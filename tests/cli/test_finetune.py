@@ -1,0 +1,79 @@
+"""``napari-unet finetune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+import napari_unet
+
+
+@pytest.fixture
+def image(tmp_path) -> Path:
+    pixels = np.full((64, 64), 30, np.uint8)
+    pixels[20:36, 20:36] = 200
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    return tmp_path / "a.tif"
+
+
+@pytest.fixture
+def labels(tmp_path) -> Path:
+    truth = np.zeros((64, 64), np.uint16)
+    truth[20:36, 20:36] = 1
+    tifffile.imwrite(tmp_path / "a_labels.tif", truth)
+    return tmp_path / "a_labels.tif"
+
+
+def test_a_model_that_is_not_better_is_not_written(
+    run, assert_refused, image, labels, bright_model, tmp_path
+):
+    output = tmp_path / "new.safetensors"
+    result = run("finetune", bright_model, image, labels, "-o", output, "--seconds", 1)
+    assert_refused(result, 3, "--keep-anyway")
+    assert not output.exists()
+
+
+def test_a_model_is_written_if_it_is_wanted_all_the_same(
+    run, image, labels, bright_model, tmp_path
+):
+    output = tmp_path / "new" / "plate.safetensors"
+    options = ("-o", output, "--seconds", 1, "--keep-anyway", "--diameter", 16)
+    result = run("finetune", bright_model, image, labels, *options)
+    assert result.exit_code == 0, result.output
+    assert "before" in result.stdout
+    card = napari_unet.load_model(output).card
+    assert card.name == "plate"
+    assert card.parent == napari_unet.load_model(bright_model).sha256
+
+
+def test_folders_are_matched_by_their_stems(
+    run, assert_refused, image, labels, bright_model, tmp_path
+):
+    for folder, file in (("images", image), ("labels", labels)):
+        (tmp_path / folder).mkdir()
+        file.rename(tmp_path / folder / file.name)
+    places = (tmp_path / "images", tmp_path / "labels")
+    options = ("-o", tmp_path / "new.safetensors", "--seconds", 1, "--keep-anyway")
+    assert run("finetune", bright_model, *places, *options).exit_code == 0
+    (tmp_path / "images" / "b.tif").write_bytes((tmp_path / "images" / "a.tif").read_bytes())
+    result = run("finetune", bright_model, *places, *options, "--overwrite")
+    assert_refused(result, 1, "a file named 'b'")
+
+
+def test_where_nothing_is_known_nothing_is_learned(
+    run, assert_refused, image, labels, bright_model, tmp_path
+):
+    tifffile.imwrite(tmp_path / "known.tif", np.zeros((64, 64), np.uint8))
+    options = ("-o", tmp_path / "new.safetensors", "--known", tmp_path / "known.tif")
+    assert_refused(run("finetune", bright_model, image, labels, *options), 2, "correct a nucleus")
+
+
+@pytest.mark.parametrize("name", ["model.pt", "a.tif"])
+def test_only_model_files_are_written(
+    run, assert_refused, image, labels, bright_model, tmp_path, name
+):
+    result = run("finetune", bright_model, image, labels, "-o", tmp_path / name)
+    assert_refused(result, 2, ".safetensors")

@@ -1,0 +1,149 @@
+"""Learning from corrections."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+import napari_unet as nu
+from napari_unet.learning.corrections import corrections
+from napari_unet.learning.crops import Crop, correction_crops
+from napari_unet.learning.finetune import FineTuneSettings, FineTuning
+from napari_unet.learning.lessons import lessons_of, rehearsal
+from napari_unet.network.card import Card
+from napari_unet.network.model import Model, load_model_file
+from napari_unet.network.unet import UNet, UNetConfig
+
+CONFIG = UNetConfig(filters=(8, 16), dropout=(0.0,) * 3, stem=1)
+SMALL = FineTuneSettings(seconds=1e4, crop=64, batch=2, learning_rate=1e-2, seed=1)
+
+
+def discs(radius: float = 8, size: int = 96) -> tuple[np.ndarray, np.ndarray]:
+    """Return an image of nine bright discs and their labels."""
+    labels = np.zeros((size, size), np.int32)
+    y, x = np.mgrid[:size, :size]
+    for number, (cy, cx) in enumerate(np.ndindex(3, 3), start=1):
+        labels[np.hypot(y - 16 - 32 * cy, x - 16 - 32 * cx) < radius] = number
+    return np.where(labels > 0, 200, 30).astype(np.uint8), labels
+
+
+def crops_with(nuclei: list[int]) -> list[Crop]:
+    """Return what a user taught who painted some discs where the model saw nothing."""
+    image, truth = discs()
+    painted = np.where(np.isin(truth, nuclei), truth, 0)
+    return correction_crops(image, "YX", corrections(np.zeros_like(truth), painted), diameter=16.0)
+
+
+@pytest.fixture
+def parent(tmp_path) -> Model:
+    torch.manual_seed(0)
+    path = tmp_path / "parent.safetensors"
+    Model(UNet(CONFIG), Card("parent", CONFIG, 16.0)).save(path)
+    return load_model_file(path, "cpu")
+
+
+def weights(model: Model) -> list[torch.Tensor]:
+    return [weight.clone() for weight in model.network.state_dict().values()]
+
+
+def test_of_four_nuclei_one_is_held_out_and_of_three_none():
+    card = Card("parent", CONFIG, 16.0)
+    few = lessons_of(crops_with([1, 2, 3]), card)[0]
+    assert few.learned.tolist() == [1, 2, 3]
+    assert few.held_out.tolist() == []
+    more = lessons_of(crops_with([1, 2, 3, 5]), card)[0]
+    assert len(more.held_out) == 1
+    assert sorted([*more.learned, *more.held_out]) == [1, 2, 3, 5]
+    held_out = more.scene.labels == more.held_out[0]
+    assert not more.taught[held_out].any()
+    assert more.examined[held_out].all()
+    assert more.taught.any()
+
+
+def test_crops_are_seen_at_the_scale_of_the_model():
+    image, truth = discs()
+    large = np.kron(image, np.ones((4, 4), np.uint8)), np.kron(truth, np.ones((4, 4), np.int32))
+    known = corrections(large[1], large[1], np.ones(large[1].shape, bool))
+    crops = correction_crops(large[0], "YX", known, diameter=64.0)
+    lesson = lessons_of(crops, Card("parent", CONFIG, 16.0))[0]
+    assert lesson.scene.pixels.shape == (3, 96, 96)
+    assert np.unique(lesson.scene.labels).tolist() == list(range(10))
+
+
+def test_drawn_fields_have_truth_and_the_range_of_the_model():
+    samples, scenes = rehearsal(Card("parent", CONFIG, 16.0))
+    assert len(samples) > len(scenes) > 1
+    assert all(scene.labels.max() > 20 for scene in scenes)
+    assert all(scene.pixels.min() >= 0 and scene.pixels.max() <= 4 for scene in scenes)
+
+
+def test_the_painted_nuclei_are_learned_and_the_parent_stays(parent):
+    before = weights(parent)
+    run = FineTuning(parent, crops_with([1, 3, 5, 7, 9]), SMALL)
+    assert run.before.corrected < 0.1
+    for step in run.steps():
+        if step.number == 60:
+            break
+    tuned = run.conclude()
+    assert tuned.after.corrected > 0.5
+    assert len(tuned.history) == 60
+    assert tuned.model.card.parent == parent.sha256
+    assert tuned.model.card.training["steps"] == 60
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(parent), strict=True))
+
+
+def test_one_nucleus_is_enough_to_learn_from(parent):
+    run = FineTuning(parent, crops_with([5]), SMALL)
+    assert all(np.isfinite(step.loss) for step in islice(run.steps(), 60))
+    assert run.conclude().after.learned > 0.5
+
+
+def test_a_run_that_was_stopped_at_once_leaves_the_parent(parent):
+    tuned = FineTuning(parent, crops_with([5]), SMALL).conclude()
+    assert "does not get the corrected nuclei better" in tuned.objection
+
+
+def test_the_statistics_of_the_parent_stay(parent):
+    run = FineTuning(parent, crops_with([5]), SMALL)
+    next(run.steps())
+    for name, weight in run.trainer.network.state_dict().items():
+        if "running" in name:
+            assert torch.equal(weight, parent.network.state_dict()[name])
+
+
+def test_without_a_correction_there_is_nothing_to_learn(parent):
+    with pytest.raises(ValueError, match="correct a nucleus first"):
+        FineTuning(parent, [], SMALL)
+
+
+def test_images_are_taught_by_one_call(parent):
+    image, truth = discs()
+    numbers: list[int] = []
+    tuned = nu.fine_tune(
+        parent, [image, image], [truth, truth], axes="YX", seconds=0.01, diameter=16,
+        progress=lambda step: numbers.append(step.number),
+    )  # fmt: skip
+    assert numbers == [1]
+    assert isinstance(tuned, nu.FineTune)
+
+
+@pytest.mark.parametrize(
+    ("labels", "known", "words"),
+    [
+        (np.zeros((4, 4), np.int32), None, "image's shape"),
+        (np.zeros((96, 96), np.int32), np.zeros((96, 96), bool), "correct a nucleus first"),
+        (np.zeros((96, 96)), None, "whole numbers"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(parent, labels, known, words):
+    with pytest.raises(ValueError, match=words):
+        nu.fine_tune(parent, discs()[0], labels, known, diameter=16)
+
+
+def test_lists_of_two_lengths_are_refused(parent):
+    image, truth = discs()
+    with pytest.raises(ValueError, match="lists of one length"):
+        nu.fine_tune(parent, [image, image], [truth])

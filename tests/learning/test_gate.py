@@ -1,0 +1,82 @@
+"""Whether a tuned network is better than its parent."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from napari_unet.learning.gate import Marks, agreement, between, elsewhere, objection
+from napari_unet.network.unet import UNet, UNetConfig
+
+CONFIG = UNetConfig(filters=(4, 8), dropout=(0.0,) * 3)
+BEFORE = Marks(learned=0.3, held_out=0.2, kept=1.0, rehearsed=0.8)
+
+
+def row(*values: int) -> np.ndarray:
+    return np.array([values], np.int32)
+
+
+def everywhere(labels: np.ndarray) -> np.ndarray:
+    return np.ones(labels.shape, bool)
+
+
+def test_every_expected_nucleus_counts_by_its_best_overlap():
+    found, expected = row(1, 1, 0, 2, 2, 2), row(7, 7, 0, 0, 9, 9)
+    assert agreement(found, expected, np.zeros((1, 6), bool)) == (1 + 2 / 3, 2)
+
+
+def test_nuclei_invented_in_the_zone_count_as_missed():
+    found, nothing = row(1, 1, 0, 2, 2, 2), row(0, 0, 0, 0, 0, 0)
+    assert agreement(found, nothing, everywhere(found)) == (0, 2)
+    left = np.array([[True, True, True, True, False, False]])
+    assert agreement(found, nothing, left) == (0, 1)
+
+
+def test_a_nucleus_that_matches_is_not_invented():
+    labels = row(0, 3, 3, 0)
+    assert agreement(labels, labels, everywhere(labels)) == (1, 1)
+    assert agreement(row(0, 0, 0, 0), labels, everywhere(labels)) == (0, 1)
+
+
+def test_nuclei_that_are_known_or_cut_say_nothing_of_the_rest():
+    labels = np.zeros((5, 9), np.int32)
+    labels[1:3, 0], labels[1:4, 2:4], labels[1:4, 6:8] = 1, 2, 3
+    known = np.zeros(labels.shape, bool)
+    known[1, 2] = True
+    assert np.unique(elsewhere(labels, known)).tolist() == [0, 3]
+
+
+def test_what_was_held_out_counts_and_what_was_learned_only_without_it():
+    assert BEFORE.corrected == 0.2
+    assert replace(BEFORE, held_out=math.nan).corrected == 0.3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"held_out": 0.5, "kept": 0.9}, ""),
+        ({"held_out": 0.5, "kept": math.nan}, ""),
+        ({"held_out": 0.205}, "does not get the corrected nuclei better: 0.20 before, 0.20 after"),
+        ({"held_out": 0.1}, "better: 0.20 before, 0.10 after"),
+        ({"held_out": 0.5, "rehearsed": 0.7}, "forgot what it knew"),
+        ({"held_out": 0.5, "kept": 0.3}, "only 30% of it stayed"),
+        ({"held_out": 0.0, "kept": 0.0, "rehearsed": 0.0}, "forgot"),
+    ],
+)
+def test_a_worse_or_blank_network_is_objected_to(change, words):
+    found = objection(BEFORE, replace(BEFORE, **change))
+    assert words in found
+    assert bool(found) == bool(words)
+
+
+def test_weights_lie_between_the_parent_and_the_child():
+    parent, child = UNet(CONFIG).eval(), UNet(CONFIG).eval()
+    middle = between(parent, child, 0.25).state_dict()
+    for name, weight in parent.state_dict().items():
+        other = child.state_dict()[name]
+        expected = 0.75 * weight + 0.25 * other if weight.is_floating_point() else weight
+        torch.testing.assert_close(middle[name], expected)
