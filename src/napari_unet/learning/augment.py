@@ -217,18 +217,27 @@ def _random_crop(
     sample: Sample, size: int, settings: Augmentation, random: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return one warped crop of a plane: image (3, y, x); labels, distance, known (y, x)."""
-    grid = _random_grid(sample, size, settings, random)
-    smooth = torch.cat([sample.pixels, sample.distance]).float()[None]
-    hard = torch.cat([sample.labels, sample.known.float()])[None]
-    warped = grid_sample(smooth, grid, "bilinear", "reflection", align_corners=False)[0]
-    labels, known = grid_sample(hard, grid, "nearest", "reflection", align_corners=False)[0]
+    places = _mirrored(_random_places(sample, size, settings, random), sample.labels.shape[-2:])
+    # Of a large plane only what the crop shows is converted and sampled.
+    rows, columns = (_span(places[..., axis]) for axis in (1, 0))
+    parts = (sample.pixels, sample.distance, sample.labels, sample.known)
+    pixels, depth, numbers, sure = (part[:, rows, columns].float() for part in parts)
+    corner = torch.tensor([columns.start, rows.start])
+    extent = torch.tensor([numbers.shape[2], numbers.shape[1]])
+    grid = ((places - corner) * 2 / extent - 1)[None]
+    smooth, hard = torch.cat([pixels, depth])[None], torch.cat([numbers, sure])[None]
+    warped = grid_sample(smooth, grid, "bilinear", "border", align_corners=False)[0]
+    labels, known = grid_sample(hard, grid, "nearest", "border", align_corners=False)[0]
     return warped[:-1].expand(3, -1, -1), labels, warped[-1] * (labels > 0), known
 
 
-def _random_grid(
+def _random_places(
     sample: Sample, size: int, settings: Augmentation, random: torch.Generator
 ) -> Tensor:
-    """Return the places, (1, size, size, 2) in -1..1, that a crop is read from."""
+    """Return the places that a crop is read from, (size, size, 2): x and y in pixels.
+
+    Pixel i reaches from i to i + 1; places may lie beyond the plane.
+    """
     height, width = sample.labels.shape[-2:]
     zoom = _random_zoom(sample, size, settings, random)
     matrix = _random_matrix(settings, random) / zoom
@@ -240,7 +249,19 @@ def _random_grid(
     extent = torch.tensor([width, height], dtype=torch.float32)
     slack = (extent - size / zoom).clamp(min=0)
     centre = extent / 2 + slack * (torch.rand(2, generator=random) - 0.5)
-    return ((places + centre) * 2 / extent - 1)[None]
+    return places + centre
+
+
+def _mirrored(places: Tensor, shape: torch.Size) -> Tensor:
+    """Return places (y, x, 2) folded back into a plane (y, x), as if mirrors stood at its rim."""
+    extent = torch.tensor([shape[1], shape[0]], dtype=torch.float32)
+    return extent - (places.remainder(2 * extent) - extent).abs()
+
+
+def _span(coordinates: Tensor) -> slice:
+    """Return the pixels of an axis that sampling at some coordinates can touch."""
+    low, high = coordinates.aminmax()
+    return slice(max(0, int(low - 0.5)), int(high + 0.5) + 1)
 
 
 def _random_zoom(

@@ -109,9 +109,9 @@ class DoubleConvolution(nn.Sequential):
 
     def __init__(self, n_in: int, n_out: int, dropout: float, batch_norm: bool) -> None:
         super().__init__(
-            *_convolution(n_in, n_out, batch_norm),
+            *convolution(n_in, n_out, batch_norm),
             nn.Dropout(dropout),
-            *_convolution(n_out, n_out, batch_norm),
+            *convolution(n_out, n_out, batch_norm),
         )
 
 
@@ -218,7 +218,7 @@ class UNet(nn.Module):
         return self.expansion(n_in, n_out, dropout, config.batch_norm, n_skips, self.block)
 
 
-def _convolution(n_in: int, n_out: int, batch_norm: bool, side: int = 3) -> list[nn.Module]:
+def convolution(n_in: int, n_out: int, batch_norm: bool, side: int = 3) -> list[nn.Module]:
     """Return the layers of one convolution, 3x3, He-normal initialised (He et al., ICCV 2015)."""
     layer = nn.Conv2d(n_in, n_out, side, padding=side // 2, bias=not batch_norm)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

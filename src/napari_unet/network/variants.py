@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from napari_unet.network.unet import Expansion, UNet, UNetConfig, _convolution
+from napari_unet.network.unet import Expansion, UNet, UNetConfig, convolution
 
 LAYERS_PER_BLOCK = 4
 
@@ -148,10 +148,10 @@ class DenseBlock(nn.Module):
         growth = max(1, n_out // LAYERS_PER_BLOCK)
         widths = [n_in + i * growth for i in range(LAYERS_PER_BLOCK + 1)]
         self.layers = nn.ModuleList(
-            nn.Sequential(*_convolution(width, growth, batch_norm), nn.Dropout(dropout))
+            nn.Sequential(*convolution(width, growth, batch_norm), nn.Dropout(dropout))
             for width in widths[:-1]
         )
-        self.joined = nn.Sequential(*_convolution(widths[-1], n_out, batch_norm, side=1))
+        self.joined = nn.Sequential(*convolution(widths[-1], n_out, batch_norm, side=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, n_in, y, x) to (n, n_out, y, x)."""
