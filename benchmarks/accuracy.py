@@ -41,6 +41,7 @@ from napari_unet.learning.datasets import find_pairs, read_pair
 from napari_unet.learning.targets import median_diameter
 from napari_unet.network.library import load_model
 from napari_unet.network.model import Model
+from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.nuclei.metrics import Scores, evaluate
 from napari_unet.segmentation import finish, label_maps, segment
 
@@ -93,12 +94,14 @@ def network_rows(case: Case, model: Model, diameter: str) -> dict[str, Labels]:
     ours = finish(segment(case.pixels, case.axes, model.predict, settings))
     rows: dict[str, Labels] = {}
     for seeds, name in SEEDS.items():
-        alone = replace(settings, instances=replace(settings.instances, seeds=seeds))
-        ours_too = " (the model's own)" if seeds == settings.instances.seeds else ""
-        rows[name + ours_too] = finish(label_maps(ours.maps, case.axes, alone))
+        is_own = seeds == settings.instances.seeds
+        # The thresholds that suit the model's own way need not suit another.
+        alone = settings.instances if is_own else InstanceSettings(seeds=seeds)
+        labels = finish(label_maps(ours.maps, case.axes, replace(settings, instances=alone)))
+        rows[f"{name} (the model's own)" if is_own else name] = labels
     best = replace(settings, quality="best", diameter=ours.diameter)
     walk = segment(case.pixels, case.axes, model.predict, best)
-    rows["U-Net, best quality (the model's own)"] = finish(walk).labels
+    rows["U-Net, best quality"] = finish(walk).labels
     return rows
 
 

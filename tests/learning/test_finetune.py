@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -93,6 +95,18 @@ def test_the_painted_nuclei_are_learned_and_the_parent_stays(parent):
     assert tuned.model.card.parent == parent.sha256
     assert tuned.model.card.training["steps"] == 60
     assert all(torch.equal(a, b) for a, b in zip(before, weights(parent), strict=True))
+
+
+def test_background_where_the_model_saw_a_nucleus_is_a_correction(bright_model):
+    parent = load_model_file(bright_model, "cpu")
+    image, truth = discs()
+    false = corrections(truth, np.where(truth == 5, 0, truth))
+    crops = correction_crops(image, "YX", false, diameter=16.0)
+    run = FineTuning(parent, crops, replace(SMALL, crop=64))
+    assert run.before.corrected == 0
+    nothing = deepcopy(parent.network)
+    torch.nn.init.constant_(nothing.head.bias, -100.0)
+    assert run.exam.marks(nothing).corrected == 1
 
 
 def test_one_nucleus_is_enough_to_learn_from(parent):

@@ -128,3 +128,12 @@ def test_the_time_left_follows_from_the_time_so_far() -> None:
 def test_a_sentence_of_ours_is_passed_on_and_others_are_put_into_one() -> None:
     assert one_sentence(ValueError("Expected a,\ngot b; do c.")) == "Expected a, got b; do c."
     assert "(KeyError: 'chunk')" in one_sentence(KeyError("chunk"))
+
+
+def test_a_report_that_matters_is_passed_on_whenever_it_comes() -> None:
+    def steps() -> Generator[int, None, str]:
+        yield from range(6)
+        return "done"
+
+    assert finish(seldom(steps(), lambda: 0.0, lambda step: step == 4), (seen := []).append)
+    assert seen == [0, 4]

@@ -9,7 +9,6 @@ import dask.array
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
-from napari.utils.notifications import notification_manager
 
 from napari_unet.segmentation import Progress
 from napari_unet.widgets.segment_dock import (
@@ -36,19 +35,6 @@ def dock(viewer: Any, bright_model: Path) -> SegmentDock:
     dock.model.value = str(bright_model)
     dock.device.value = "cpu"
     return dock
-
-
-@pytest.fixture
-def notes() -> Iterator[list[str]]:
-    """What the notification area is told."""
-    messages: list[str] = []
-
-    def keep(notification: Any) -> None:
-        messages.append(str(notification.message))
-
-    notification_manager.notification_ready.connect(keep)
-    yield messages
-    notification_manager.notification_ready.disconnect(keep)
 
 
 def picture(*shape: int) -> np.ndarray:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from napari_unet.network.library import ModelFile
 
 
+SHOWN = ("ap50", "ap75", "mean_ap", "negative_loss")
+
+
 def models(as_json: Json = False) -> None:
     """List the models that can be chosen by name.
 
@@ -56,5 +59,7 @@ def model_facts(file: ModelFile) -> dict[str, Any]:
 
 def as_cells(facts: dict[str, Any]) -> tuple[str, ...]:
     """Return one row of the table."""
-    scores = ", ".join(f"{name} {value:.3f}" for name, value in facts["scores"].items())
+    # A model with scores of many kinds of images shows those of all.
+    shown = {name: facts["scores"][name] for name in SHOWN if name in facts["scores"]}
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in shown.items())
     return facts["name"], f"{facts['diameter']:.1f} px", scores or "none", facts["path"]

@@ -38,7 +38,7 @@ class Marks:
         Overlap of the network's nuclei with the corrected ones: where it learned from them, and
         where they were held out (nan if none was). See `agreement`.
     kept : float
-        Overlap with the parent's nuclei of which nothing was corrected (nan if there are none).
+        Overlap with the parent's nuclei of which nothing was corrected.
     rehearsed : float
         Mean AP at IoU .5 to .9 on synthetic fields.
     """
@@ -85,7 +85,9 @@ class Exam:
         )
         return Marks(
             _mean(agreement(f, e.truth(e.learned), e.taught) for f, e in pairs),
-            _mean(agreement(f, e.truth(e.held_out), e.examined) for f, e in pairs),
+            _mean(agreement(f, e.truth(e.held_out), e.examined) for f, e in pairs)
+            if any(lesson.held_out.size for lesson in self.lessons)
+            else math.nan,
             _mean(agreement(f, elsewhere(o, e.known), nowhere(f)) for (f, e), o in own),
             sum(fields, start=Scores()).mean_ap,
         )
@@ -170,6 +172,6 @@ def objection(before: Marks, after: Marks) -> str:
 
 
 def _mean(sums: Iterable[tuple[float, int]]) -> float:
-    """Return the mean over the nuclei of all crops; nan if there are none."""
-    totals = np.sum([(0.0, 0), *sums], axis=0)
-    return float(totals[0] / totals[1]) if totals[1] else math.nan
+    """Return the mean over the nuclei of all crops; 1 if there were none to find or invent."""
+    total, count = np.sum([(0.0, 0), *sums], axis=0)
+    return float(total / count) if count else 1.0

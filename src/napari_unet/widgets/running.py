@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
 from napari_unet.segmentation import Progress, Segmentation, SegmentSettings, segment
+from napari_unet.widgets.keeping import line_of
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
 
 SECONDS_BETWEEN_REPORTS = 0.25
+Report = TypeVar("Report")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def _steps(request: Request) -> Generator[Progress, None, Finished]:
     started = time.monotonic()
     axes = parse_axes(request.axes, request.pixels.shape)
     yield Progress("model", 0, 1)
-    model = _load(request)
+    model = load(request.model, request.device)
     from napari_unet.api import model_settings
 
     settings = model_settings(model, **request.choices)
@@ -130,8 +132,8 @@ def _labels(
     return result.labels, result.diameter
 
 
-def _load(request: Request) -> "Model":
-    """Load the model, and torch with it."""
+def load(model: str | Path, device: str) -> "Model":
+    """Load a model by its name or file, and torch with it."""
     try:
         from napari_unet.network.library import load_model
         from napari_unet.network.model import Model  # noqa: F401
@@ -141,7 +143,7 @@ def _load(request: Request) -> "Model":
             f"PyTorch could not be loaded ({error}); install Microsoft's Visual C++ "
             "Redistributable on Windows, or torch again, and restart napari."
         ) from error
-    return load_model(request.model, request.device)
+    return load_model(model, device)
 
 
 def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[str, Any]:
@@ -153,7 +155,10 @@ def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[
         "version": __version__,
         "model": model.card.name,
         "model_sha256": model.sha256,
+        "model_file": str(request.model),
+        "line": line_of(model.card),
         "device": describe_device(model.device),
+        "device_choice": request.device,
         "axes": request.axes,
         "region": [(part.start, part.stop) for part in request.region],
         "settings": asdict(settings),
@@ -161,16 +166,21 @@ def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[
 
 
 def seldom(
-    progress: Generator[Progress, None, Any], clock: Callable[[], float] = time.monotonic
-) -> Generator[Progress, None, Any]:
-    """Pass on at most four reports a second: every redraw of a bar takes time from the network."""
+    progress: Generator[Report, None, Any],
+    clock: Callable[[], float] = time.monotonic,
+    matters: Callable[[Report], bool] = lambda report: False,
+) -> Generator[Report, None, Any]:
+    """Pass on at most four reports a second: every redraw of a bar takes time from the network.
+
+    Those that matter are passed on whenever they come.
+    """
     last = -SECONDS_BETWEEN_REPORTS
     while True:
         try:
             report = next(progress)
         except StopIteration as end:
             return end.value
-        if clock() - last >= SECONDS_BETWEEN_REPORTS:
+        if matters(report) or clock() - last >= SECONDS_BETWEEN_REPORTS:
             last = clock()
             yield report
 
@@ -192,10 +202,14 @@ class TimeLeft:
         return f"{seconds:.0f} s left" if seconds < 90 else f"{seconds / 60:.0f} min left"
 
 
-def one_sentence(error: BaseException) -> str:
+def one_sentence(
+    error: BaseException,
+    failed: str = "The image could not be read or segmented",
+    advice: str = "check its file",
+) -> str:
     """Return an error's message on one line; what is not a sentence of ours is put into one."""
     text = " ".join(str(error).split())
     if text.endswith("."):
         return text
     name = type(error).__name__
-    return f"The image could not be read or segmented ({name}: {text}); check its file."
+    return f"{failed} ({name}: {text}); {advice}."

@@ -17,10 +17,12 @@ from magicgui.widgets import (
 from napari.layers import Image
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QFileDialog, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
+from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
+from napari_unet.widgets.keeping import model_kept
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -36,7 +38,6 @@ from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run
 REGIONS = ("everything", "this plane", "this view")
 QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALITIES[1])]
 DEVICES = ("auto", "cuda", "mps", "cpu")
-MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
 CHOOSE_FILE = "choose a file …"
 START, CANCEL = "Segment nuclei", "Cancel"
 
@@ -67,11 +68,10 @@ class SegmentDock(Container[Any]):
         how = [self.link, self.quality, self.region, self.device]
         choices = Container(widgets=[*inputs, *how])
         choices.margins = (0, 0, 0, 0)
-        _align_labels(choices.native)
+        align_labels(choices.native)
         super().__init__(widgets=[choices, self.button, self.bar, self.status], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
-        self.status.native.setWordWrap(True)
-        self.status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        wrap(self.status.native)
         self._connect()
         self._follow_active()
         self._show_image()
@@ -107,6 +107,7 @@ class SegmentDock(Container[Any]):
         self.button.clicked.connect(self._toggle)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self._viewer.dims.events.current_step.connect(self._follow_channel)
+        model_kept.connect(self._choose_kept)
         self.native.destroyed.connect(self._leave)
         self.native_parent_changed.connect(self._leave_without_parent)
 
@@ -120,6 +121,7 @@ class SegmentDock(Container[Any]):
         self._has_left = True
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self._viewer.dims.events.current_step.disconnect(self._follow_channel)
+        model_kept.disconnect(self._choose_kept)
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -187,6 +189,14 @@ class SegmentDock(Container[Any]):
         self._files = [*self._files, path] if path and path not in self._files else self._files
         self.model.reset_choices()
         self.model.value = path or self._chosen_model
+
+    def _choose_kept(self, event: Any) -> None:
+        """Choose the model that a fine-tune has just made."""
+        with self.model.changed.blocked():
+            # New choices would come after the last one, which is to choose a file.
+            self.model.native.clear()
+        self.model.reset_choices()
+        self.model.value = event.model
 
     def _toggle(self) -> None:
         """Start a run, or cancel the one that goes on."""
@@ -296,14 +306,6 @@ class SegmentDock(Container[Any]):
         """Tell the user what is wrong, in the dock and in napari's notification area."""
         self.status.value = sentence
         show_error(sentence)
-
-
-def _align_labels(form: QWidget) -> None:
-    """Make all labels of a form as wide as the widest, so that its fields line up."""
-    labels = [label for label in form.findChildren(QLabel) if label.text()]
-    widest = max(label.sizeHint().width() for label in labels)
-    for label in labels:
-        label.setMinimumWidth(widest)
 
 
 def _background_run(request: Request) -> Any:

@@ -1,0 +1,158 @@
+"""What a user corrected on a result: read from its layer, confirmed there, found again."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from napari.layers import Image, Labels
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import label_shape
+from napari_unet.widgets.layers import full_resolution, visible_region
+from napari_unet.widgets.results import CONFIRMED, METADATA, PREDICTION
+
+if TYPE_CHECKING:
+    from napari_unet.learning.corrections import Corrections
+
+Place = tuple[slice, ...]
+PerAxis = TypeVar("PerAxis")
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """A result and what became of it.
+
+    Parameters
+    ----------
+    prediction, labels : (..., y, x) integers
+        Labels as the run left them, and as they are now.
+    confirmed : tuple of tuple of slice
+        Parts that the user said are right.
+    diameter : float
+        Of a typical nucleus, in pixels.
+    """
+
+    prediction: NDArray[np.int32]
+    labels: NDArray[np.integer]
+    confirmed: tuple[Place, ...]
+    diameter: float
+
+    def find(self) -> "Corrections":
+        """Return the corrections.
+
+        Raises
+        ------
+        ValueError
+            If the labels were replaced by others that do not fit.
+        """
+        from napari_unet.learning.corrections import corrections, rim_for
+
+        sure = np.zeros(self.prediction.shape, bool)
+        for place in self.confirmed:
+            sure[place] = True
+        return corrections(self.prediction, self.labels, sure, rim_for(self.diameter))
+
+
+def is_result(layer: Any) -> bool:
+    """Tell whether a layer holds labels that a run made, so that corrections can be found."""
+    return isinstance(layer, Labels) and PREDICTION in layer.metadata.get(METADATA, {})
+
+
+def facts_of(layer: Labels) -> dict[str, Any]:
+    """Return what a result says of the run that made it."""
+    facts: dict[str, Any] = layer.metadata[METADATA]
+    return facts
+
+
+def edited(layer: Labels, *, copied: bool = False) -> Edited:
+    """Return what became of a result.
+
+    Parameters
+    ----------
+    layer : Labels
+        A result.
+    copied : bool
+        Whether the labels are to stay as they are now, while the user paints on.
+    """
+    facts = facts_of(layer)
+    axis = _channel_axis(facts["axes"])
+    labels = np.array(layer.data) if copied else np.asarray(layer.data)
+    if axis is not None and labels.ndim > axis and labels.shape[axis] == 1:
+        labels = labels.squeeze(axis)
+    prediction = facts[PREDICTION] if axis is None else facts[PREDICTION].squeeze(axis)
+    places = tuple(_without(place, axis) for place in facts[CONFIRMED])
+    return Edited(prediction, labels, places, facts["settings"]["diameter"])
+
+
+def confirm_view(layer: Labels, viewer: Any) -> None:
+    """Note on a result that the part of it on the canvas is right.
+
+    Raises
+    ------
+    ValueError
+        If the canvas does not show a part of a plane of it.
+    """
+    axes = _axes_of_labels(facts_of(layer)["axes"])
+    try:
+        place = visible_region(layer, axes, viewer, "this view")
+    except ValueError as error:
+        raise ValueError(
+            f"Expected a canvas that shows a part of {layer.name!r}, flat and with y and x, got "
+            "another view; change it and press again."
+        ) from error
+    # A region may end beyond the labels, and must be the same when it is seen again.
+    place = tuple(slice(*part.indices(n)) for part, n in zip(place, layer.data.shape, strict=True))
+    if place not in facts_of(layer)[CONFIRMED]:
+        facts_of(layer)[CONFIRMED].append(place)
+
+
+def has_confirmed(layer: Labels) -> bool:
+    """Tell whether a part of a result was called right."""
+    return bool(facts_of(layer)[CONFIRMED])
+
+
+def take_back(layer: Labels) -> None:
+    """Forget the part of a result that was called right last."""
+    del facts_of(layer)[CONFIRMED][-1:]
+
+
+def image_of(layers: Any, layer: Labels) -> Image:
+    """Return the image that a result was made of; one of its name and shape if that is gone.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    facts = facts_of(layer)
+    images = [image for image in layers if isinstance(image, Image)]
+    same = [image for image in images if str(image.unique_id) == facts["image_id"]]
+    alike = [image for image in images if image.name == facts["image"] and _fits(image, facts)]
+    if not same + alike:
+        raise ValueError(
+            f"Expected the image {facts['image']!r} beside its labels, got none; open it again "
+            "under that name."
+        )
+    return (same + alike)[0]
+
+
+def _fits(image: Image, facts: dict[str, Any]) -> bool:
+    """Tell whether an image has the shape of the labels of a result."""
+    shape, axis = full_resolution(image).shape, _channel_axis(facts["axes"])
+    labels = facts[PREDICTION] if axis is None else facts[PREDICTION].squeeze(axis)
+    return len(shape) == len(facts["axes"]) and label_shape(facts["axes"], shape) == labels.shape
+
+
+def _axes_of_labels(axes: str) -> str:
+    """Return the axes of the labels layer of an image with these."""
+    return axes.removesuffix("S").removeprefix("C")
+
+
+def _channel_axis(axes: str) -> int | None:
+    """Return which axis of the labels layer stands for the channels, if one does."""
+    axis = _axes_of_labels(axes).find("C")
+    return None if axis < 0 else axis
+
+
+def _without(values: tuple[PerAxis, ...], axis: int | None) -> tuple[PerAxis, ...]:
+    return values if axis is None else values[:axis] + values[axis + 1 :]

@@ -1,0 +1,83 @@
+"""The live count of corrections, at most twice a second."""
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.layers import Labels
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QTimer
+
+from napari_unet.widgets.corrections import Edited, edited
+
+MILLISECONDS_BETWEEN_COUNTS = 500
+LARGEST_AT_ONCE = 4_000_000  # px: counting them takes about as long as three frames of the screen
+EVENTS = ("labels_update", "paint", "data", "set_data")  # undo is heard of by the last one alone
+
+
+class Counter:
+    """Counts what is corrected on one layer, whenever that changes.
+
+    Parameters
+    ----------
+    show : callable
+        Called with the counts in words.
+    """
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._layer: Labels | None = None
+        self._counted: Labels | None = None
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(MILLISECONDS_BETWEEN_COUNTS)
+        self._timer.timeout.connect(self.count)
+
+    def watch(self, layer: Labels | None) -> None:
+        """Count on this layer from now on, on none if it is None."""
+        self.leave()
+        self._layer = layer
+        if layer is not None:
+            for name in EVENTS:
+                getattr(layer.events, name).connect(self._count_soon)
+        self.count()
+
+    def leave(self) -> None:
+        """Count no more."""
+        self._timer.stop()
+        if self._layer is not None:
+            for name in EVENTS:
+                getattr(self._layer.events, name).disconnect(self._count_soon)
+        self._layer = None
+
+    def count(self) -> None:
+        """Count now; in a thread where that takes long."""
+        if self._layer is None:
+            self._show("")
+        elif self._counted is not None:
+            self._timer.start()
+        elif self._layer.data.size <= LARGEST_AT_ONCE:
+            self._show(summary(edited(self._layer)))
+        else:
+            self._counted = self._layer
+            worker = create_worker(summary, edited(self._layer, copied=True))
+            worker.returned.connect(self._show_late)
+            worker.start()
+
+    def _count_soon(self, event: Any = None) -> None:
+        """Count when half a second has gone by, however much is painted until then."""
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _show_late(self, text: str) -> None:
+        """Show what a thread counted, if that layer is still watched."""
+        if self._counted is self._layer is not None:
+            self._show(text)
+        self._counted = None
+
+
+def summary(result: Edited) -> str:
+    """Return the counts in words, or in one sentence why there are none."""
+    try:
+        return result.find().summary()
+    except ValueError as error:
+        return str(error)

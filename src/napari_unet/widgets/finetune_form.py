@@ -1,0 +1,158 @@
+"""The widgets of the dock "Fine-tune on corrections", and what is shown when."""
+
+from collections.abc import Callable
+from typing import Any
+
+from magicgui.widgets import (
+    CheckBox,
+    ComboBox,
+    Container,
+    Label,
+    LineEdit,
+    ProgressBar,
+    PushButton,
+)
+from qtpy.QtWidgets import QWidget
+
+from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
+
+TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
+USUAL_TIME = TIMES[1][1]
+REMEMBER = "Remember corrections"
+
+
+class FinetuneForm(Container[Any]):
+    """What is chosen, what is shown while learning, and what is asked at the end.
+
+    Parameters
+    ----------
+    results : callable
+        Gives the layers that can be chosen.
+    """
+
+    def __init__(self, results: Callable[[Any], list[Any]]) -> None:
+        self._plotted: QWidget | None = None
+        self._make_inputs(results)
+        self._make_run()
+        self._make_outcome()
+        views = _row(self.confirm, self.undo_confirm)
+        views.label = " "
+        choices = Container(widgets=[self.layer, self.counts, views, self.time])
+        choices.margins = (0, 0, 0, 0)
+        before = [choices, self.remember, self.learn]
+        after = [self.plot, self.bar, self.running, self.status, self.naming, self.outcome]
+        super().__init__(widgets=[*before, *after], labels=False)
+        align_labels(choices.native)
+        self.native.setMinimumWidth(MINIMUM_WIDTH)
+        for label in (self.counts, self.status):
+            wrap(label.native)
+
+    def _make_inputs(self, results: Callable[[Any], list[Any]]) -> None:
+        """Make what is chosen before learning."""
+        self.layer = ComboBox(
+            label="On",
+            choices=results,
+            nullable=True,
+            tooltip="Labels that Segment nuclei made: paint, erase and redraw nuclei on them",
+        )
+        self.counts = Label(
+            label="Changed", tooltip="Nuclei that differ from those the model found, on any plane"
+        )
+        self.confirm = PushButton(
+            text="This view is right",
+            tooltip="All nuclei that the canvas shows now are right as they are: learn that too",
+        )
+        self.undo_confirm = PushButton(
+            text="Take back", tooltip="The view that was called right last is not", visible=False
+        )
+        self.time = ComboBox(
+            label="Time",
+            choices=TIMES,
+            value=USUAL_TIME,
+            tooltip="How long to learn; you can stop earlier and keep what is learned",
+        )
+        self.remember = CheckBox(
+            text=REMEMBER,
+            value=True,
+            tooltip="Keep what you correct on this computer, and learn from it again next time",
+        )
+        self.learn = PushButton(
+            text="Learn from my corrections",
+            tooltip="Make a new model from the one that made this result; that one stays as it is",
+        )
+
+    def _make_run(self) -> None:
+        """Make what is shown while learning."""
+        self.plot: Container[Any] = Container(labels=False, visible=False)
+        self.plot.margins = (0, 0, 0, 0)
+        self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
+        self.stop = PushButton(
+            text="Stop and keep", tooltip="End now, and judge what is learned so far"
+        )
+        self.cancel_button = PushButton(
+            text="Cancel", tooltip="End now without a new model; your corrections stay"
+        )
+        self.running = _row(self.stop, self.cancel_button)
+        self.running.visible = False
+        self.status = Label(value="")
+
+    def _make_outcome(self) -> None:
+        """Make what is shown when a model has learned."""
+        self.model_name = LineEdit(label="Name", tooltip="Of the new model in the list of models")
+        self.naming = Container(widgets=[self.model_name], visible=False)
+        self.naming.margins = (0, 0, 0, 0)
+        self.keep = PushButton(
+            text="Keep", tooltip="Save the new model beside your others, and choose it"
+        )
+        self.discard = PushButton(text="Discard", tooltip="Forget the new model")
+        self.outcome = _row(self.keep, self.discard)
+        self.outcome.visible = False
+
+    def enable_inputs(self, enabled: bool) -> None:
+        """Let the user do something, or not."""
+        for widget in (self.confirm, self.undo_confirm, self.time, self.remember, self.learn):
+            widget.enabled = enabled
+
+    def show_inputs(self, text: str) -> None:
+        """Show that nothing is learned, with what came of it."""
+        if self._plotted is not None:
+            self._plotted.setParent(None)
+            self._plotted.deleteLater()
+            self._plotted = None
+        for part in (self.plot, self.bar, self.running, self.naming, self.outcome):
+            part.visible = False
+        self.learn.visible = True
+        self.status.value = text
+
+    def show_learning(self) -> None:
+        """Show that something is learned."""
+        self.learn.visible = False
+        self.bar.visible = self.running.visible = True
+        self.stop.enabled = self.cancel_button.enabled = True
+        self.bar.value = 0
+        self.status.value = "Starting …"
+
+    def show_plot(self, plot: QWidget) -> None:
+        """Show a plot until `show_inputs`."""
+        self._plotted = plot
+        self.plot.native.layout().addWidget(plot)
+        self.plot.visible = True
+
+    def show_outcome(self, text: str, name: str, *, doubtful: bool) -> None:
+        """Ask whether to keep a new model."""
+        self.bar.visible = self.running.visible = False
+        self.status.value = text
+        self.model_name.value = name
+        self.keep.text = "Keep anyway" if doubtful else "Keep"
+        self.naming.visible = self.outcome.visible = True
+
+    def show_size(self, size: str) -> None:
+        """Show how much is remembered."""
+        self.remember.text = f"{REMEMBER} ({size})" if size else REMEMBER
+
+
+def _row(*widgets: Any) -> Any:
+    """Put widgets side by side."""
+    row = Container(widgets=widgets, layout="horizontal", labels=False)
+    row.margins = (0, 0, 0, 0)
+    return row

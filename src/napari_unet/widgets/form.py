@@ -1,0 +1,19 @@
+"""How the docks lay out what they hold."""
+
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
+
+
+def align_labels(form: QWidget) -> None:
+    """Make all labels of a form as wide as the widest, so that its fields line up."""
+    labels = [label for label in form.findChildren(QLabel) if label.text()]
+    widest = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(widest)
+
+
+def wrap(label: QLabel) -> None:
+    """Let a text take as many lines as it needs, and not widen the dock."""
+    label.setWordWrap(True)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels
+from napari.utils.notifications import notification_manager
+
+from napari_unet.images.axes import label_shape
+from napari_unet.segmentation import SegmentSettings
+from napari_unet.widgets.results import add_result
+from napari_unet.widgets.running import Finished
+
+AddResult = Callable[..., Labels]
+
+
+@pytest.fixture
+def notes() -> Iterator[list[str]]:
+    """What the notification area is told."""
+    messages: list[str] = []
+
+    def keep(notification: Any) -> None:
+        messages.append(str(notification.message))
+
+    notification_manager.notification_ready.connect(keep)
+    yield messages
+    notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture
+def add_squares(bright_model: Path) -> AddResult:
+    """Add an image of two bright squares, and a result in which the model saw both."""
+
+    def add(viewer: Any, axes: str = "YX", n: int = 3, colours: int = 3) -> Labels:
+        sizes = {"Y": 64, "X": 80, "Z": n, "T": n, "C": 2, "S": colours}
+        shape = tuple(sizes[axis] for axis in axes)
+        labels = np.zeros(label_shape(axes, shape), np.int32)
+        labels[..., 5:20, 5:20], labels[..., 30:45, 40:60] = 1, 2
+        pixels = np.zeros(shape, np.uint8)
+        if axes.endswith("YX"):
+            pixels[..., 5:20, 5:20], pixels[..., 30:45, 40:60] = 200, 200
+        image = viewer.add_layer(Image(pixels, name="cells", rgb="S" in axes))
+        place = (slice(None),) * labels.ndim
+        facts = {
+            "model": "bright",
+            "model_file": str(bright_model),
+            "line": "bright",
+            "device_choice": "cpu",
+            "axes": axes,
+            "settings": asdict(SegmentSettings(diameter=20.0)),
+        }
+        outcome = Finished(labels, place, labels.shape, 20.0, 0.1, facts)
+        return add_result(viewer, image, axes, outcome)
+
+    return add
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a fine-tune rehearse two small fields instead of many."""
+    from napari_unet.images.planes import network_input
+    from napari_unet.images.synthetic import nuclei_field
+    from napari_unet.learning.augment import prepare_sample
+    from napari_unet.learning.runs import Scene
+
+    def small(card: Any) -> Any:
+        fields = [nuclei_field((64, 64), n=4, diameter=16, seed=seed) for seed in range(2)]
+        samples = [prepare_sample(*field, card.normalisation) for field in fields]
+        scenes = [Scene(network_input(image, card.normalisation), it) for image, it in fields]
+        return samples, scenes
+
+    monkeypatch.setattr("napari_unet.learning.finetune.rehearsal", small)
+
+
+@pytest.fixture
+def verdict(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Let the gate say this, whatever was learned: an empty sentence is no objection."""
+
+    def say(sentence: str) -> None:
+        monkeypatch.setattr("napari_unet.learning.finetune.objection", lambda *_: sentence)
+
+    return say

@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_unet.learning.finetune import FineTune, FineTuning
+from napari_unet.network.library import list_models, load_model, models_folder
+from napari_unet.widgets import counting, finetune_form
+from napari_unet.widgets.finetune_dock import NO_RESULT, FinetuneDock
+from napari_unet.widgets.tuning import Glance, LearnRequest
+
+PLUGIN = "napari-unet-nuclei"
+AddResult = Callable[..., Labels]
+SECONDS = 0.5
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def dock(viewer: Any, monkeypatch: pytest.MonkeyPatch) -> FinetuneDock:
+    monkeypatch.setattr(finetune_form, "TIMES", [("short", SECONDS), ("long", 1e4)])
+    monkeypatch.setattr(finetune_form, "USUAL_TIME", SECONDS)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Fine-tune on corrections")
+    return dock
+
+
+def paint(layer: Labels, label: int, place: tuple[Any, ...]) -> None:
+    """Set pixels as napari's tools do: with an entry in the layer's history."""
+    mask = np.zeros(layer.data.shape, bool)
+    mask[place] = True
+    layer.data_setitem(np.nonzero(mask), label)
+
+
+def paint_nucleus(layer: Labels) -> None:
+    paint(layer, 7, np.s_[..., 48:60, 10:25])
+
+
+def wait_for(qtbot: Any, condition: Callable[[], bool]) -> None:
+    qtbot.waitUntil(condition, timeout=60_000)
+
+
+def wait(qtbot: Any, dock: FinetuneDock) -> None:
+    wait_for(qtbot, lambda: dock._worker is None)
+
+
+def runs_in_memory() -> list[Any]:
+    gc.collect()
+    return [it for it in gc.get_objects() if type(it) in (FineTuning, FineTune)]
+
+
+def model_names() -> list[str]:
+    return [model.name for model in list_models()]
+
+
+def test_without_a_result_the_dock_says_what_to_do(
+    viewer: Any, dock: FinetuneDock, notes: list[str]
+) -> None:
+    viewer.add_labels(np.zeros((8, 8), int))
+    assert dock.layer.value is None
+    assert dock.status.value == NO_RESULT
+    assert not dock.learn.enabled
+    dock.start()
+    assert notes == [NO_RESULT]
+
+
+def test_counts_follow_painting_undo_and_other_planes(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer, "ZYX")
+    assert dock.layer.value == layer
+    assert dock.status.value == ""
+    assert dock.counts.value == "nothing corrected yet"
+    viewer.dims.set_current_step(0, 1)
+    paint(layer, 7, np.s_[1, 48:60, 10:25])
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added on 1 plane")
+    paint(layer, 0, np.s_[2, 5:20, 5:9])
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added, 1 reshaped on 2 planes")
+    layer.undo()
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added on 1 plane")
+    layer.fill((1, 50, 12), 0)
+    wait_for(qtbot, lambda: dock.counts.value == "nothing corrected yet")
+
+
+def test_a_large_result_is_counted_in_a_thread(
+    viewer: Any,
+    dock: FinetuneDock,
+    add_squares: AddResult,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counting, "LARGEST_AT_ONCE", 0)
+    layer = add_squares(viewer)
+    wait_for(qtbot, lambda: dock.counts.value == "nothing corrected yet")
+    paint_nucleus(layer)
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added")
+
+
+def test_a_view_that_is_right_is_counted_kept_with_the_layer_and_taken_back(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult
+) -> None:
+    layer = add_squares(viewer)
+    assert dock.undo_confirm.native.isHidden()
+    layer.corner_pixels = np.array([[0, 0], [24, 79]])
+    dock.confirm.native.click()
+    assert dock.counts.value == "1 nucleus confirmed"
+    assert not dock.undo_confirm.native.isHidden()
+    viewer.window.remove_dock_widget(dock.native)
+    _, again = viewer.window.add_plugin_dock_widget(PLUGIN, "Fine-tune on corrections")
+    assert again.counts.value == "1 nucleus confirmed"
+    again.undo_confirm.native.click()
+    assert again.counts.value == "nothing corrected yet"
+    assert again.undo_confirm.native.isHidden()
+
+
+def test_a_view_in_3d_cannot_be_right(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, notes: list[str]
+) -> None:
+    add_squares(viewer, "ZYX")
+    viewer.dims.ndisplay = 3
+    dock.confirm.native.click()
+    assert len(notes) == 1
+    assert "flat and with y and x" in notes[0]
+    assert dock.status.value == notes[0]
+
+
+def test_the_dock_follows_the_active_layer_and_its_name(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult
+) -> None:
+    first, second = add_squares(viewer), add_squares(viewer, "ZYX")
+    assert dock.layer.value == second
+    viewer.layers.selection.active = first
+    assert dock.layer.value == first
+    first.name = "plate 7"
+    viewer.add_points(np.zeros((1, 2)))
+    assert dock.layer.value == first
+    viewer.layers.remove(first)
+    viewer.layers.remove(second)
+    assert dock.status.value == NO_RESULT
+    assert dock.counts.value == ""
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
+    viewer: Any,
+    dock: FinetuneDock,
+    bright_model: Path,
+    verdict: Callable[[str], None],
+    qtbot: Any,
+) -> None:
+    verdict("")
+    _, segment = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
+    segment._files.append(str(bright_model))
+    segment.model.reset_choices()
+    segment.model.value = str(bright_model)
+    image = np.zeros((64, 80), np.uint8)
+    image[5:25, 5:25] = 200
+    viewer.add_image(image, name="cells")
+    segment.diameter.value = 20
+    segment.start()
+    wait_for(qtbot, lambda: segment._worker is None)
+    assert dock.layer.value == viewer.layers["cells nuclei"]
+    paint_nucleus(viewer.layers["cells nuclei"])
+    dock.learn.native.click()
+    assert dock.learn.native.isHidden()
+    assert not dock.running.native.isHidden()
+    wait(qtbot, dock)
+    assert dock.running.native.isHidden()
+    assert dock.status.value.startswith("Overlap with the corrected nuclei: ")
+    assert len(dock._curve.marks) > 1
+    assert dock.keep.text == "Keep"
+    assert dock.model_name.value == "bright v1"
+    dock.keep.native.click()
+    assert model_names() == ["nuclei", "bright v1"]
+    assert load_model("bright v1", "cpu").card.parent == load_model(bright_model, "cpu").sha256
+    assert segment.model.value == "bright v1"
+    assert "'bright v1' is kept in " in dock.status.value
+    assert dock._learned is dock._request is dock._curve is None
+    assert runs_in_memory() == []
+    assert not dock.learn.native.isHidden()
+    assert dock.remember.text.startswith("Remember corrections (1 crop, ")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_worse_model_is_kept_only_anyway_and_under_a_free_name(
+    viewer: Any,
+    dock: FinetuneDock,
+    add_squares: AddResult,
+    verdict: Callable[[str], None],
+    notes: list[str],
+    qtbot: Any,
+) -> None:
+    verdict("It got worse.")
+    layer = add_squares(viewer)
+    paint_nucleus(layer)
+    dock.remember.value = False
+    dock.start()
+    wait(qtbot, dock)
+    assert dock.status.value.endswith("It got worse.")
+    assert dock.keep.text == "Keep anyway"
+    dock.start()
+    dock.model_name.value = "nuclei"
+    dock.keep.native.click()
+    assert [note.partition(";")[0] for note in notes] == [
+        "Something is learned in this dock already",
+        "Expected a new name, got 'nuclei', which is taken",
+    ]
+    dock.model_name.value = "mine"
+    dock.keep.native.click()
+    assert model_names() == ["nuclei", "mine"]
+    assert list(models_folder().parent.iterdir()) == [models_folder()]
+
+
+@pytest.mark.usefixtures("quick")
+def test_stop_and_keep_concludes_and_discard_leaves_nothing(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    paint_nucleus(layer)
+    dock.time.value = 1e4
+    dock.start()
+    wait_for(qtbot, lambda: dock.status.value.startswith("Learning"))
+    paint(layer, 0, np.s_[5:20, 5:20])
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added, 1 removed")
+    viewer.layers.remove(layer)
+    dock.stop.native.click()
+    wait(qtbot, dock)
+    assert not dock.outcome.native.isHidden()
+    dock.discard.native.click()
+    assert dock.outcome.native.isHidden()
+    assert dock._learned is None
+    assert model_names() == ["nuclei"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_cancel_leaves_no_model_and_the_corrections(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    paint_nucleus(add_squares(viewer))
+    dock.time.value = 1e4
+    dock.start()
+    wait_for(qtbot, lambda: dock.status.value.startswith("Learning"))
+    assert len(runs_in_memory()) == 1
+    dock.cancel_button.native.click()
+    assert dock.status.value == "Cancelling …"
+    wait(qtbot, dock)
+    assert dock.status.value.startswith("Cancelled: there is no new model")
+    assert dock.outcome.native.isHidden()
+    assert not dock.learn.native.isHidden()
+    assert model_names() == ["nuclei"]
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added")
+    assert runs_in_memory() == []
+
+
+def test_cancel_after_the_last_report_frees_the_dock(
+    viewer: Any,
+    dock: FinetuneDock,
+    add_squares: AddResult,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_end = threading.Event()
+
+    def late(request: LearnRequest) -> Iterator[Glance]:
+        yield Glance("compare")
+        may_end.wait(60)
+
+    monkeypatch.setattr("napari_unet.widgets.finetune_dock.learn", late)
+    add_squares(viewer)
+    dock.start()
+    wait_for(qtbot, lambda: dock.status.value.startswith("Comparing"))
+    dock.cancel()
+    may_end.set()
+    wait(qtbot, dock)
+    assert not dock.learn.native.isHidden()
+
+
+def test_nothing_corrected_and_a_removed_image_are_told(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, notes: list[str], qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    dock.start()
+    wait(qtbot, dock)
+    viewer.layers.remove("cells")
+    paint_nucleus(layer)
+    dock.start()
+    assert [note.partition(";")[0] for note in notes] == [
+        "Nothing is corrected yet",
+        "Expected the image 'cells' beside its labels, got none",
+    ]
+    assert not dock.learn.native.isHidden()
+
+
+@pytest.mark.usefixtures("quick")
+def test_closing_the_dock_stops_learning_and_lets_go_of_the_viewer(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    paint_nucleus(layer)
+    dock.time.value = 1e4
+    dock.start()
+    wait_for(qtbot, lambda: dock.status.value.startswith("Learning"))
+    worker = dock._worker
+    viewer.window.remove_dock_widget(dock.native)
+    wait_for(qtbot, lambda: not worker.is_running)
+    paint(layer, 0, np.s_[5:20, 5:20])
+    viewer.layers.remove(layer)
+    assert dock._request is None
+    assert model_names() == ["nuclei"]

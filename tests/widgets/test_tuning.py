@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Labels
+
+from napari_unet.learning.gate import Marks
+from napari_unet.learning.store import Store
+from napari_unet.segmentation import finish
+from napari_unet.widgets.corrections import edited, facts_of
+from napari_unet.widgets.running import Failed
+from napari_unet.widgets.tuning import (
+    Glance,
+    Learned,
+    LearnRequest,
+    comparison,
+    learn,
+    remembered,
+    store_text,
+)
+
+AddResult = Callable[..., Labels]
+
+
+@pytest.fixture
+def layer(add_squares: AddResult) -> Labels:
+    """A result on which one nucleus was painted."""
+    layer = add_squares(ViewerModel())
+    layer.data[48:60, 10:25] = 7
+    return layer
+
+
+@pytest.fixture
+def request_for(add_squares: AddResult, tmp_path: Path) -> Callable[..., LearnRequest]:
+    def make(layer: Labels, **changes: Any) -> LearnRequest:
+        facts = facts_of(layer)
+        pixels = (facts["prediction"] > 0).astype("uint8") * 200
+        request = LearnRequest(
+            pixels, "YX", None, edited(layer, copied=True), "cells", facts["model_file"], "cpu",
+            "bright", 0.5, tmp_path / "data",
+        )  # fmt: skip
+        return replace(request, **changes)
+
+    return make
+
+
+def run(request: LearnRequest) -> tuple[list[Glance], Learned | Failed | None]:
+    glances: list[Glance] = []
+    outcome = finish(learn(request), glances.append)
+    return glances, outcome
+
+
+@pytest.mark.usefixtures("quick")
+def test_learning_tells_where_it_stands_and_gives_a_model(
+    layer: Labels, request_for: Callable[..., LearnRequest]
+) -> None:
+    glances, outcome = run(request_for(layer))
+    assert isinstance(outcome, Learned)
+    assert list(dict.fromkeys(glance.phase for glance in glances)) == [
+        "read", "prepare", "learn", "compare",
+    ]  # fmt: skip
+    marks = [glance for glance in glances if glance.mark is not None]
+    assert marks[0].seconds == 0
+    assert len(marks) > 1
+    assert all(math.isfinite(glance.loss) for glance in glances if glance.loss is not None)
+    assert outcome.tuned.model.card.training["steps"] > 0
+    assert outcome.note == ""
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_that_is_stopped_concludes_with_what_it_has(
+    layer: Labels, request_for: Callable[..., LearnRequest]
+) -> None:
+    request = request_for(layer, seconds=1e4)
+    request.stop.set()
+    _, outcome = run(request)
+    assert isinstance(outcome, Learned)
+    assert outcome.tuned.model.card.training["steps"] == 1
+
+
+def test_a_run_that_is_cancelled_has_no_outcome(
+    layer: Labels, request_for: Callable[..., LearnRequest]
+) -> None:
+    request = request_for(layer)
+    steps = learn(request)
+    assert next(steps).phase == "read"
+    request.cancelled.set()
+    assert list(steps) == []
+    assert run(request) == ([], None)
+
+
+def test_nothing_corrected_a_missing_model_and_a_wrong_image_are_sentences(
+    layer: Labels, request_for: Callable[..., LearnRequest]
+) -> None:
+    request = request_for(layer)
+    nothing = replace(request.edited, labels=request.edited.prediction)
+    for broken, sentence in [
+        (replace(request, edited=nothing), "Nothing is corrected yet; "),
+        (replace(request, model="gone"), "Expected a model, got the unknown name 'gone'"),
+        (replace(request, pixels=request.pixels[:9]), "Expected corrections of the image's shape"),
+    ]:
+        _, outcome = run(broken)
+        assert isinstance(outcome, Failed)
+        assert outcome.sentence.startswith(sentence)
+        assert outcome.sentence.endswith(".")
+
+
+def crop_of(layer: Labels, request: LearnRequest) -> list[Any]:
+    from napari_unet.network.library import load_model
+    from napari_unet.widgets.tuning import corrected_crops
+
+    return corrected_crops(request, load_model(request.model, "cpu"))
+
+
+def test_crops_of_other_results_take_part_and_ones_own_are_replaced(
+    layer: Labels, request_for: Callable[..., LearnRequest], tmp_path: Path
+) -> None:
+    first, second = request_for(layer), request_for(layer, source="another day")
+    assert len(remembered(first, crop_of(layer, first))[0]) == 1
+    crops, note = remembered(second, crop_of(layer, second))
+    assert [crop.source for crop in crops] == ["another day", "cells"]
+    assert note == ""
+    assert len(remembered(first, crop_of(layer, first))[0]) == 2
+    assert Store.of_line(tmp_path / "data", "bright").size().n_crops == 2
+    assert store_text(tmp_path / "data", "bright").startswith("2 crops, 0.")
+    assert store_text(tmp_path / "data", "other") == "none yet"
+
+
+def test_corrections_that_are_not_to_be_remembered_are_not(
+    layer: Labels, request_for: Callable[..., LearnRequest], tmp_path: Path
+) -> None:
+    request = request_for(layer, data=None)
+    crops, _ = remembered(request, crop_of(layer, request))
+    assert len(crops) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
+    layer: Labels, request_for: Callable[..., LearnRequest], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    request = request_for(layer, data=tmp_path / "file")
+    crops, note = remembered(request, crop_of(layer, request))
+    assert len(crops) == 1
+    assert note.startswith("The corrections could not be stored (")
+    request = request_for(layer)
+    remembered(request, crop_of(layer, request))
+    (stored,) = Store.of_line(tmp_path / "data", "bright").folder.iterdir()
+    stored.write_bytes(b"damaged")
+    other = request_for(layer, source="other")
+    crops, note = remembered(other, crop_of(layer, other))
+    assert [crop.source for crop in crops] == ["other"]
+    assert note.startswith("Expected a stored correction, got ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (
+            (0.4, 0.41, 1.0, 1.0),
+            (0.9, 0.72, 0.95, 1.0),
+            "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; what was not "
+            "corrected stayed 0.95 the same.",
+        ),
+        (
+            (0.4, math.nan, math.nan, 1.0),
+            (0.9, math.nan, math.nan, 1.0),
+            "Overlap with the corrected nuclei: 0.40 before, 0.90 after.",
+        ),
+        (
+            (0.0, math.nan, 1.0, 1.0),
+            (math.nan, math.nan, 0.95, 1.0),
+            "There is no corrected nucleus to compare; what was not corrected stayed 0.95 the "
+            "same.",
+        ),
+    ],
+)
+def test_the_comparison_is_one_sentence(
+    before: tuple[float, ...], after: tuple[float, ...], text: str
+) -> None:
+    assert comparison(Marks(*before), Marks(*after)) == text
