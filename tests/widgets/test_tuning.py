@@ -169,15 +169,10 @@ def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
             "corrected stayed 0.95 the same.",
         ),
         (
-            (0.4, math.nan, math.nan, 1.0),
-            (0.9, math.nan, math.nan, 1.0),
-            "Overlap with the corrected nuclei: 0.40 before, 0.90 after.",
-        ),
-        (
-            (0.0, math.nan, 1.0, 1.0),
-            (math.nan, math.nan, 0.95, 1.0),
-            "There is no corrected nucleus to compare; what was not corrected stayed 0.95 the "
-            "same.",
+            (0.4, math.nan, 1.0, 1.0),
+            (0.9, math.nan, 1.0, 1.0),
+            "Overlap with the corrected nuclei: 0.40 before, 0.90 after; what was not corrected "
+            "stayed 1.00 the same.",
         ),
     ],
 )

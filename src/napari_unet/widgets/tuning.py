@@ -204,10 +204,8 @@ def store_text(data: Path, line: str) -> str:
 
 def comparison(before: "Marks", after: "Marks") -> str:
     """Return in one sentence what a fine-tune brought."""
-    if isnan(before.corrected) or isnan(after.corrected):
-        text = "There is no corrected nucleus to compare"
-    else:
-        which = "the corrected nuclei" if isnan(after.held_out) else "corrected nuclei held back"
-        text = f"Overlap with {which}: {before.corrected:.2f} before, {after.corrected:.2f} after"
-    kept = "" if isnan(after.kept) else f"; what was not corrected stayed {after.kept:.2f} the same"
-    return f"{text}{kept}."
+    which = "the corrected nuclei" if isnan(after.held_out) else "corrected nuclei held back"
+    return (
+        f"Overlap with {which}: {before.corrected:.2f} before, {after.corrected:.2f} after; what "
+        f"was not corrected stayed {after.kept:.2f} the same."
+    )
