@@ -48,6 +48,35 @@ def test_an_image_without_pixels_or_nuclei_has_the_nuclei_of_the_model():
     assert estimate_diameter(np.zeros((3, 50, 50), np.float32), nothing, 22.0, settings) == 22.0
 
 
+def test_the_scale_is_believed_at_which_the_network_is_surest():
+    """At full size it sees the texture of large nuclei as small ones, but dimly."""
+    seen: list[int] = []
+
+    def network(pixels: np.ndarray) -> np.ndarray:
+        seen.append(pixels.shape[1])
+        maps = np.zeros_like(pixels)
+        step, sure = (10, 0.6) if pixels.shape[1] >= 400 else (50, 0.95)
+        for y, x in np.ndindex(pixels.shape[1] // step, pixels.shape[2] // step):
+            square = np.s_[step * y + 2 : step * (y + 1) - 2, step * x + 2 : step * (x + 1) - 2]
+            maps[0][square] = maps[2][square] = sure
+        return maps
+
+    found = estimate_diameter(np.zeros((3, 400, 400), np.float32), network, 40, InstanceSettings())
+    assert seen[:4] == [400, 200, 100, 50]
+    assert found == pytest.approx(2 * 46 * 2 / np.sqrt(np.pi), rel=0.01)
+
+
+def test_a_sure_network_is_asked_once():
+    calls: list[tuple[int, ...]] = []
+
+    def network(pixels: np.ndarray) -> np.ndarray:
+        calls.append(pixels.shape)
+        return broken_discs(pixels)
+
+    estimate_diameter(np.zeros((3, 100, 100), np.float32), network, 40.0, InstanceSettings())
+    assert calls == [(3, 100, 100)]
+
+
 @pytest.mark.parametrize(
     ("diameter", "zoom"), [(22, 1.0), (39, 1.0), (44, 0.5), (5.5, 4.0), (1, 4.0), (10_000, 0.1)]
 )

@@ -17,7 +17,8 @@ FEWEST_NUCLEI = 3
 TOLERANCE = 1.8  # factor by which nuclei may differ from the model's before they are rescaled
 LARGEST_ZOOM = 4.0
 SMALLEST_ZOOM = 0.1
-TRIALS = (1.0, 0.5, 0.25, 2.0)
+TRIALS = (1.0, 0.5, 0.25, 0.125, 2.0, 4.0)
+SURE = 0.8  # a network that is as sure as this of nuclei of its own size need see no other scale
 
 
 def zoom_between(diameter: float, model_diameter: float) -> float:
@@ -50,9 +51,10 @@ def estimate_diameter(
 ) -> float:
     """Return the diameter of a typical nucleus of a plane, by a quick first pass.
 
-    The plane is segmented at its own scale; where the nuclei found are too few, or far from
-    the model's size, other scales are tried, and the one whose nuclei come closest to the
-    model's size is believed.
+    The plane is segmented at its own scale; unless the network is sure of what it finds, and
+    that has about the model's size, it is segmented at other scales too, and the one is believed
+    at which the network is surest: at a wrong scale it sees nuclei in noise and in the texture of
+    large nuclei, but not clearly.
 
     Parameters
     ----------
@@ -76,14 +78,17 @@ def estimate_diameter(
     found: dict[float, float] = {}
     for zoom in TRIALS:
         part = _central_part(pixels, round(MOST_PIXELS / max(zoom, 1)))
-        areas = _nucleus_areas(instances(predict(zoomed(part, zoom)), settings))
+        maps = predict(zoomed(part, zoom))
+        labels = instances(maps, settings)
+        areas = _nucleus_areas(labels)
         if len(areas) < FEWEST_NUCLEI:
             continue
-        seen = _typical_diameter(areas)
-        found[seen / zoom] = abs(math.log(seen / model_diameter))
-        if found[seen / zoom] <= math.log(TOLERANCE):
+        seen, sureness = _typical_diameter(areas), _sureness(maps[0], labels)
+        found[seen / zoom] = sureness
+        fits = abs(math.log(seen / model_diameter)) <= math.log(TOLERANCE)
+        if zoom == 1 and fits and sureness >= SURE:
             break
-    return min(found, key=found.__getitem__) if found else model_diameter
+    return max(found, key=found.__getitem__) if found else model_diameter
 
 
 def _robust(settings: InstanceSettings) -> InstanceSettings:
@@ -114,6 +119,11 @@ def _nucleus_areas(labels: NDArray[np.int32]) -> NDArray[np.intp]:
     """Return the area of every label, in pixels."""
     areas = np.bincount(labels.reshape(-1), minlength=1)[1:]
     return areas[areas > 0]
+
+
+def _sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32]) -> float:
+    """Return how far from a coin's toss the probability is inside nuclei, 0..1, on average."""
+    return float(np.abs(2 * nucleus[labels > 0] - 1).mean())
 
 
 def _typical_diameter(areas: NDArray[np.intp]) -> float:
