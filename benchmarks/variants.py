@@ -33,6 +33,7 @@ from napari_unet.network.unet import UNetConfig
 
 SIDE, RUNS = 1024, 5
 ENDLESS = 10**9  # steps: only the time ends a run
+VALIDATIONS = 2  # they take from the same time, and of a short run most of it if there are many
 
 
 def trained(run: TrainingRun) -> Model:
@@ -84,7 +85,9 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(minutes=options.minutes, steps=ENDLESS, seed=options.seed)
+    recipe = Recipe(
+        minutes=options.minutes, steps=ENDLESS, seed=options.seed, validations=VALIDATIONS
+    )
     run = prepare_run(
         options.data,
         options.output / f"any{SUFFIX}",
