@@ -129,8 +129,8 @@ def separation_map(labels: NDArray[np.integer], reach: float) -> NDArray[np.floa
 
     Examples
     --------
-    >>> separation_map(np.array([[3, 0, 0, 5, 5]]), reach=3.0).round(2).tolist()
-    [[0.61, 0.61, 0.61, 0.61, 0.41]]
+    >>> (100 * separation_map(np.array([[3, 0, 0, 5, 5]]), reach=3.0)).astype(int).tolist()
+    [[60, 60, 60, 60, 41]]
     """
     numbers = renumbered(labels)
     nearest = np.full((2, *labels.shape), np.inf, np.float32)
