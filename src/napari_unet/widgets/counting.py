@@ -1,6 +1,7 @@
 """The live count of corrections, at most twice a second."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from napari.layers import Labels
@@ -43,7 +44,9 @@ class Counter:
 
     def leave(self) -> None:
         """Count no more."""
-        self._timer.stop()
+        # At napari's end Qt may have deleted the timer first.
+        with suppress(RuntimeError):
+            self._timer.stop()
         if self._layer is not None:
             for name in EVENTS:
                 getattr(self._layer.events, name).disconnect(self._count_soon)
