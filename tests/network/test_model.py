@@ -304,7 +304,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_file_larger_than_any_model_is_not_opened(saved, monkeypatch):
-    monkeypatch.setattr(model_module, "LARGEST_FILE", 100)
+    monkeypatch.setattr("napari_unet.network.files.LARGEST_FILE", 100)
     with pytest.raises(ValueError, match="at most 1 GiB"):
         load_model_file(saved)
 

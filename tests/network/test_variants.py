@@ -13,7 +13,8 @@ from torch import nn
 
 from napari_unet.network import VARIANTS
 from napari_unet.network.card import Card, card_from_json, card_to_json
-from napari_unet.network.model import HEADER, Model, load_model_file
+from napari_unet.network.files import HEADER
+from napari_unet.network.model import Model, load_model_file
 from napari_unet.network.unet import UNet, UNetConfig
 from napari_unet.network.variants import (
     NETWORKS,
