@@ -90,6 +90,21 @@ def check_name(path: Path) -> None:
         )
 
 
+def check_new(path: Path, *, overwrite: bool) -> None:
+    """Refuse to write over a file, unless that is wanted.
+
+    Raises
+    ------
+    FileExistsError
+        If it is there and `overwrite` is not set.
+    """
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"Expected a new file, got the existing {str(path)!r}; choose another name or "
+            "allow overwriting."
+        )
+
+
 def file_hash(path: Path) -> str:
     """Return a file's SHA-256 as hexadecimal text."""
     with path.open("rb") as file:

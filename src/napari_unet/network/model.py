@@ -17,7 +17,7 @@ from napari_unet.images.tiling import pad_to_multiple
 from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.config import UNetConfig
 from napari_unet.network.device import autocast, choose_device, place
-from napari_unet.network.files import HEADER, check_name, file_hash, opened
+from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
 from napari_unet.network.unet import UNet
 from napari_unet.network.variants import build_network
 
@@ -109,11 +109,7 @@ class Model:
         """
         path = Path(path)
         check_name(path)
-        if path.exists() and not overwrite:
-            raise FileExistsError(
-                f"Expected a new file, got the existing {str(path)!r}; choose another name or "
-                "allow overwriting."
-            )
+        check_new(path, overwrite=overwrite)
         weights = self.network.state_dict()
         _check_finite(weights)
         small = {name: _as_small(weight.detach().cpu()) for name, weight in weights.items()}

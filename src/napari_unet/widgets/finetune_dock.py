@@ -9,6 +9,7 @@ from napari.layers import Labels
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
 
+from napari_unet.network.keeping import free_name, keep
 from napari_unet.network.library import list_models, models_folder
 from napari_unet.widgets.corrections import (
     confirm_view,
@@ -21,8 +22,8 @@ from napari_unet.widgets.corrections import (
 )
 from napari_unet.widgets.counting import Counter
 from napari_unet.widgets.finetune_form import FinetuneForm
-from napari_unet.widgets.keeping import free_name, keep, model_kept
 from napari_unet.widgets.layers import full_resolution
+from napari_unet.widgets.model_events import model_chosen
 from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.tuning import (
     PHASES,
@@ -261,14 +262,14 @@ class FinetuneDock(FinetuneForm):
         if self._learned is None or self._request is None:
             return
         try:
-            path = keep(self._learned.tuned.model, str(self.model_name.value), self._request.line)
+            path = keep(self._learned.tuned.model, str(self.model_name.value))
         except (ValueError, OSError) as error:
             self._say(one_sentence(error, "The model could not be saved", "make room on the disk"))
             return
         # A long path has no spaces where its line could end.
         place = str(path.parent).replace(os.sep, f"{os.sep}\u200b")
         self._rest(f"{path.stem!r} is kept in {place}; Segment nuclei lists it.")
-        model_kept(model=path.stem)
+        model_chosen(model=path.stem)
 
     def _discard(self) -> None:
         """Forget the new model."""
