@@ -123,7 +123,9 @@ def test_what_is_known_is_told_in_words() -> None:
     }
 
 
-@pytest.mark.parametrize("value", [None, "7", True, [1], {"corrected": "high"}, float("nan")])
+@pytest.mark.parametrize(
+    "value", [None, "7", True, [1], {"corrected": "high"}, float("nan"), 10**400]
+)
 def test_facts_of_a_type_that_was_not_expected_are_not_known(value: object) -> None:
     names = ("parent_name", "date", "image_names", "n_nuclei", "steps", "seconds", "before")
     strange = version("b", **dict.fromkeys(names, value), after=value, held_out="yes")
@@ -132,9 +134,17 @@ def test_facts_of_a_type_that_was_not_expected_are_not_known(value: object) -> N
     assert [facts[name] for name in unknown] == [None] * 4
     assert facts["before"] == facts["after"] == {}
     assert describe(strange, [strange])["corrected nuclei"] == ""
+    strange.card.scores["ap50"] = value
+    assert "ap50" not in describe(strange, [strange])
 
 
-def test_a_date_with_a_zone_is_told_in_that_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_file_says_moves_no_cursor() -> None:
+    strange = version("b", line="\x1b[2Ja", image_names=["a\nb.tif", 7])
+    assert describe(strange, [])["line"] == "[2Ja"
+    assert describe(strange, [])["images"] == "ab.tif"
+
+
+def test_a_date_with_a_zone_is_told_in_that_of_the_user() -> None:
     moment = version("a", date="2026-11-25T10:00:00+00:00").learned
     local = moment.when
     assert local.startswith("2026-11-2")

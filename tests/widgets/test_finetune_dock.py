@@ -181,7 +181,9 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     assert dock.model_name.value == "bright v1"
     dock.keep.native.click()
     assert model_names() == ["nuclei", "bright v1"]
-    assert load_model("bright v1", "cpu").card.parent == load_model(bright_model, "cpu").sha256
+    kept, parent = load_model("bright v1", "cpu").card, load_model(bright_model, "cpu")
+    assert (kept.parent, kept.line) == (parent.sha256, "bright")
+    assert kept.training["image_names"] == ["cells"]
     assert segment.model.value == "bright v1"
     assert "'bright v1' is kept in " in dock.status.value
     assert dock._learned is dock._request is dock._curve is None

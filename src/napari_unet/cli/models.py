@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -126,6 +126,7 @@ def print_tree(versions: Sequence[Version]) -> None:
 def as_cells(depth: int, branch: Branch, versions: Sequence[Version]) -> tuple[str, ...]:
     """Return one row of the table."""
     from napari_unet.network.history import parent_text
+    from napari_unet.network.provenance import known_scores
 
     version = branch.version
     if version is None or version.card is None:
@@ -138,12 +139,12 @@ def as_cells(depth: int, branch: Branch, versions: Sequence[Version]) -> tuple[s
         "" if learned.n_nuclei is None else str(learned.n_nuclei),
         learned.change("corrected"),
         f"{version.card.diameter:.1f} px",
-        scores_text(version.card.scores),
+        scores_text(known_scores(version.card)),
         str(version.file.path),
     )
 
 
-def scores_text(scores: dict[str, Any]) -> str:
+def scores_text(scores: dict[str, float]) -> str:
     """Return the scores of all images; a model may have those of many kinds of images."""
     shown = {name: scores[name] for name in SHOWN if name in scores}
     return ", ".join(f"{name} {value:.3f}" for name, value in shown.items())

@@ -14,7 +14,7 @@ from typing import Any
 from napari_unet.network.card import Card
 from napari_unet.network.files import known_hash, read_card
 from napari_unet.network.library import ModelFile, list_models
-from napari_unet.network.provenance import MARKS, Learned
+from napari_unet.network.provenance import MARKS, Learned, known_scores, printable
 
 JUDGED = {True: "nuclei held back", False: "the nuclei that it learned from"}
 
@@ -142,10 +142,8 @@ def parent_of(version: Version, versions: Sequence[Version]) -> Version:
 
 def parent_text(version: Version, versions: Sequence[Version]) -> str:
     """Return what a model's parent is called now, or was called if it is gone; empty if none."""
-    if not version.parent:
-        return ""
-    names = [other.name for other in versions if other.sha256 == version.parent]
-    return names[0] if names else f"{_name_by([version])} (gone)"
+    name, is_here = _parent_name(version, versions)
+    return name if is_here or not name else f"{name} (gone)"
 
 
 def describe(version: Version, versions: Sequence[Version]) -> dict[str, str]:
@@ -159,11 +157,12 @@ def describe(version: Version, versions: Sequence[Version]) -> dict[str, str]:
         Those among which its parent may be.
     """
     learned, card = version.learned, version.card
+    scores = known_scores(card) if card else {}
     marks = {words: learned.change(mark) for mark, words in MARKS.items()}
     return {
         "problem": version.problem,
         "parent": parent_text(version, versions),
-        "line": card.line if card else "",
+        "line": printable(card.line) if card else "",
         "date": learned.when,
         "images": ", ".join(learned.images),
         "corrections": _or_empty(learned.n_nuclei, "{} nuclei"),
@@ -175,7 +174,7 @@ def describe(version: Version, versions: Sequence[Version]) -> dict[str, str]:
         "network": card.config.variant if card else "",
         "file": str(version.file.path),
         "SHA-256": version.sha256,
-        **{name: f"{value:.3f}" for name, value in (card.scores if card else {}).items()},
+        **{name: f"{value:.3f}" for name, value in scores.items()},
     }
 
 
@@ -191,7 +190,7 @@ def compare(
 def as_json(version: Version, versions: Sequence[Version]) -> dict[str, Any]:
     """Return all that is known of a model, for other programs; None where nothing is."""
     learned, card = version.learned, version.card
-    name = parent_text(version, versions).removesuffix(" (gone)")
+    name, _ = _parent_name(version, versions)
     return {
         "name": version.name,
         "built_in": version.file.built_in,
@@ -206,10 +205,18 @@ def as_json(version: Version, versions: Sequence[Version]) -> dict[str, Any]:
         "steps": learned.steps,
         "seconds": learned.seconds,
         "diameter": card.diameter if card else None,
-        "scores": card.scores if card else {},
+        "scores": known_scores(card) if card else {},
         "path": str(version.file.path),
         "sha256": version.sha256,
     }
+
+
+def _parent_name(version: Version, versions: Sequence[Version]) -> tuple[str, bool]:
+    """Return what a model's parent is called, empty if it has none, and whether it is here."""
+    if not version.parent:
+        return "", False
+    names = [other.name for other in versions if other.sha256 == version.parent]
+    return (names[0], True) if names else (_name_by([version]), False)
 
 
 def _name_by(children: Sequence[Version]) -> str:

@@ -6,13 +6,14 @@ counts as not known.
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from napari_unet.network.card import Card
 
+LARGEST = sys.float_info.max
 MARKS = {"corrected": "corrected nuclei", "kept": "what was kept", "rehearsed": "drawn nuclei"}
 """Scores of a fine-tune before and after, by their names in the card, and in words."""
 
@@ -56,15 +57,15 @@ class Learned:
         held_out, images = facts.get("held_out"), facts.get("image_names")
         n_nuclei, steps = (_number(facts.get(name)) for name in ("n_nuclei", "steps"))
         return cls(
-            date=_text(facts.get("date")),
-            images=tuple(map(_text, images)) if isinstance(images, list) else (),
+            date=printable(facts.get("date")),
+            images=tuple(filter(None, map(printable, images))) if isinstance(images, list) else (),
             n_nuclei=None if n_nuclei is None else int(n_nuclei),
             steps=None if steps is None else int(steps),
             seconds=_number(facts.get("seconds")),
             held_out=held_out if isinstance(held_out, bool) else None,
             before=_marks(facts.get("before")),
             after=_marks(facts.get("after")),
-            parent_name=_text(facts.get("parent_name")),
+            parent_name=printable(facts.get("parent_name")),
         )
 
     def change(self, mark: str) -> str:
@@ -82,16 +83,28 @@ class Learned:
         return self.date if moment.tzinfo is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
+def known_scores(card: Card) -> dict[str, float]:
+    """Return a card's scores on validation images that are numbers."""
+    return _numbers(card.scores)
+
+
 def _marks(value: Any) -> dict[str, float]:
-    """Return the scores in a part of a card."""
-    found = {name: _number(value.get(name)) for name in MARKS} if isinstance(value, dict) else {}
+    """Return the scores before or after a fine-tune."""
+    found = _numbers(value) if isinstance(value, dict) else {}
+    return {name: found[name] for name in MARKS if name in found}
+
+
+def _numbers(values: dict[str, Any]) -> dict[str, float]:
+    found = {printable(name): _number(value) for name, value in values.items()}
     return {name: number for name, number in found.items() if number is not None}
 
 
 def _number(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
+    # Whole numbers may be larger than any float.
+    return value if is_number and abs(value) <= LARGEST else None
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def printable(value: Any) -> str:
+    """Return a text without what could move the cursor of a terminal; empty if it is none."""
+    return "".join(filter(str.isprintable, value)) if isinstance(value, str) else ""

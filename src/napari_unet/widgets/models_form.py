@@ -1,6 +1,7 @@
 """The widgets of the dock "Models": the models as a tree, buttons, and what is known of them."""
 
 from collections.abc import Iterator, Sequence
+from html import escape
 from typing import Any, cast
 
 from magicgui.widgets import Container, Label, PushButton
@@ -129,7 +130,7 @@ class ModelsForm(Container[Any]):
         for number, texts in enumerate(rows):
             for column, text in enumerate(texts):
                 item = QTableWidgetItem(text.replace("->", "→"))
-                item.setToolTip(text)
+                item.setToolTip(_tip(text))
                 self.facts.setItem(number, column, item)
         self.facts.setVisible(True)
         self.facts.resizeRowsToContents()
@@ -154,8 +155,8 @@ class ModelsForm(Container[Any]):
             item.setData(0, Qt.ItemDataRole.UserRole, version.name)
             own = ENABLED | SELECTABLE | EDITABLE
             item.setFlags(ENABLED | SELECTABLE if version.file.built_in else own)
-            item.setToolTip(0, version.problem or f"{version.name}\n{version.file.path}")
-            item.setToolTip(3, version.learned.when)
+            item.setToolTip(0, _tip(version.problem or str(version.file.path)))
+            item.setToolTip(3, _tip(version.learned.when))
         item.addChildren([self._item(child) for child in branch.children])
         return item
 
@@ -173,6 +174,11 @@ def _texts(branch: Branch) -> list[str]:
         "" if learned.n_nuclei is None else str(learned.n_nuclei),
         learned.when[:10],
     ]
+
+
+def _tip(text: str) -> str:
+    """Return a tooltip that says what a file says, and does not take it for HTML."""
+    return f"<p>{escape(text)}</p>"
 
 
 def _tree() -> QTreeWidget:
