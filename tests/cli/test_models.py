@@ -62,7 +62,9 @@ def test_models_are_listed_and_a_damaged_one_is_reported(run, mine):
     assert (facts["diameter"], facts["scores"]) == (18.0, {"mean_ap": 0.25})
     assert facts["path"] == str(mine)
     assert facts["parent"] is None
-    assert ["mine", "18.0", "px", "mean_ap", "0.250", str(mine)] in cells(run("models").stdout)
+    listed = run("models").stdout
+    assert ["mine", "mean_ap", "0.250"] in cells(listed)
+    assert listed.endswith(f"\nYour own models are in {mine.parent}\n")
 
 
 def test_a_tuned_model_stands_below_its_parent_with_what_it_brought(run, tuned):
@@ -70,7 +72,7 @@ def test_a_tuned_model_stands_below_its_parent_with_what_it_brought(run, tuned):
     assert [line.partition("  ")[0] for line in lines[1:3]] == ["nuclei", "mine"]
     assert lines[3].startswith("  mine v1  mine ")
     assert "2026-11-24" in lines[3]
-    assert " 7  0.41 -> 0.72 " in lines[3]
+    assert " 7 nuclei  overlap 0.41 -> 0.72" in lines[3]
     facts = json.loads(run("models", "--json").stdout)[2]
     assert facts["parent"] == {"name": "mine", "sha256": load_model("mine", "cpu").sha256}
     assert facts["after"] == {"corrected": 0.72, "kept": 0.95, "rehearsed": 0.81}

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 
 SHOWN = ("ap50", "ap75", "mean_ap", "negative_loss")
-HEADER = (
-    "name", "parent", "date", "corrections", "before -> after", "diameter", "scores", "file"
-)  # fmt: skip
+HEADER = ("name", "parent", "date", "corrections", "scores")
 Known = Annotated[str, typer.Argument(help="Model, by name or file.")]
 
 models = typer.Typer(rich_markup_mode=None)
@@ -115,36 +113,39 @@ def print_json(versions: Sequence[Version]) -> None:
 
 
 def print_tree(versions: Sequence[Version]) -> None:
-    """Print a table of models, each below its parent."""
+    """Print a table of models, each below its parent, and where the user's own are."""
     from napari_unet.cli.tables import print_table
     from napari_unet.network.history import ancestry, walk
+    from napari_unet.network.library import models_folder
 
     rows = [as_cells(depth, branch, versions) for depth, branch in walk(ancestry(versions))]
-    print_table(HEADER, rows, left=(0, 1, 2, 4, 6, 7))
+    print_table(HEADER, rows, left=(0, 1, 2, 4))
+    print(f"\nYour own models are in {models_folder()}")
 
 
 def as_cells(depth: int, branch: Branch, versions: Sequence[Version]) -> tuple[str, ...]:
     """Return one row of the table."""
     from napari_unet.network.history import parent_text
-    from napari_unet.network.provenance import known_scores
 
     version = branch.version
-    if version is None or version.card is None:
-        return (f"{'  ' * depth}{branch.name} (gone)", *[""] * (len(HEADER) - 1))
+    if version is None:
+        return (f"{'  ' * depth}{branch.name} (gone)", "", "", "", "")
     learned = version.learned
     return (
         "  " * depth + version.name,
         parent_text(version, versions),
         learned.when,
-        "" if learned.n_nuclei is None else str(learned.n_nuclei),
-        learned.change("corrected"),
-        f"{version.card.diameter:.1f} px",
-        scores_text(known_scores(version.card)),
-        str(version.file.path),
+        "" if learned.n_nuclei is None else f"{learned.n_nuclei} nuclei",
+        scores_text(version),
     )
 
 
-def scores_text(scores: dict[str, float]) -> str:
-    """Return the scores of all images; a model may have those of many kinds of images."""
+def scores_text(version: Version) -> str:
+    """Return what a fine-tune brought, or the scores on validation images of all kinds."""
+    from napari_unet.network.provenance import known_scores
+
+    if change := version.learned.change("corrected"):
+        return f"overlap {change}"
+    scores = known_scores(version.card) if version.card else {}
     shown = {name: scores[name] for name in SHOWN if name in scores}
     return ", ".join(f"{name} {value:.3f}" for name, value in shown.items())
