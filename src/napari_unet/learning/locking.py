@@ -40,7 +40,7 @@ def redrawn(
     prediction: NDArray[np.int32],
     edited: NDArray[np.integer],
     new: NDArray[np.int32],
-    confirmed: NDArray[np.bool_] | None = None,
+    confirmed: NDArray[np.bool_],
     *,
     rim: int,
     n_connected: int = 2,
@@ -62,7 +62,7 @@ def redrawn(
         Labels that the earlier run made, and what the user made of them.
     new : (..., y, x) int32
         Labels of the new run.
-    confirmed : (..., y, x) bool, optional
+    confirmed : (..., y, x) bool
         Where the user said that the labels are right.
     rim : int
         Width of a sliver in pixels, see `corrections.rim_for`.
@@ -85,7 +85,7 @@ def redrawn(
     >>> before = np.array([[1, 1, 0, 0, 0, 0, 0]], np.int32)
     >>> after = np.array([[0, 0, 0, 2, 2, 0, 0]], np.int32)
     >>> again = np.array([[1, 1, 0, 0, 2, 2, 2]], np.int32)
-    >>> redrawn(before, after, again, rim=1).labels
+    >>> redrawn(before, after, again, np.zeros(before.shape, bool), rim=1).labels
     array([[0, 0, 0, 2, 2, 3, 3]], dtype=int32)
     """
     edited = as_labels(edited)
@@ -95,7 +95,7 @@ def redrawn(
             f"{new.shape}; give those of one image."
         )
     locked, n_kept, n_left_out = _locked(prediction, edited, confirmed)
-    around = new.copy()
+    around = np.array(new, order="C")
     for index in np.ndindex(new.shape[: new.ndim - n_connected]):
         _cut(around[index], locked[index], rim)
     taken = np.union1d(prediction[locked], edited[locked])
@@ -109,21 +109,16 @@ def redrawn(
 
 
 def _locked(
-    old: NDArray[np.int32], edited: NDArray[np.int32], confirmed: NDArray[np.bool_] | None
+    old: NDArray[np.int32], edited: NDArray[np.int32], confirmed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], int, int]:
     """Return where labels must stay, and how many nuclei stay and stay away."""
     planes = np.ndindex(old.shape[:-2])
     changes = {index: changed_pairs(old[index], edited[index]) for index in planes}
     edits = find_edits(old, edited, changes)
     before, after = changed_ids(np.concatenate(list(changes.values())), edits)
-    kept = edits.changed
-    if confirmed is not None and confirmed.any():
-        sure = np.setdiff1d(edited[confirmed], [0])
-        after, kept = np.union1d(after, sure), np.union1d(kept, sure)
-    locked = np.isin(old, before) | np.isin(edited, after)
-    if confirmed is not None:
-        locked |= confirmed
-    return locked, len(kept), edits.n_removed
+    sure = np.setdiff1d(edited[confirmed], [0])
+    locked = np.isin(old, before) | np.isin(edited, np.union1d(after, sure)) | confirmed
+    return locked, len(np.union1d(edits.changed, sure)), edits.n_removed
 
 
 def _cut(labels: NDArray[np.int32], locked: NDArray[np.bool_], rim: int) -> None:
