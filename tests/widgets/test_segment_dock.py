@@ -11,13 +11,8 @@ import pytest
 from napari.layers import Image, Labels
 
 from napari_unet.segmentation import Progress
-from napari_unet.widgets.segment_dock import (
-    BUILT_IN,
-    CANCEL,
-    START,
-    SegmentDock,
-    segment_active_layer,
-)
+from napari_unet.widgets.segment_dock import BUILT_IN, SegmentDock, segment_active_layer
+from napari_unet.widgets.segment_form import CANCEL, START
 
 PLUGIN = "napari-unet-nuclei"
 

@@ -265,7 +265,8 @@ def _check(note: Note, stem: str) -> None:
         raise ValueError("it does not say how the result was made")
     if note.date.tzinfo is None or not (isinstance(note.n_nuclei, int) and note.n_nuclei >= 0):
         raise ValueError("its date or its number of nuclei is wrong")
-    if (places.dtype, values.dtype) != (np.int64, np.int32) or places.shape != values.shape:
+    types_fit = places.dtype == np.int64 and values.dtype == np.int32
+    if not types_fit or places.shape != values.shape:
         raise ValueError("its arrays do not fit each other")
     if places.ndim != 1 or min(places.min(initial=0), values.min(initial=0)) < 0:
         raise ValueError("its labels or their places are out of range")

@@ -7,8 +7,10 @@ import numpy as np
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
-from napari_unet.images.axes import label_axes
+from napari_unet.images.axes import label_axes, label_shape
+from napari_unet.learning.autosave import Note
 from napari_unet.nuclei.linking import match
+from napari_unet.widgets.autosave import watch
 from napari_unet.widgets.corrections import (
     CONFIRMED,
     METADATA,
@@ -18,7 +20,12 @@ from napari_unet.widgets.corrections import (
     facts_of,
     is_result,
 )
-from napari_unet.widgets.layers import as_layer_data, spatial_fields
+from napari_unet.widgets.layers import (
+    as_layer_data,
+    checked_axes,
+    full_resolution,
+    spatial_fields,
+)
 from napari_unet.widgets.running import Finished
 
 IN_ONE_VOLUME = ("auto", "volume")  # links of planes with which a nucleus is one piece in 3-D
@@ -46,14 +53,14 @@ def find_result(layers: Any, image: Image) -> Labels | None:
     """Return the newest labels layer that a run made of an image."""
     for layer in reversed(layers):
         if is_result(layer) and facts_of(layer)["image_id"] == str(image.unique_id):
-            return layer  # type: ignore[no-any-return]
+            return layer
     return None
 
 
 def result_to_update(layers: Any, image: Image, outcome: Finished) -> Labels | None:
     """Return the result of the same image that a run can be drawn into, if one fits."""
     layer = find_result(layers, image)
-    if layer is None or not edited(layer).labels.shape == outcome.shape:
+    if layer is None or edited(layer).labels.shape != outcome.shape:
         return None
     shown = as_layer_data(np.broadcast_to(np.int32(0), outcome.shape), outcome.facts["axes"])
     return layer if layer.data.shape == shown.shape else None
@@ -82,16 +89,18 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
     from napari_unet.learning.corrections import rim_for
     from napari_unet.learning.locking import redrawn
 
-    z, n_connected = _depth(outcome.facts)
     new = _with_region(np.array(earlier.prediction), outcome)
-    arrays = (earlier.prediction, earlier.labels, new, earlier.sure())
+    z = _axis_of_volumes(outcome.facts)
     again = redrawn(
-        *(np.moveaxis(array, z, -3) if n_connected == 3 else array for array in arrays),
+        _with_planes_last(earlier.prediction, z),
+        _with_planes_last(earlier.labels, z),
+        _with_planes_last(new, z),
+        _with_planes_last(earlier.sure(), z),
         rim=rim_for(earlier.diameter),
-        n_connected=n_connected,
+        n_connected=2 if z is None else 3,
     )
     shown = (again.labels, again.prediction)
-    labels, prediction = (np.moveaxis(it, -3, z) if n_connected == 3 else it for it in shown)
+    labels, prediction = shown if z is None else (np.moveaxis(array, -3, z) for array in shown)
     return Drawn(labels, prediction, again.n_kept, again.n_left_out)
 
 
@@ -118,6 +127,52 @@ def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> La
         **spatial_fields(image, axes),
     )
     viewer.add_layer(layer)
+    watch(viewer, layer, image)
+    return layer
+
+
+def bring_back(
+    viewer: Any,
+    image: Image,
+    note: Note,
+    labels: NDArray[np.int32],
+    prediction: NDArray[np.int32],
+) -> Labels:
+    """Show a result that was saved, with its corrections and confirmed views, and return it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Gets the layer.
+    image : Image
+        The image that was segmented.
+    note : Note
+        What was saved.
+    labels, prediction : int32
+        As the user had left them, and as the run had made them; of the layer's shape.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the image.
+    """
+    axes = checked_axes(image, note.facts["axes"])
+    shape = label_shape(axes, full_resolution(image).shape)
+    if labels.shape != as_layer_data(np.broadcast_to(np.int32(0), shape), axes).shape:
+        raise ValueError(
+            f"Expected saved labels for an image of the shape {shape}, got {labels.shape}; "
+            "delete them."
+        )
+    confirmed = [tuple(slice(*part, 1) for part in place) for place in note.confirmed]
+    facts = _of_image(image, note.facts, prediction) | {CONFIRMED: confirmed}
+    layer = Labels(
+        labels,
+        name=f"{image.name} nuclei",
+        metadata={METADATA: facts},
+        **spatial_fields(image, axes),
+    )
+    viewer.add_layer(layer)
+    watch(viewer, layer, image, note)
     return layer
 
 
@@ -138,9 +193,14 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
 def _facts(image: Image, outcome: Finished, drawn: Drawn) -> dict[str, Any]:
     """Return what a layer says of the run that made it."""
     prediction = as_layer_data(drawn.prediction, outcome.facts["axes"])
+    return _of_image(image, outcome.facts, prediction)
+
+
+def _of_image(image: Image, facts: dict[str, Any], prediction: NDArray[np.int32]) -> dict[str, Any]:
+    """Return facts of a run with the image and the labels that they belong to."""
     prediction.flags.writeable = False
     return {
-        **outcome.facts,
+        **facts,
         "image": image.name,
         "image_id": str(image.unique_id),
         PREDICTION: prediction,
@@ -148,10 +208,15 @@ def _facts(image: Image, outcome: Finished, drawn: Drawn) -> dict[str, Any]:
     }
 
 
-def _depth(facts: dict[str, Any]) -> tuple[int, int]:
-    """Return which axis of the labels is Z, and in how many axes a nucleus is one piece."""
+def _axis_of_volumes(facts: dict[str, Any]) -> int | None:
+    """Return which axis of the labels is Z, if a nucleus is one piece across its planes."""
     z = label_axes(facts["axes"]).find("Z")
-    return z, 3 if z >= 0 and facts["settings"]["link"] in IN_ONE_VOLUME else 2
+    return z if z >= 0 and facts["settings"]["link"] in IN_ONE_VOLUME else None
+
+
+def _with_planes_last(array: NDArray[Any], z: int | None) -> NDArray[Any]:
+    """Return an array with its planes just before y and x, where a nucleus goes across them."""
+    return array if z is None else np.moveaxis(array, z, -3)
 
 
 def _with_region(whole: NDArray[np.int32], outcome: Finished) -> NDArray[np.int32]:
