@@ -9,7 +9,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -310,6 +309,12 @@ def test_corrections_survive_kill_9(viewer: Any, qtbot: Any) -> None:
     assert edited(layer).find().summary() == "1 nucleus added, 1 reshaped on 3 planes"
 
 
-def test_without_a_result_nothing_is_read_or_written(tmp_path: Path) -> None:
-    assert user_autosaves().is_empty()
+@pytest.mark.usefixtures("soon")
+def test_a_result_that_nobody_corrects_is_not_written(
+    viewer: Any, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    layer.data_setitem((np.array([6]), np.array([6])), 1)
+    layer.events.set_data()
+    qtbot.wait(300)
     assert not user_autosaves().folder.exists()

@@ -71,7 +71,7 @@ class Offer(Container[Any]):
         saves = user_autosaves()
         if not self._is_wanted(image) or saves.is_empty():
             return
-        worker = create_worker(_find, saves, Origin.of(image))
+        worker = create_worker(find_saved, saves, Origin.of(image))
         worker.returned.connect(partial(self._show, image))
         worker.start()
 
@@ -140,8 +140,8 @@ def offered(note: Note) -> str:
     return f"Corrections of {nuclei} from {date} were saved for this image."
 
 
-def _find(saves: Autosaves, origin: Origin) -> Found:
-    """Look for what is saved of an image."""
+def find_saved(saves: Autosaves, origin: Origin) -> Found:
+    """Return what is saved of an image; its pixels are read."""
     try:
         image = origin.identity()
     # Whatever the image's own array or its decoder raises: a run will tell, and this must not.

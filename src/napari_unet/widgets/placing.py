@@ -91,14 +91,20 @@ class Placing:
 
 def summary(outcome: Finished, drawn: Drawn, image: Image) -> str:
     """Return what a run found, on which device and how fast, and what was kept."""
-    count = "1 nucleus" if outcome.n_nuclei == 1 else f"{outcome.n_nuclei} nuclei"
+    count = _count(outcome.n_nuclei, "nucleus", "nuclei")
+    kept = _count(drawn.n_kept, "corrected one", "corrected ones")
+    left_out = _count(drawn.n_left_out, "removed one", "removed ones")
     parts = [
         f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}",
         f"diameter {_diameter_text(outcome.diameter, image)}",
-        f"{drawn.n_kept} corrected ones kept" if drawn.n_kept else "",
-        f"{drawn.n_left_out} removed ones left out" if drawn.n_left_out else "",
+        f"{kept} kept" if drawn.n_kept else "",
+        f"{left_out} left out" if drawn.n_left_out else "",
     ]
     return ", ".join(filter(None, parts))
+
+
+def _count(n: int, one: str, several: str) -> str:
+    return f"1 {one}" if n == 1 else f"{n} {several}"
 
 
 def _diameter_text(diameter: float, image: Image) -> str:
