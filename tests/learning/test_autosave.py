@@ -75,14 +75,12 @@ def test_a_new_state_replaces_the_old_one_and_the_newest_result_comes_first(
     assert len(files(saves)) == 4
 
 
-def test_the_labels_of_the_run_are_written_once(
-    saves: Autosaves, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    saves.save(note(), PREDICTION)
-    beside = next(path for path in saves.folder.iterdir() if path.stem.count("-") == 2)
-    os.utime(beside, ns=(0, 0))
-    saves.save(note(n_nuclei=3), PREDICTION)
-    assert beside.stat().st_mtime_ns == 0
+def test_the_labels_of_the_run_are_written_once(saves: Autosaves) -> None:
+    beside = saves.save(note(), PREDICTION)
+    os.utime(saves.folder / beside, ns=(0, 0))
+    assert saves.save(note(n_nuclei=3, beside=beside), PREDICTION) == beside
+    assert (saves.folder / beside).stat().st_mtime_ns == 0
+    assert [it.n_nuclei for it in saves.of_image(IMAGE)[0]] == [3]
 
 
 def test_what_is_deleted_is_gone_and_deleting_nothing_is_fine(saves: Autosaves) -> None:

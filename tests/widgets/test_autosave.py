@@ -112,6 +112,9 @@ def test_what_is_saved_brings_the_result_back(
     )
     assert edited(again).find().summary() == said
     assert again.metadata[METADATA]["confirmed"] == layer.metadata[METADATA]["confirmed"]
+    again.events.set_data()
+    qtbot.wait(200)
+    assert wait_until_saved(qtbot, image, lambda note: True).date == note.date
     take_back(again)
     paint(again, 0, ...)
     wait_until_saved(qtbot, image, lambda note: note.confirmed == () and note.n_nuclei == 2)
@@ -282,6 +285,15 @@ napari.run()
 """
 
 
+CLOSE = """
+def close():
+    paint()
+    viewer.window._qt_window.close()
+
+QTimer.singleShot(500, close)
+"""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_corrections_survive_kill_9(viewer: Any, qtbot: Any) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 80), np.uint8)
@@ -307,6 +319,18 @@ def test_corrections_survive_kill_9(viewer: Any, qtbot: Any) -> None:
     expected[:, 5:20, 5:20], expected[:, :, 71:], expected[1, 6, 6] = 1, 9, 0
     np.testing.assert_array_equal(layer.data, expected)
     assert edited(layer).find().summary() == "1 nucleus added, 1 reshaped on 3 planes"
+
+
+def test_closing_napari_right_after_a_stroke_saves_it(viewer: Any, qtbot: Any) -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 80), np.uint8)
+    image = viewer.add_image(pixels, name="cells")
+    closing = PAINTER.replace("QTimer.singleShot(500, paint)", CLOSE)
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, "-c", closing], env=environment, timeout=120)
+    assert done.returncode == 0
+    note = saved(image)
+    assert note is not None
+    assert note.n_nuclei == 2
 
 
 @pytest.mark.usefixtures("soon")

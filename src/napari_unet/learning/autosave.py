@@ -10,9 +10,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Note:
     date : datetime
         With its time zone.
     beside : str
-        Name of the file with the labels of the run; empty as long as nothing is written.
+        Name of the file with the labels of the run; empty as long as these are not written.
     """
 
     image: str
@@ -97,8 +97,14 @@ class Autosaves:
         """Return those in the user's data folder."""
         return cls(data / FOLDER)
 
-    def save(self, note: Note, prediction: NDArray[np.int32]) -> None:
+    def save(self, note: Note, prediction: NDArray[np.int32]) -> str:
         """Write a result; an earlier state of it is replaced.
+
+        Returns
+        -------
+        str
+            Name of the file with the labels of the run: they are not written again with a note
+            that has it as `beside`.
 
         Raises
         ------
@@ -108,7 +114,9 @@ class Autosaves:
         self.folder.mkdir(parents=True, exist_ok=True)
         target = self._file(note.image, note.token)
         is_new = not target.exists()
-        beside = self._write_prediction(target.stem, prediction)
+        beside = self.folder / (note.beside or f"{target.stem}-{uuid4().hex[:16]}{SUFFIX}")
+        if not beside.exists():
+            _write(beside, {PREDICTION: np.ascontiguousarray(prediction)})
         header = _header(note, beside.name)
         _write(target, {HEADER: header, PLACES: note.places, VALUES: note.values})
         for older in self.folder.glob(f"{target.stem}-*{SUFFIX}"):
@@ -116,6 +124,7 @@ class Autosaves:
                 older.unlink(missing_ok=True)
         if is_new:
             self._forget_oldest()
+        return beside.name
 
     def delete(self, image: str, token: str) -> None:
         """Delete what was saved of a result, if anything was.
@@ -169,16 +178,6 @@ class Autosaves:
     def _notes(self, image: str) -> Iterator[Path]:
         name = re.compile(rf"[0-9a-f]{{32}}-[0-9a-f]{{8}}{re.escape(SUFFIX)}")
         return (path for path in self.folder.glob(f"{image}-*") if name.fullmatch(path.name))
-
-    def _write_prediction(self, stem: str, prediction: NDArray[np.int32]) -> Path:
-        """Write the labels of a run, if they are not there yet, and return their file."""
-        data = np.ascontiguousarray(prediction)
-        digest = blake2b(str(data.shape).encode(), digest_size=8)
-        digest.update(data.data)
-        path = self.folder / f"{stem}-{digest.hexdigest()}{SUFFIX}"
-        if not path.exists():
-            _write(path, {PREDICTION: data})
-        return path
 
     def _set_aside(self, path: Path, error: Exception) -> str:
         """Rename a damaged file so that it is not read again, and return a sentence about it."""

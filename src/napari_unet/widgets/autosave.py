@@ -2,7 +2,7 @@
 
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_warning
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -24,6 +25,7 @@ from napari_unet.widgets.layers import full_resolution
 from napari_unet.widgets.running import one_sentence
 
 MILLISECONDS_UNTIL_SAVED = 2000  # after the first stroke since the last time; 5 s are promised
+NOTHING = (None, "", b"")
 WATCHED = (*EVENTS, "metadata")  # a view that is called right changes the metadata alone
 
 
@@ -53,18 +55,27 @@ class Keeper:
     origin : Origin
         The image.
     brought_back : Note, optional
-        What was saved of the result when it was brought back.
+        What was saved of the result, if it was brought back.
+    prediction : int32 array, optional
+        The labels of the run that it was brought back with.
     """
 
-    def __init__(self, origin: Origin, brought_back: Note | None = None) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        brought_back: Note | None = None,
+        prediction: NDArray[np.int32] | None = None,
+    ) -> None:
         self._saves = user_autosaves()
         self._origin: Origin | None = origin
         self._image = ""
         self._token = uuid4().hex[:8]
         self._is_saved = brought_back is not None
+        # Of what was written last: labels of the run, the name of their file, a hash of the rest.
+        self._last: tuple[Any, str, bytes] = NOTHING
         if brought_back is not None:
             self._image, self._token = brought_back.image, brought_back.token
-        self._last: tuple[Any, bytes] = (None, b"")  # labels of the run, hash of the rest
+            self._last = (prediction, brought_back.beside, _digest(brought_back))
         self._has_told = False
         self._lock = threading.Lock()
 
@@ -94,16 +105,18 @@ class Keeper:
         if not found:
             if self._is_saved:
                 self._saves.delete(self._image, self._token)
-            self._is_saved, self._last = False, (None, b"")
+            self._is_saved, self._last = False, NOTHING
             return
         n_nuclei = len(found.changed) + found.n_removed + found.n_confirmed
         note, prediction = self._note(result, facts, n_nuclei), facts[PREDICTION]
-        digest = blake2b(repr(note.confirmed).encode() + note.places.tobytes())
-        digest.update(note.values.data)
-        if self._last[0] is not prediction or self._last[1] != digest.digest():
-            self._saves.save(note, prediction)
-            self._is_saved, self._has_told = True, False
-            self._last = (prediction, digest.digest())
+        digest = _digest(note)
+        is_same_run = self._last[0] is prediction
+        if is_same_run and self._last[2] == digest:
+            return
+        if is_same_run:
+            note = replace(note, beside=self._last[1])
+        self._last = (prediction, self._saves.save(note, prediction), digest)
+        self._is_saved, self._has_told = True, False
 
     def _note(self, result: Edited, facts: dict[str, Any], n_nuclei: int) -> Note:
         """Return what is to be written beside the labels of the run."""
@@ -232,8 +245,15 @@ def watch(viewer: Any, layer: Labels, image: Image, brought_back: Note | None = 
     # Without an event loop there is nobody who paints, and no timer.
     application = QApplication.instance()
     if application is not None:
-        keeper = Keeper(Origin.of(image), brought_back)
+        keeper = Keeper(Origin.of(image), brought_back, facts_of(layer)[PREDICTION])
         _watchers[layer] = Watcher(viewer, layer, keeper, application.aboutToQuit)
+
+
+def _digest(note: Note) -> bytes:
+    """Return a hash of what a user made of the labels of a run."""
+    digest = blake2b(repr(note.confirmed).encode() + note.places.tobytes())
+    digest.update(note.values.data)
+    return digest.digest()
 
 
 def user_autosaves() -> Autosaves:
