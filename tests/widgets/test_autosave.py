@@ -216,6 +216,14 @@ def test_removing_a_layer_saves_its_last_strokes_and_lets_go_of_it(
     qtbot.waitUntil(lambda: gc.collect() >= 0 and [it() for it in held] == [None, None])
 
 
+def test_a_viewer_that_is_gone_takes_its_results_with_it(qapp: Any, add_squares: AddResult) -> None:
+    layer = add_squares(viewer := ViewerModel())
+    held = weakref.ref(layer)
+    del layer, viewer
+    gc.collect()
+    assert held() is None
+
+
 @pytest.mark.usefixtures("soon")
 def test_labels_that_were_replaced_do_not_overwrite_what_was_saved(
     viewer: Any, add_squares: AddResult, qtbot: Any

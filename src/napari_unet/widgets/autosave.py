@@ -166,7 +166,8 @@ class Watcher:
 
     def __init__(self, viewer: Any, layer: Labels, keeper: Keeper, quitting: Any) -> None:
         self._layer = ref(layer)
-        self._layers = viewer.layers
+        # The emitter alone: the list would keep the layer, which must be free to go.
+        self._removed = viewer.layers.events.removed
         self._keeper = keeper
         self._thread: threading.Thread | None = None
         self._timer = QTimer()
@@ -175,14 +176,14 @@ class Watcher:
         self._timer.timeout.connect(self._save)
         for name in WATCHED:
             getattr(layer.events, name).connect(self._save_soon)
-        self._layers.events.removed.connect(self._leave_with_layer)
+        self._removed.connect(self._leave_with_layer)
         self._quitting = quitting
         self._quitting.connect(self.leave)
 
     def leave(self) -> None:
         """Watch no more; what is painted and not saved yet is saved now."""
         layer = self._layer()
-        self._layers.events.removed.disconnect(self._leave_with_layer)
+        self._removed.disconnect(self._leave_with_layer)
         with suppress(RuntimeError):
             # At napari's end Qt may have deleted the timer first.
             if self._timer.isActive():
