@@ -262,6 +262,27 @@ def test_a_disk_that_cannot_be_written_is_told_once(
     ]
 
 
+@pytest.mark.usefixtures("soon")
+def test_an_image_that_cannot_be_read_is_told_and_tried_again(
+    viewer: Any,
+    add_squares: AddResult,
+    qtbot: Any,
+    notes: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(_: Origin) -> str:
+        raise RuntimeError("no route to host")
+
+    layer = add_squares(viewer)
+    with monkeypatch.context() as patch:
+        patch.setattr(Origin, "identity", broken)
+        paint_nucleus(layer)
+        qtbot.waitUntil(lambda: len(notes) == 1, timeout=20_000)
+    assert notes[0].startswith("The corrections could not be saved (RuntimeError: no route")
+    paint(layer, 8, slice(0, 4), slice(0, 4))
+    wait_until_saved(qtbot, viewer.layers["cells"], lambda note: note.n_nuclei == 2)
+
+
 PAINTER = """
 import sys
 from dataclasses import asdict

@@ -93,7 +93,8 @@ class Keeper:
         with self._lock:
             try:
                 self._keep(result, facts)
-            except (OSError, MemoryError) as error:
+            # Whatever the disk, the image's own array or its decoder raises: this is tried again.
+            except Exception as error:
                 self._tell(error)
 
     def _keep(self, result: Edited, facts: dict[str, Any]) -> None:
