@@ -324,7 +324,10 @@ QTimer.singleShot(500, close)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_corrections_survive_kill_9(viewer: Any, qtbot: Any) -> None:
+def test_corrections_survive_kill_9_and_are_brought_back_by_the_dock(
+    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
     pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 80), np.uint8)
     image = viewer.add_image(pixels, name="cells")
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
@@ -340,10 +343,11 @@ def test_corrections_survive_kill_9(viewer: Any, qtbot: Any) -> None:
         finally:
             program.send_signal(signal.SIGKILL)
     assert program.returncode == -signal.SIGKILL
-    note = saved(image)
-    assert note is not None
-    prediction = user_autosaves().prediction(note)
-    layer = bring_back(viewer, image, note, note.labels(prediction), prediction)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
+    qtbot.waitUntil(lambda: not dock.offer.native.isHidden(), timeout=20_000)
+    dock.offer.bring_back.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    layer = viewer.layers["cells nuclei"]
     expected = np.zeros(pixels.shape, np.int32)
     expected[:, 5:20, 5:20], expected[:, :, 71:], expected[1, 6, 6] = 1, 9, 0
     np.testing.assert_array_equal(layer.data, expected)
