@@ -12,7 +12,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_unet.images.axes import label_shape
 from napari_unet.segmentation import SegmentSettings
-from napari_unet.widgets.results import add_result
+from napari_unet.widgets.results import add_result, draw
 from napari_unet.widgets.running import Finished
 
 AddResult = Callable[..., Labels]
@@ -54,7 +54,7 @@ def add_squares(bright_model: Path) -> AddResult:
             "settings": asdict(SegmentSettings(diameter=20.0)),
         }
         outcome = Finished(labels, place, labels.shape, 20.0, 0.1, facts)
-        return add_result(viewer, image, axes, outcome)
+        return add_result(viewer, image, outcome, draw(outcome))
 
     return add
 

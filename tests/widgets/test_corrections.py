@@ -16,7 +16,6 @@ from napari_unet.widgets.corrections import (
     is_result,
     take_back,
 )
-from napari_unet.widgets.results import find_result
 
 AddResult = Callable[..., Labels]
 
@@ -84,17 +83,6 @@ def test_a_view_that_shows_no_plane_is_refused(viewer: Any, add_squares: AddResu
     with pytest.raises(ValueError, match="flat and with y and x"):
         confirm_view(layer, viewer)
     assert not has_confirmed(layer)
-
-
-def test_a_result_with_a_confirmed_view_is_not_replaced(
-    viewer: Any, add_squares: AddResult
-) -> None:
-    layer = add_squares(viewer)
-    image = viewer.layers["cells"]
-    assert find_result(viewer.layers, image) is layer
-    layer.corner_pixels = np.array([[0, 0], [24, 79]])
-    confirm_view(layer, viewer)
-    assert find_result(viewer.layers, image) is None
 
 
 def test_the_image_of_a_result_is_found_and_one_of_its_name_and_shape_stands_in(

@@ -21,8 +21,6 @@ from napari_unet.widgets.layers import (
     spatial_fields,
     visible_region,
 )
-from napari_unet.widgets.results import add_result, find_result, fingerprint
-from napari_unet.widgets.running import Finished
 
 SHAPES = {
     "YX": (20, 30),
@@ -169,68 +167,6 @@ def test_a_view_beside_the_image_is_refused(viewer: ViewerModel) -> None:
         visible_region(image, "YX", viewer, "this view")
 
 
-def finished(value: int) -> Finished:
-    labels = np.full((20, 30), value, np.int32)
-    return Finished(labels, (slice(None),) * 2, labels.shape, 20.0, 0.1, {"model": "nuclei"})
-
-
-def test_a_second_run_updates_its_own_result(viewer: ViewerModel) -> None:
-    image = viewer.add_layer(placed_image("YX"))
-    first = add_result(viewer, image, "YX", finished(1))
-    second = add_result(viewer, image, "YX", finished(2))
-    assert first is second
-    assert first.data[0, 0] == 2
-    assert len(viewer.layers) == 2
-
-
-def test_a_result_that_was_edited_is_left_alone(viewer: ViewerModel) -> None:
-    image = viewer.add_layer(placed_image("YX"))
-    first = add_result(viewer, image, "YX", finished(1))
-    first.data_setitem((np.array([3]), np.array([4])), 9)
-    second = add_result(viewer, image, "YX", finished(2))
-    assert first is not second
-    assert first.data[3, 4] == 9
-    assert second.name == "Image nuclei [1]"
-
-
-def test_a_run_on_one_plane_keeps_the_nuclei_of_the_others(viewer: ViewerModel) -> None:
-    image = viewer.add_layer(placed_image("ZYX"))
-    for plane in (0, 2):
-        labels = np.zeros((1, 20, 30), np.int32)
-        labels[0, 3:6, 4:9] = 1
-        place = (slice(plane, plane + 1), slice(None), slice(None))
-        outcome = Finished(labels, place, (5, 20, 30), 20.0, 0.1, {})
-        layer = add_result(viewer, image, "ZYX", outcome)
-    assert len(viewer.layers) == 2
-    assert layer.data[:, 4, 5].tolist() == [1, 0, 2, 0, 0]
-
-
-def test_a_nucleus_of_the_stack_keeps_its_id_in_a_plane_that_is_run_again(
-    viewer: ViewerModel,
-) -> None:
-    image = viewer.add_layer(placed_image("ZYX"))
-    stack = np.zeros((5, 20, 30), np.int32)
-    stack[:, 3:6, 4:9], stack[:, 10:14, 4:9] = 1, 2
-    everything = Finished(stack, (slice(None),) * 3, stack.shape, 20.0, 0.1, {})
-    add_result(viewer, image, "ZYX", everything)
-    plane = np.zeros((1, 20, 30), np.int32)
-    plane[0, 10:14, 4:9], plane[0, 16:18, 4:9] = 1, 2
-    place = (slice(2, 3), slice(None), slice(None))
-    layer = add_result(viewer, image, "ZYX", Finished(plane, place, stack.shape, 20.0, 0.1, {}))
-    assert layer.data[:, 12, 5].tolist() == [2, 2, 2, 2, 2]
-    assert layer.data[:, 4, 5].tolist() == [1, 1, 0, 1, 1]
-    assert layer.data[2, 17, 5] == 3
-
-
-def test_an_updated_result_follows_its_image_in_the_world(viewer: ViewerModel) -> None:
-    image = viewer.add_layer(placed_image("YX"))
-    layer = add_result(viewer, image, "YX", finished(1))
-    image.scale = (9, 9)
-    image.translate = (1, 2)
-    assert add_result(viewer, image, "YX", finished(2)) is layer
-    np.testing.assert_allclose(layer.data_to_world((7, 11)), image.data_to_world((7, 11)))
-
-
 def test_colours_that_napari_does_not_show_as_such_are_channels() -> None:
     assert layer_axes(Image(np.zeros((400, 500, 3)), rgb=False)) == "YXC"
 
@@ -241,19 +177,3 @@ def test_colour_where_the_layer_has_none_and_the_other_way_round_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="Expected"):
         checked_axes(placed_image(axes), typed)
-
-
-def test_another_images_result_is_not_ones_own(viewer: ViewerModel) -> None:
-    image, other = viewer.add_layer(placed_image("YX")), viewer.add_layer(placed_image("YX"))
-    add_result(viewer, image, "YX", finished(1))
-    assert find_result(viewer.layers, other) is None
-
-
-def test_the_result_says_what_made_it(viewer: ViewerModel) -> None:
-    image = viewer.add_layer(placed_image("YX"))
-    layer = add_result(viewer, image, "YX", finished(1))
-    facts = layer.metadata["napari_unet"]
-    assert layer.name == "Image nuclei"
-    assert facts["model"] == "nuclei"
-    assert facts["image"] == "Image"
-    assert facts["fingerprint"] == fingerprint(layer.data)

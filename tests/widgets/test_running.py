@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Generator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from napari_unet.widgets.running import (
     one_sentence,
     run,
     seldom,
+    until,
 )
 
 
@@ -137,3 +139,21 @@ def test_a_report_that_matters_is_passed_on_whenever_it_comes() -> None:
 
     assert finish(seldom(steps(), lambda: 0.0, lambda step: step == 4), (seen := []).append)
     assert seen == [0, 4]
+
+
+def test_steps_end_without_a_result_once_they_are_cancelled() -> None:
+    cancelled, seen = threading.Event(), []
+
+    def steps() -> Generator[int, None, str]:
+        yield from range(9)
+        return "done"
+
+    def see(step: int) -> None:
+        seen.append(step)
+        if step == 2:
+            cancelled.set()
+
+    assert finish(until(threading.Event(), steps()), seen.append) == "done"
+    seen.clear()
+    assert finish(until(cancelled, steps()), see) is None
+    assert seen == [0, 1, 2]

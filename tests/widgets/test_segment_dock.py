@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,10 @@ import pytest
 from napari.layers import Image, Labels
 
 from napari_unet.segmentation import Progress
-from napari_unet.widgets.segment_dock import (
-    BUILT_IN,
-    CANCEL,
-    START,
-    SegmentDock,
-    segment_active_layer,
-)
+from napari_unet.widgets import placing
+from napari_unet.widgets.corrections import edited
+from napari_unet.widgets.segment_dock import BUILT_IN, SegmentDock, segment_active_layer
+from napari_unet.widgets.segment_form import CANCEL, START
 
 PLUGIN = "napari-unet-nuclei"
 
@@ -277,6 +276,145 @@ def test_cancel_after_the_last_report_frees_the_dock(
     wait(qtbot, dock)
     assert dock.button.text == START
     assert len(viewer.layers) == 1
+
+
+def correct(viewer: Any, layer: Labels) -> None:
+    """Paint a nucleus where none is, and erase the first one, as napari's tools do."""
+    layer.data_setitem(np.nonzero(np.arange(50) >= 45 * np.ones((40, 1))), 9)
+    layer.data_setitem(np.nonzero(layer.data == 1), 0)
+
+
+def test_a_second_run_keeps_what_was_corrected_in_the_same_layer(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    correct(viewer, layer)
+    corrected = layer.data.copy()
+    for quality in ("fast", "best"):
+        dock.quality.value = quality
+        dock.start()
+        wait(qtbot, dock)
+        assert results(viewer) == [layer]
+        assert layer.metadata["napari_unet"]["settings"]["quality"] == quality
+        np.testing.assert_array_equal(layer.data > 0, corrected > 0)
+        np.testing.assert_array_equal(layer.data == 9, corrected == 9)
+        assert edited(layer).find().summary() == "1 nucleus added, 1 removed"
+        assert dock.status.value.endswith(", 1 corrected one kept, 1 removed one left out")
+
+
+def test_what_is_painted_while_a_run_is_drawn_is_kept_too(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    drawn, may_go_on = threading.Event(), threading.Event()
+    redraw = placing._redraw
+
+    def slow(*given: Any) -> Any:
+        outcome = redraw(*given)
+        drawn.set()
+        may_go_on.wait(60)
+        return outcome
+
+    monkeypatch.setattr(placing, "_redraw", slow)
+    dock.start()
+    qtbot.waitUntil(drawn.is_set, timeout=60_000)
+    correct(viewer, layer)
+    corrected = layer.data.copy()
+    may_go_on.set()
+    wait(qtbot, dock)
+    assert results(viewer) == [layer]
+    np.testing.assert_array_equal(layer.data > 0, corrected > 0)
+    assert edited(layer).find().summary() == "1 nucleus added, 1 removed"
+
+
+def test_cancel_while_a_run_is_drawn_changes_nothing(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    correct(viewer, layer)
+    facts, redraw = layer.metadata["napari_unet"], placing._redraw
+    drawn, may_go_on = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Any:
+        drawn.set()
+        may_go_on.wait(60)
+        return redraw(*given)
+
+    monkeypatch.setattr(placing, "_redraw", slow)
+    dock.start()
+    qtbot.waitUntil(drawn.is_set, timeout=60_000)
+    dock.button.native.click()
+    may_go_on.set()
+    wait(qtbot, dock)
+    assert dock.status.value == "Cancelled, nothing was changed."
+    assert layer.metadata["napari_unet"] is facts
+
+
+def test_labels_that_are_no_corrections_stay_and_a_layer_is_added(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    layer.data = np.full((40, 50), -1, np.int32)
+    dock.start()
+    wait(qtbot, dock)
+    assert len(results(viewer)) == 2
+    assert (layer.data == -1).all()
+
+
+def test_the_dock_that_learns_opens_on_the_result_of_the_image(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    image = viewer.add_image(picture(40, 50))
+    assert dock.correct.native.isHidden()
+    dock.start()
+    wait(qtbot, dock)
+    assert not dock.correct.native.isHidden()
+    viewer.layers.selection.active = image
+    for _ in range(2):
+        dock.correct.native.click()
+    _, learning = viewer.window.add_plugin_dock_widget(PLUGIN, "Fine-tune on corrections")
+    assert learning.layer.value == results(viewer)[0]
+    assert viewer.layers.selection.active == results(viewer)[0]
+    assert len(viewer.window.dock_widgets) == 2
+    viewer.layers.remove(results(viewer)[0])
+    assert dock.correct.native.isHidden()
+
+
+def test_a_cancelled_run_leaves_nothing_in_memory(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Large:
+        """Stands for all that a run holds."""
+
+    held: list[weakref.ref[Large]] = []
+
+    def steps(request: object) -> Iterator[Progress]:
+        large = Large()
+        held.append(weakref.ref(large))
+        for done in range(10**9):
+            yield Progress("network", done % 100, 100)
+        raise AssertionError(large)
+
+    monkeypatch.setattr("napari_unet.widgets.running._steps", steps)
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    qtbot.waitUntil(lambda: dock.status.value.startswith("Running"), timeout=60_000)
+    dock.cancel()
+    wait(qtbot, dock)
+    assert dock.status.value == "Cancelled, nothing was changed."
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and held[0]() is None, timeout=5000)
 
 
 def test_a_second_start_during_a_run_is_refused(

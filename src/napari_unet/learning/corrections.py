@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage.measure import label as connected_pieces
 from skimage.morphology import disk
 
-from napari_unet.learning.edits import Edits, changed_pairs, find_edits
+from napari_unet.learning.edits import Edits, changed_ids, changed_pairs, find_edits
 
 LEAST_RIM = 2  # px
 RIM_OF_DIAMETER = 1 / 8  # a quarter of the radius
@@ -120,7 +120,7 @@ def corrections(
     >>> found.summary(), found.known.astype(int).tolist()
     ('1 nucleus added', [[1, 1, 1, 0, 0, 0]])
     """
-    old, new = _as_labels(prediction), _as_labels(edited)
+    old, new = as_labels(prediction), as_labels(edited)
     sure = np.zeros(new.shape, bool) if confirmed is None else np.asarray(confirmed, bool)
     _check(old, new, sure, rim)
     changes = {index: changed_pairs(old[index], new[index]) for index in np.ndindex(new.shape[:-2])}
@@ -171,7 +171,7 @@ def from_scribbles(scribbles: NDArray[np.integer], background: int) -> Correctio
             "Expected a value that is painted for background, got 0, which is where nothing is "
             "painted; choose another value."
         )
-    paint, n_nuclei = _as_labels(scribbles), 0
+    paint, n_nuclei = as_labels(scribbles), 0
     labels, known = np.zeros(paint.shape, np.int32), paint != 0
     for index in _planes_of(known):
         pieces = connected_pieces(paint[index] * (paint[index] != background), connectivity=2)
@@ -196,8 +196,14 @@ def bounding_box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice
     return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)
 
 
-def _as_labels(labels: NDArray[np.integer]) -> NDArray[np.int32]:
-    """Return labels as int32, not copied if they are."""
+def as_labels(labels: NDArray[np.integer]) -> NDArray[np.int32]:
+    """Return labels as int32, not copied if they are.
+
+    Raises
+    ------
+    ValueError
+        If they are not whole numbers from 0 to 2**31 - 1, or there are fewer than two axes.
+    """
     array = np.asarray(labels)
     if array.dtype.kind not in "iu" or array.ndim < 2 or not array.size:
         raise ValueError(
@@ -241,9 +247,7 @@ def _known(
     rim: int,
 ) -> NDArray[np.bool_]:
     """Return what the changes of one plane make known."""
-    change = change[~np.isin(change[:, 0], edits.renumbered[:, 0])]
-    # An id that one nucleus gave away may now be that of another, so each side has its own list.
-    before, after = (np.setdiff1d(change[:, :2], [0, *ids]) for ids in edits.renumbered.T)
+    before, after = changed_ids(change, edits)
     touched = np.isin(old, before) | np.isin(new, after)
     box = bounding_box(touched, rim)
     grown = ndimage.binary_dilation(touched[box], disk(rim))

@@ -82,6 +82,25 @@ def find_edits(
     return Edits(changed, renumbered, len(added), n_removed)
 
 
+def changed_ids(
+    change: NDArray[np.int64], edits: Edits
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which ids differ in the labels before, and in those after.
+
+    An id that one nucleus gave away may now be that of another, so each side has its own list.
+
+    Parameters
+    ----------
+    change : (n, 3) int64
+        `changed_pairs` of one plane or several.
+    edits : Edits
+        What became of the nuclei: those that were only renumbered do not differ.
+    """
+    change = change[~np.isin(change[:, 0], edits.renumbered[:, 0])]
+    before, after = (np.setdiff1d(change[:, :2], [0, *ids]) for ids in edits.renumbered.T)
+    return before, after
+
+
 def _total(changes: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Return the changes of several planes as one table of the same columns."""
     rows = np.concatenate(changes)

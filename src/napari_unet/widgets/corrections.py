@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_shape
 from napari_unet.widgets.layers import full_resolution, visible_region
-from napari_unet.widgets.results import CONFIRMED, METADATA, PREDICTION
 
 if TYPE_CHECKING:
     from napari_unet.learning.corrections import Corrections
+
+METADATA = "napari_unet"
+PREDICTION = "prediction"  # the labels as the run left them: what differs was corrected
+CONFIRMED = "confirmed"  # parts of the labels, tuples of slices, that the user said are right
 
 Place = tuple[slice, ...]
 PerAxis = TypeVar("PerAxis")
@@ -47,10 +50,14 @@ class Edited:
         """
         from napari_unet.learning.corrections import corrections, rim_for
 
+        return corrections(self.prediction, self.labels, self.sure(), rim_for(self.diameter))
+
+    def sure(self) -> NDArray[np.bool_]:
+        """Return where the user said that the labels are right."""
         sure = np.zeros(self.prediction.shape, bool)
         for place in self.confirmed:
             sure[place] = True
-        return corrections(self.prediction, self.labels, sure, rim_for(self.diameter))
+        return sure
 
 
 def is_result(layer: Any) -> bool:
@@ -104,6 +111,7 @@ def confirm_view(layer: Labels, viewer: Any) -> None:
     place = tuple(slice(*part.indices(n)) for part, n in zip(place, layer.data.shape, strict=True))
     if place not in facts_of(layer)[CONFIRMED]:
         facts_of(layer)[CONFIRMED].append(place)
+        layer.events.metadata()
 
 
 def has_confirmed(layer: Labels) -> bool:
@@ -114,6 +122,7 @@ def has_confirmed(layer: Labels) -> bool:
 def take_back(layer: Labels) -> None:
     """Forget the part of a result that was called right last."""
     del facts_of(layer)[CONFIRMED][-1:]
+    layer.events.metadata()
 
 
 def image_of(layers: Any, layer: Labels) -> Image:

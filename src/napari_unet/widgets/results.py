@@ -1,26 +1,111 @@
 """The Labels layer that a run makes: named, placed in the world, and its own to update."""
 
-from hashlib import blake2b
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
+from napari_unet.images.axes import label_axes, label_shape
+from napari_unet.learning.autosave import Note
 from napari_unet.nuclei.linking import match
-from napari_unet.widgets.layers import as_layer_data, spatial_fields
+from napari_unet.widgets.autosave import watch
+from napari_unet.widgets.corrections import (
+    CONFIRMED,
+    METADATA,
+    PREDICTION,
+    Edited,
+    edited,
+    facts_of,
+    is_result,
+)
+from napari_unet.widgets.layers import (
+    as_layer_data,
+    checked_axes,
+    full_resolution,
+    spatial_fields,
+)
 from napari_unet.widgets.running import Finished
 
-METADATA = "napari_unet"
-PREDICTION = "prediction"  # the labels as the run left them: what differs was corrected
-CONFIRMED = "confirmed"  # parts of the labels, tuples of slices, that the user said are right
+IN_ONE_VOLUME = ("auto", "volume")  # links of planes with which a nucleus is one piece in 3-D
 
 
-def add_result(viewer: Any, image: Image, axes: str, outcome: Finished) -> Labels:
-    """Show the labels of a run.
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What is shown of a run.
 
-    An earlier result of the same image that nobody has edited or confirmed is updated: the region
-    that was run is replaced, the rest stays. Another one stays as it is, and a new layer is added.
+    Parameters
+    ----------
+    labels, prediction : (..., y, x) int32
+        Of the whole image: as the user sees them, and what they are compared with.
+    n_kept, n_left_out : int
+        Corrected nuclei that stay as they were, and removed ones that stay away.
+    """
+
+    labels: NDArray[np.int32]
+    prediction: NDArray[np.int32]
+    n_kept: int = 0
+    n_left_out: int = 0
+
+
+def find_result(layers: Any, image: Image) -> Labels | None:
+    """Return the newest labels layer that a run made of an image."""
+    for layer in reversed(layers):
+        if is_result(layer) and facts_of(layer)["image_id"] == str(image.unique_id):
+            return layer
+    return None
+
+
+def result_to_update(layers: Any, image: Image, outcome: Finished) -> Labels | None:
+    """Return the result of the same image that a run can be drawn into, if one fits."""
+    layer = find_result(layers, image)
+    if layer is None or edited(layer).labels.shape != outcome.shape:
+        return None
+    shown = as_layer_data(np.broadcast_to(np.int32(0), outcome.shape), outcome.facts["axes"])
+    return layer if layer.data.shape == shown.shape else None
+
+
+def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
+    """Return what is shown of a run; what was corrected before stays as it is.
+
+    Outside the region that was run everything stays.
+
+    Parameters
+    ----------
+    outcome : Finished
+        The run's result.
+    earlier : Edited, optional
+        The result of the same image that is there, and what the user made of it.
+
+    Raises
+    ------
+    ValueError
+        If the labels were replaced by others that do not fit.
+    """
+    if earlier is None:
+        new = _with_region(np.zeros(outcome.shape, np.int32), outcome)
+        return Drawn(new, new.copy())
+    from napari_unet.learning.corrections import rim_for
+    from napari_unet.learning.locking import redrawn
+
+    new = _with_region(np.array(earlier.prediction), outcome)
+    z = _axis_of_volumes(outcome.facts)
+    again = redrawn(
+        _with_planes_last(earlier.prediction, z),
+        _with_planes_last(earlier.labels, z),
+        _with_planes_last(new, z),
+        _with_planes_last(earlier.sure(), z),
+        rim=rim_for(earlier.diameter),
+        n_connected=2 if z is None else 3,
+    )
+    shown = (again.labels, again.prediction)
+    labels, prediction = shown if z is None else (np.moveaxis(array, -3, z) for array in shown)
+    return Drawn(labels, prediction, again.n_kept, again.n_left_out)
+
+
+def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> Labels:
+    """Show what is drawn of a run in a new layer, and return that.
 
     Parameters
     ----------
@@ -28,36 +113,110 @@ def add_result(viewer: Any, image: Image, axes: str, outcome: Finished) -> Label
         Gets the layer.
     image : Image
         The image that was segmented.
-    axes : str
-        One letter per axis of the image.
     outcome : Finished
         The run's result.
+    drawn : Drawn
+        See `draw`.
     """
-    earlier = find_result(viewer.layers, image)
-    whole = np.zeros(outcome.shape, np.int32)
-    if earlier is not None and earlier.data.size == whole.size:
-        whole = np.array(earlier.data).reshape(outcome.shape)
-    labels = as_layer_data(_with_region(whole, outcome), axes)
-    facts = {
-        **outcome.facts,
+    axes = outcome.facts["axes"]
+    # Whoever hears of the new layer may ask at once what made it.
+    layer = Labels(
+        as_layer_data(drawn.labels, axes),
+        name=f"{image.name} nuclei",
+        metadata={METADATA: _facts(image, outcome, drawn)},
+        **spatial_fields(image, axes),
+    )
+    viewer.add_layer(layer)
+    watch(viewer, layer, image)
+    return layer
+
+
+def bring_back(
+    viewer: Any,
+    image: Image,
+    note: Note,
+    labels: NDArray[np.int32],
+    prediction: NDArray[np.int32],
+) -> Labels:
+    """Show a result that was saved, with its corrections and confirmed views, and return it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Gets the layer.
+    image : Image
+        The image that was segmented.
+    note : Note
+        What was saved.
+    labels, prediction : int32
+        As the user had left them, and as the run had made them; of the layer's shape.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the image.
+    """
+    axes = checked_axes(image, note.facts["axes"])
+    shape = label_shape(axes, full_resolution(image).shape)
+    if labels.shape != as_layer_data(np.broadcast_to(np.int32(0), shape), axes).shape:
+        raise ValueError(
+            f"Expected saved labels for an image of the shape {shape}, got {labels.shape}; "
+            "delete them."
+        )
+    confirmed = [tuple(slice(*part, 1) for part in place) for place in note.confirmed]
+    facts = _of_image(image, note.facts, prediction) | {CONFIRMED: confirmed}
+    layer = Labels(
+        labels,
+        name=f"{image.name} nuclei",
+        metadata={METADATA: facts},
+        **spatial_fields(image, axes),
+    )
+    viewer.add_layer(layer)
+    watch(viewer, layer, image, note)
+    return layer
+
+
+def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) -> None:
+    """Show what is drawn of a run in the layer of an earlier one; its views stay confirmed.
+
+    napari forgets what could be undone: every correction is in the new labels, and nothing else
+    that the user did would be lost.
+    """
+    axes, confirmed = outcome.facts["axes"], facts_of(layer)[CONFIRMED]
+    facts = _facts(image, outcome, drawn) | {CONFIRMED: confirmed}
+    layer.metadata[METADATA] = facts
+    layer.data = as_layer_data(drawn.labels, axes)
+    for name, value in spatial_fields(image, axes).items():
+        setattr(layer, name, value)
+
+
+def _facts(image: Image, outcome: Finished, drawn: Drawn) -> dict[str, Any]:
+    """Return what a layer says of the run that made it."""
+    prediction = as_layer_data(drawn.prediction, outcome.facts["axes"])
+    return _of_image(image, outcome.facts, prediction)
+
+
+def _of_image(image: Image, facts: dict[str, Any], prediction: NDArray[np.int32]) -> dict[str, Any]:
+    """Return facts of a run with the image and the labels that they belong to."""
+    prediction.flags.writeable = False
+    return {
+        **facts,
         "image": image.name,
         "image_id": str(image.unique_id),
-        "fingerprint": fingerprint(labels),
-        PREDICTION: _read_only_copy(labels),
+        PREDICTION: prediction,
         CONFIRMED: [],
     }
-    if earlier is None or earlier.data.shape != labels.shape:
-        fields = spatial_fields(image, axes)
-        name = f"{image.name} nuclei"
-        # Whoever hears of the new layer may ask at once what made it.
-        earlier = Labels(labels, name=name, metadata={METADATA: facts}, **fields)
-        viewer.add_layer(earlier)
-    else:
-        earlier.metadata[METADATA] = facts
-        earlier.data = labels
-        for name, value in spatial_fields(image, axes).items():
-            setattr(earlier, name, value)
-    return earlier
+
+
+def _axis_of_volumes(facts: dict[str, Any]) -> int | None:
+    """Return which axis of the labels is Z, if a nucleus is one piece across its planes."""
+    z = label_axes(facts["axes"]).find("Z")
+    return z if z >= 0 and facts["settings"]["link"] in IN_ONE_VOLUME else None
+
+
+def _with_planes_last(array: NDArray[Any], z: int | None) -> NDArray[Any]:
+    """Return an array with its planes just before y and x, where a nucleus goes across them."""
+    return array if z is None else np.moveaxis(array, z, -3)
 
 
 def _with_region(whole: NDArray[np.int32], outcome: Finished) -> NDArray[np.int32]:
@@ -73,28 +232,3 @@ def _with_region(whole: NDArray[np.int32], outcome: Finished) -> NDArray[np.int3
     kept[new] = np.arange(1, np.count_nonzero(new) + 1) + whole.max(initial=0)
     whole[outcome.place] = np.concatenate([[0], kept])[outcome.labels]
     return whole
-
-
-def find_result(layers: Any, image: Image) -> Labels | None:
-    """Return the labels layer that a run made of an image, if it still is as the run left it."""
-    for layer in layers:
-        facts = layer.metadata.get(METADATA, {})
-        if (
-            isinstance(layer, Labels)
-            and facts.get("image_id") == str(image.unique_id)
-            and not facts.get(CONFIRMED)
-            and facts.get("fingerprint") == fingerprint(layer.data)
-        ):
-            return layer
-    return None
-
-
-def fingerprint(labels: Any) -> str:
-    """Return a short hash of labels, which tells whether they were edited."""
-    return blake2b(np.ascontiguousarray(labels).data, digest_size=16).hexdigest()
-
-
-def _read_only_copy(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    copy = labels.copy()
-    copy.flags.writeable = False
-    return copy

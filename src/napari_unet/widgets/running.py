@@ -1,10 +1,11 @@
 """One run of the segmentation in a worker thread; it touches no layer and no widget."""
 
+import threading
 import time
 from collections.abc import Callable, Generator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_REPORTS = 0.25
 Report = TypeVar("Report")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Request:
         "auto", "cuda", "mps" or "cpu".
     choices : dict
         Fields of `SegmentSettings` that the user has chosen.
+    cancelled : threading.Event
+        Set to end without a result.
     """
 
     pixels: Any
@@ -46,6 +50,7 @@ class Request:
     model: str | Path
     device: str
     choices: dict[str, Any]
+    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True)
@@ -88,19 +93,35 @@ class Failed:
     sentence: str
 
 
-def run(request: Request) -> Generator[Progress, None, Finished | Failed]:
-    """Load the model and segment; errors become a sentence.
+def run(request: Request) -> Generator[Progress, None, Finished | Failed | None]:
+    """Load the model and segment; errors become a sentence, None is cancelled.
 
     An error must not leave the generator: napari's worker takes a RuntimeError, which is what
     torch raises, for a deleted window and stays silent.
     """
     try:
-        return (yield from _steps(request))
+        return (yield from until(request.cancelled, _steps(request)))
     except MemoryError:
         return Failed("There is not enough memory for this image; choose a smaller region.")
     # Whatever the image's own array, a decoder or the network raises: the dock must hear of it.
     except Exception as error:
         return Failed(one_sentence(error))
+
+
+def until(
+    cancelled: threading.Event, steps: Generator[Report, None, Result]
+) -> Generator[Report, None, Result | None]:
+    """Pass on steps until they end, or until an event is set: then the result is None.
+
+    A worker that quits keeps its generator and all that it holds; this one ends by itself.
+    """
+    while not cancelled.is_set():
+        try:
+            report = next(steps)
+        except StopIteration as end:
+            return cast(Result, end.value)
+        yield report
+    return None
 
 
 def _steps(request: Request) -> Generator[Progress, None, Finished]:

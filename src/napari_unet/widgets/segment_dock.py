@@ -1,48 +1,38 @@
 """The dock "Segment nuclei": choose, click, watch, cancel."""
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from magicgui.widgets import (
-    ComboBox,
-    Container,
-    FloatSpinBox,
-    Label,
-    LineEdit,
-    ProgressBar,
-    PushButton,
-    RadioButtons,
-)
 from napari.layers import Image
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.network.library import BUILT_IN, list_models
-from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
+from napari_unet.segmentation import Progress
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
     layer_axes,
-    pixel_size,
     plane_distance,
     shown_index,
     visible_region,
 )
 from napari_unet.widgets.model_events import ModelList
-from napari_unet.widgets.results import add_result
+from napari_unet.widgets.offer import Offer
+from napari_unet.widgets.placing import Placing, summary
+from napari_unet.widgets.results import Drawn, find_result
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
+from napari_unet.widgets.segment_form import SegmentForm
 
-REGIONS = ("everything", "this plane", "this view")
-QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALITIES[1])]
-DEVICES = ("auto", "cuda", "mps", "cpu")
+PLUGIN = "napari-unet-nuclei"
 CHOOSE_FILE = "choose a file …"
-START, CANCEL = "Segment nuclei", "Cancel"
+CANCELLED = "Cancelled, nothing was changed."
 
 
-class SegmentDock(Container[Any]):
+class SegmentDock(SegmentForm):
     """Segment the nuclei of an image layer into a Labels layer.
 
     Parameters
@@ -53,51 +43,18 @@ class SegmentDock(Container[Any]):
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
         self._viewer = napari_viewer
-        self._worker: GeneratorWorker | None = None
+        self._worker: GeneratorWorker | Placing | None = None
+        self._request: Request | None = None
         self._files: list[str] = []
         self._chosen_model = BUILT_IN
         self._shown: Image | None = None
         self._typed: dict[object, str] = {}
         self._has_left = False
         self._slider = 0
-        self._make_inputs()
-        self.button = PushButton(text=START)
-        self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
-        self.status = Label(value="")
-        inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
-        how = [self.link, self.quality, self.region, self.device]
-        choices = Container(widgets=[*inputs, *how])
-        choices.margins = (0, 0, 0, 0)
-        align_labels(choices.native)
-        super().__init__(widgets=[choices, self.button, self.bar, self.status], labels=False)
-        self.native.setMinimumWidth(MINIMUM_WIDTH)
-        wrap(self.status.native)
+        super().__init__(self._images, self._model_choices, Offer(napari_viewer))
         self._connect()
         self._follow_active()
         self._show_image()
-
-    def _make_inputs(self) -> None:
-        """Make the widgets that hold the user's choices."""
-        self.image = ComboBox(label="Image", choices=self._images, nullable=True)
-        self.channel = ComboBox(label="Channel", choices=[0])
-        self.axes = LineEdit(
-            label="Axes", tooltip="One letter per axis: T time, Z depth, C channel, Y, X, S colour"
-        )
-        self.model = ComboBox(label="Model", choices=self._model_choices, value=BUILT_IN)
-        self.diameter = FloatSpinBox(
-            label="Diameter", min=0, max=2000, step=1, value=0, tooltip="Of a nucleus, in pixels"
-        )
-        self.diameter.native.setSpecialValueText("auto")
-        self.diameter.native.setSuffix(" px")
-        self.link = ComboBox(label="Planes", choices=LINKS, tooltip="How planes along Z are joined")
-        self.quality = ComboBox(
-            label="Quality",
-            choices=QUALITY_CHOICES,
-            tooltip="best: the image is seen flipped and turned in eight ways, and averaged",
-        )
-        self.region = RadioButtons(label="Region", choices=REGIONS)
-        self.region.value = REGIONS[0]
-        self.device = ComboBox(label="Device", choices=DEVICES)
 
     def _connect(self) -> None:
         """Follow the viewer and the user until the dock is closed."""
@@ -105,6 +62,9 @@ class SegmentDock(Container[Any]):
         self.axes.changed.connect(self._show_axes)
         self.model.changed.connect(self._choose_model)
         self.button.clicked.connect(self._toggle)
+        self.correct.clicked.connect(self._correct)
+        self._viewer.layers.events.inserted.connect(self._show_result)
+        self._viewer.layers.events.removed.connect(self._show_result)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self._viewer.dims.events.current_step.connect(self._follow_channel)
         self._models = ModelList(self.model, self.status)
@@ -118,10 +78,15 @@ class SegmentDock(Container[Any]):
 
     def _leave(self, _: Any = None) -> None:
         """Stop the run and let go of the viewer; the widgets may be gone already."""
+        if self._has_left:
+            return
         self._has_left = True
+        self._viewer.layers.events.inserted.disconnect(self._show_result)
+        self._viewer.layers.events.removed.disconnect(self._show_result)
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self._viewer.dims.events.current_step.disconnect(self._follow_channel)
         self._models.leave()
+        self.offer.leave()
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -146,6 +111,25 @@ class SegmentDock(Container[Any]):
         if layer is not None and not self.axes.value:
             self.axes.value = _guessed_axes(layer)
         self._show_axes()
+        self._show_result()
+
+    def _show_result(self, event: Any = None) -> None:
+        """Offer to correct the result of the image, or to bring an earlier one back."""
+        layer = self._shown if self._shown in self._viewer.layers else None
+        result = None if layer is None else find_result(self._viewer.layers, layer)
+        self.correct.visible = result is not None
+        self.offer.look(layer)
+
+    def _correct(self) -> None:
+        """Open the dock that learns, on the result of the image."""
+        if self._shown is None:
+            return
+        self._viewer.layers.selection.active = find_result(self._viewer.layers, self._shown)
+        dock, _ = self._viewer.window.add_plugin_dock_widget(
+            PLUGIN, "Fine-tune on corrections", tabify=True
+        )
+        dock.show()
+        dock.raise_()
 
     def _show_axes(self, _: Any = None) -> None:
         """Show what only some images need: a channel, linked planes."""
@@ -206,35 +190,34 @@ class SegmentDock(Container[Any]):
         try:
             if layer is None:
                 raise ValueError("There is no image to segment; open one or choose its layer.")
-            request = self._request(layer)
+            request = self._new_request(layer)
         except ValueError as error:
             self._say(str(error))
             return
-        self._begin()
+        self._request = request
+        self.show_run()
         worker = create_worker(
             _background_run,
             request,
             _start_thread=False,
             _progress={"desc": "Segment nuclei"},
         )
-        left = TimeLeft()
-        worker.yielded.connect(lambda progress: self._show_progress(progress, left))
-        worker.returned.connect(lambda outcome: self._end(layer, request, outcome))
-        # A worker that was asked to quit too late ends with neither a result nor an abort.
-        worker.finished.connect(lambda: self._end_without_result(worker))
+        worker.yielded.connect(partial(self._show_step, TimeLeft()))
+        worker.returned.connect(partial(self._end, layer, request))
+        # One that was cancelled too late for that ends with neither a result nor an error.
+        worker.finished.connect(partial(self._end_without_result, worker))
         self._worker = worker
         worker.start()
 
     def cancel(self) -> None:
         """Ask the run to stop; it does so after the tile that it is at."""
-        if self._worker is None:
+        if self._worker is None or self._request is None:
             return
-        self._worker.quit()
+        self._request.cancelled.set()
         if not self._has_left:
-            self.status.value = "Cancelling …"
-            self.button.enabled = False
+            self.show_cancelling()
 
-    def _request(self, layer: Image) -> Request:
+    def _new_request(self, layer: Image) -> Request:
         """Put the user's choices together, checked as far as that takes no time."""
         pixels = full_resolution(layer)
         axes = checked_axes(layer, str(self.axes.value))
@@ -250,49 +233,47 @@ class SegmentDock(Container[Any]):
         path = Path(model) if model in self._files else model
         return Request(pixels, axes, region, path, str(self.device.value), choices)
 
-    def _begin(self) -> None:
-        """Show that a run goes on."""
-        self.button.text = CANCEL
-        self.bar.visible = True
-        self.bar.value = 0
+    def _show_step(self, left: TimeLeft, progress: Progress) -> None:
+        """Show how far the run is."""
+        if not self._has_left and self.button.enabled:
+            self.show_progress(progress, left)
 
-    def _show_progress(self, progress: Progress, left: "TimeLeft") -> None:
-        """Move the bar; it is asked to at most four times a second."""
-        if self._has_left or not self.button.enabled:
+    def _end(self, image: Image, request: Request, outcome: Finished | Failed | None) -> None:
+        """Show the result, or say what went wrong; a cancelled run has no outcome."""
+        if outcome is None or self._has_left or request.cancelled.is_set():
             return
-        text = STEPS[progress.step].capitalize()
-        if progress.step == "network":
-            self.bar.value = int(100 * progress.done / progress.total)
-            text = ", ".join(filter(None, (text, left.text(progress.done / progress.total))))
-        self.status.value = text + " …"
+        if isinstance(outcome, Failed):
+            self._rest("")
+            self._say(outcome.sentence)
+        else:
+            shown = partial(self._show_outcome, image, request, outcome)
+            placing = Placing(self._viewer, image, outcome, request.cancelled, shown)
+            self._worker = placing
+            placing.start()
 
-    def _end(self, layer: Image, request: Request, outcome: Finished | Failed) -> None:
-        """Show the result, or say what went wrong; a layer that is gone gets no result."""
+    def _show_outcome(
+        self, image: Image, request: Request, outcome: Finished, drawn: Drawn | Failed | None
+    ) -> None:
+        """Say what a run brought, or why it brought nothing."""
         if self._has_left:
             return
-        self._rest("")
-        if isinstance(outcome, Failed):
-            self._say(outcome.sentence)
-        elif layer not in self._viewer.layers:
-            self._say(f"The image {layer.name!r} was removed; its result was not added.")
-        else:
-            add_result(self._viewer, layer, request.axes, outcome)
-            self.status.value = _summary(outcome, layer)
-            if not request.choices["diameter"] and layer is self.image.value:
-                self.diameter.native.setSpecialValueText(f"auto: {outcome.diameter:.0f} px")
+        if isinstance(drawn, Failed):
+            self._rest("")
+            self._say(drawn.sentence)
+            return
+        self._rest(CANCELLED if drawn is None else summary(outcome, drawn, image))
+        if drawn is not None and not request.choices["diameter"] and image is self.image.value:
+            self.diameter.native.setSpecialValueText(f"auto: {outcome.diameter:.0f} px")
 
     def _end_without_result(self, worker: GeneratorWorker) -> None:
         """Say that a run was cancelled, if its result has not come first."""
         if self._worker is worker and not self._has_left:
-            self._rest("Cancelled, nothing was changed.")
+            self._rest(CANCELLED)
 
     def _rest(self, text: str) -> None:
         """Show that no run goes on."""
-        self._worker = None
-        self.button.text = START
-        self.button.enabled = True
-        self.bar.visible = False
-        self.status.value = text
+        self._worker = self._request = None
+        self.show_inputs(text)
 
     def _say(self, sentence: str) -> None:
         """Tell the user what is wrong, in the dock and in napari's notification area."""
@@ -313,24 +294,10 @@ def _guessed_axes(layer: Image) -> str:
         return ""
 
 
-def _summary(outcome: Finished, layer: Image) -> str:
-    """Return what a run found, on which device and how fast."""
-    count = "1 nucleus" if outcome.n_nuclei == 1 else f"{outcome.n_nuclei} nuclei"
-    size = _diameter_text(outcome.diameter, layer)
-    return f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}, diameter {size}"
-
-
-def _diameter_text(diameter: float, layer: Image) -> str:
-    """Return a diameter in pixels, and in the layer's unit where it has one."""
-    size, unit = pixel_size(layer)
-    text = f"{diameter:.0f} px"
-    return text if unit == "pixel" else f"{text} ({diameter * size:.3g} {unit})"
-
-
 def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
     """Open the dock and segment the active image layer: a command for the palette."""
     if not isinstance(viewer.layers.selection.active, Image):
         show_error("Expected an active image layer; click one in the layer list.")
         return
-    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     dock.start()

@@ -1,0 +1,263 @@
+"""What is corrected on a result is on disk a few seconds later, whichever docks are open."""
+
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+from uuid import uuid4
+from weakref import WeakKeyDictionary, ref
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_warning
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+from napari_unet.images.identity import identity
+from napari_unet.learning.autosave import Autosaves, Note
+from napari_unet.network.library import models_folder
+from napari_unet.widgets.corrections import CONFIRMED, PREDICTION, Edited, edited, facts_of
+from napari_unet.widgets.counting import EVENTS
+from napari_unet.widgets.layers import full_resolution
+from napari_unet.widgets.running import one_sentence
+
+MILLISECONDS_UNTIL_SAVED = 2000  # after the first stroke since the last time; 5 s are promised
+NOTHING = (None, "", b"")
+WATCHED = (*EVENTS, "metadata")  # a view that is called right changes the metadata alone
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which image a result was made of: what `images.identity` asks for."""
+
+    pixels: Any
+    path: str | None
+    name: str
+
+    @classmethod
+    def of(cls, image: Image) -> "Origin":
+        """Return that of a layer."""
+        return cls(full_resolution(image), image.source.path, image.name)
+
+    def identity(self) -> str:
+        """Return what tells it from all others; pixels are read."""
+        return identity(self.pixels, self.path, self.name)
+
+
+class Keeper:
+    """Writes what is corrected on one result, in a thread; it touches no layer.
+
+    Parameters
+    ----------
+    origin : Origin
+        The image.
+    brought_back : Note, optional
+        What was saved of the result, if it was brought back.
+    prediction : int32 array, optional
+        The labels of the run that it was brought back with.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        brought_back: Note | None = None,
+        prediction: NDArray[np.int32] | None = None,
+    ) -> None:
+        self._saves = user_autosaves()
+        self._origin: Origin | None = origin
+        self._image = ""
+        self._token = uuid4().hex[:8]
+        self._is_saved = brought_back is not None
+        # Of what was written last: labels of the run, the name of their file, a hash of the rest.
+        self._last: tuple[Any, str, bytes] = NOTHING
+        if brought_back is not None:
+            self._image, self._token = brought_back.image, brought_back.token
+            self._last = (prediction, brought_back.beside, _digest(brought_back))
+        self._has_told = False
+        self._lock = threading.Lock()
+
+    def keep(self, result: Edited, facts: dict[str, Any]) -> None:
+        """Save what is corrected, or forget what was saved if nothing is any more.
+
+        Parameters
+        ----------
+        result : Edited
+            Not copied: a stroke must not wait for that. One that comes while the labels are
+            read may be saved half, and asks for the next time itself.
+        facts : dict
+            What the result says of its run, with `PREDICTION` and `CONFIRMED`.
+        """
+        with self._lock:
+            try:
+                self._keep(result, facts)
+            # Whatever the disk, the image's own array or its decoder raises: this is tried again.
+            except Exception as error:
+                self._tell(error)
+
+    def _keep(self, result: Edited, facts: dict[str, Any]) -> None:
+        try:
+            found = result.find()
+        except ValueError:
+            # The labels were replaced by others: these are no corrections, but earlier ones were.
+            return
+        if not found:
+            if self._is_saved:
+                self._saves.delete(self._image, self._token)
+            self._is_saved, self._last = False, NOTHING
+            return
+        n_nuclei = len(found.changed) + found.n_removed + found.n_confirmed
+        note, prediction = self._note(result, facts, n_nuclei), facts[PREDICTION]
+        digest = _digest(note)
+        is_same_run = self._last[0] is prediction
+        if is_same_run and self._last[2] == digest:
+            return
+        if is_same_run:
+            note = replace(note, beside=self._last[1])
+        self._last = (prediction, self._saves.save(note, prediction), digest)
+        self._is_saved, self._has_told = True, False
+
+    def _note(self, result: Edited, facts: dict[str, Any], n_nuclei: int) -> Note:
+        """Return what is to be written beside the labels of the run."""
+        before, after = result.prediction.reshape(-1), result.labels.reshape(-1)
+        places = np.flatnonzero(before != after).astype(np.int64, copy=False)
+        values = after[places].astype(np.int32)
+        confirmed = tuple(tuple((p.start, p.stop) for p in part) for part in facts[CONFIRMED])
+        return Note(
+            self._image or self._find_image(),
+            self._token,
+            {name: fact for name, fact in facts.items() if name not in (PREDICTION, CONFIRMED)},
+            n_nuclei,
+            confirmed,
+            places,
+            values,
+            datetime.now(UTC),
+        )
+
+    def _find_image(self) -> str:
+        """Return what tells the image from all others, and let go of its pixels."""
+        if self._origin is not None:
+            self._image, self._origin = self._origin.identity(), None
+        return self._image
+
+    def _tell(self, error: Exception) -> None:
+        """Say once that nothing can be saved, until something is again."""
+        advice = "make room on the disk, or save the layer yourself"
+        if not self._has_told:
+            show_warning(one_sentence(error, "The corrections could not be saved", advice))
+        self._has_told = True
+
+
+class Watcher:
+    """Lets what is corrected on a layer be saved, until it leaves the viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Shows the layer.
+    layer : Labels
+        A result; nothing here keeps it in memory.
+    keeper : Keeper
+        Writes.
+    quitting : signal
+        Comes when napari ends.
+    """
+
+    def __init__(self, viewer: Any, layer: Labels, keeper: Keeper, quitting: Any) -> None:
+        self._layer = ref(layer)
+        # The emitter alone: the list would keep the layer, which must be free to go.
+        self._removed = viewer.layers.events.removed
+        self._keeper = keeper
+        self._thread: threading.Thread | None = None
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(MILLISECONDS_UNTIL_SAVED)
+        self._timer.timeout.connect(self._save)
+        for name in WATCHED:
+            getattr(layer.events, name).connect(self._save_soon)
+        self._removed.connect(self._leave_with_layer)
+        self._quitting = quitting
+        self._quitting.connect(self.leave)
+
+    def leave(self) -> None:
+        """Watch no more; what is painted and not saved yet is saved now."""
+        layer = self._layer()
+        self._removed.disconnect(self._leave_with_layer)
+        with suppress(RuntimeError):
+            # At napari's end Qt may have deleted the timer first.
+            if self._timer.isActive():
+                self._timer.stop()
+                self._start_saving()
+            self._timer.timeout.disconnect(self._save)
+            self._quitting.disconnect(self.leave)
+        if layer is not None:
+            for name in WATCHED:
+                getattr(layer.events, name).disconnect(self._save_soon)
+            _watchers.pop(layer, None)
+
+    def _leave_with_layer(self, event: Any) -> None:
+        """Leave when it is this layer that was removed."""
+        if event.value == self._layer():
+            self.leave()
+
+    def _save_soon(self, event: Any = None) -> None:
+        """Save when two seconds have gone by, however much is painted until then."""
+        if not self._timer.isActive():
+            self._timer.start()
+
+    def _save(self) -> None:
+        """Save, unless that is still being done: then a little later."""
+        if self._thread is not None and self._thread.is_alive():
+            self._timer.start()
+        else:
+            self._start_saving()
+
+    def _start_saving(self) -> None:
+        # No worker of napari's: it would ask whether to close while one is at work, and then
+        # end it. Python waits for this thread at its own end.
+        layer = self._layer()
+        if layer is None:
+            return
+        facts = {**facts_of(layer), CONFIRMED: list(facts_of(layer)[CONFIRMED])}
+        self._thread = threading.Thread(
+            target=self._keeper.keep, args=(edited(layer), facts), name="autosave"
+        )
+        self._thread.start()
+
+
+_watchers: WeakKeyDictionary[Labels, Watcher] = WeakKeyDictionary()
+
+
+def watch(viewer: Any, layer: Labels, image: Image, brought_back: Note | None = None) -> None:
+    """Save what is corrected on a result, from now on until it is removed.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Shows it.
+    layer : Labels
+        A result.
+    image : Image
+        What it was made of.
+    brought_back : Note, optional
+        What was saved of it, if it was brought back.
+    """
+    # Without an event loop there is nobody who paints, and no timer.
+    application = QApplication.instance()
+    if application is not None:
+        keeper = Keeper(Origin.of(image), brought_back, facts_of(layer)[PREDICTION])
+        _watchers[layer] = Watcher(viewer, layer, keeper, application.aboutToQuit)
+
+
+def _digest(note: Note) -> bytes:
+    """Return a hash of what a user made of the labels of a run."""
+    digest = blake2b(repr(note.confirmed).encode() + note.places.tobytes())
+    digest.update(note.values.data)
+    return digest.digest()
+
+
+def user_autosaves() -> Autosaves:
+    """Return what is saved for this user."""
+    return Autosaves.of_user(models_folder().parent)

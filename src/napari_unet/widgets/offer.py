@@ -1,0 +1,164 @@
+"""Corrections that were saved before napari ended, offered back beside the image they are of."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from magicgui.widgets import Container, Label, PushButton
+from napari.layers import Image
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error
+from numpy.typing import NDArray
+
+from napari_unet.learning.autosave import Autosaves, Note
+from napari_unet.widgets.autosave import Origin, user_autosaves
+from napari_unet.widgets.form import wrap
+from napari_unet.widgets.results import bring_back, find_result
+from napari_unet.widgets.running import Failed, one_sentence
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What is saved of an image, and one sentence for each file that is damaged."""
+
+    notes: list[Note]
+    problems: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """The labels of a run, and what the user had made of them."""
+
+    labels: NDArray[np.int32]
+    prediction: NDArray[np.int32]
+
+
+class Offer(Container[Any]):
+    """One line and two buttons, shown where something is saved of an image without a result.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Gets what is brought back.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._image: Image | None = None
+        self._note: Note | None = None
+        self._has_left = False
+        self.text = Label(value="")
+        self.bring_back = PushButton(
+            text="Bring back", tooltip="Show the labels of that time with all corrections"
+        )
+        self.delete = PushButton(
+            text="Delete them", tooltip="Forget these corrections; they cannot be brought back then"
+        )
+        buttons = Container(
+            widgets=[self.bring_back, self.delete], layout="horizontal", labels=False
+        )
+        buttons.margins = (0, 0, 0, 0)
+        super().__init__(widgets=[self.text, buttons], labels=False, visible=False)
+        self.margins = (0, 0, 0, 0)
+        wrap(self.text.native)
+        self.bring_back.clicked.connect(self._bring_back)
+        self.delete.clicked.connect(self._delete)
+
+    def look(self, image: Image | None) -> None:
+        """Show what is saved of an image, if there is no result of it; nothing for None."""
+        self._image, self._note, self.visible = image, None, False
+        saves = user_autosaves()
+        if not self._is_wanted(image) or saves.is_empty():
+            return
+        worker = create_worker(find_saved, saves, Origin.of(image))
+        worker.returned.connect(partial(self._show, image))
+        worker.start()
+
+    def leave(self) -> None:
+        """Show nothing more; the widgets may be gone already."""
+        self._has_left = True
+        self._image = self._note = None
+
+    def _is_wanted(self, image: Image | None) -> bool:
+        """Tell whether something may be offered for an image."""
+        if self._has_left or image is None or image != self._image:
+            return False
+        return image in self._viewer.layers and find_result(self._viewer.layers, image) is None
+
+    def _show(self, image: Image, found: Found) -> None:
+        """Offer the newest of what was found, if that is still wanted."""
+        if self._has_left:
+            return
+        for problem in found.problems:
+            show_error(problem)
+        if found.notes and self._is_wanted(image):
+            self._note = found.notes[0]
+            self.text.value = offered(self._note)
+            self.visible = self.bring_back.enabled = self.delete.enabled = True
+
+    def _bring_back(self) -> None:
+        """Read what is offered, then show it."""
+        if self._note is None or self._image is None:
+            return
+        self.bring_back.enabled = self.delete.enabled = False
+        worker = create_worker(_read, user_autosaves(), self._note)
+        worker.returned.connect(partial(self._add, self._image, self._note))
+        worker.start()
+
+    def _add(self, image: Image, note: Note, read: Read | Failed) -> None:
+        """Make the result as it was, or say why that cannot be."""
+        if not self._is_wanted(image):
+            return
+        try:
+            if isinstance(read, Failed):
+                raise ValueError(read.sentence)
+            bring_back(self._viewer, image, note, read.labels, read.prediction)
+        except ValueError as error:
+            show_error(str(error))
+        self.look(image)
+
+    def _delete(self) -> None:
+        """Delete what is offered, and offer what else there is."""
+        if self._note is None:
+            return
+        try:
+            user_autosaves().delete(self._note.image, self._note.token)
+        except OSError as error:
+            advice = "allow writing there and try again"
+            show_error(one_sentence(error, "The corrections could not be deleted", advice))
+        self.look(self._image)
+
+
+def offered(note: Note) -> str:
+    """Return in one line what is offered."""
+    when = note.date.astimezone()
+    date = f"{when.day} {when:%b %H:%M}"
+    if not note.n_nuclei:
+        return f"An area confirmed until {date} was saved for this image."
+    nuclei = "1 nucleus" if note.n_nuclei == 1 else f"{note.n_nuclei} nuclei"
+    return f"Corrections of {nuclei} from {date} were saved for this image."
+
+
+def find_saved(saves: Autosaves, origin: Origin) -> Found:
+    """Return what is saved of an image; its pixels are read."""
+    try:
+        image = origin.identity()
+    # Whatever the image's own array or its decoder raises: a run will tell, and this must not.
+    except Exception:
+        return Found([], [])
+    try:
+        return Found(*saves.of_image(image))
+    except OSError as error:
+        advice = "allow reading there"
+        return Found([], [one_sentence(error, "Saved corrections could not be read", advice)])
+
+
+def _read(saves: Autosaves, note: Note) -> Read | Failed:
+    """Read the labels of a run and what the user had made of them."""
+    try:
+        prediction = saves.prediction(note)
+        return Read(note.labels(prediction), prediction)
+    except (ValueError, OSError, MemoryError) as error:
+        advice = "close other programs and try again"
+        return Failed(one_sentence(error, "The corrections could not be read", advice))

@@ -1,0 +1,117 @@
+"""The widgets of the dock "Segment nuclei", and what is shown when."""
+
+from collections.abc import Callable
+from typing import Any
+
+from magicgui.widgets import (
+    ComboBox,
+    Container,
+    FloatSpinBox,
+    Label,
+    LineEdit,
+    ProgressBar,
+    PushButton,
+    RadioButtons,
+)
+
+from napari_unet.network.library import BUILT_IN
+from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
+from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
+from napari_unet.widgets.offer import Offer
+from napari_unet.widgets.running import TimeLeft
+
+REGIONS = ("everything", "this plane", "this view")
+QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALITIES[1])]
+DEVICES = ("auto", "cuda", "mps", "cpu")
+START, CANCEL = "Segment nuclei", "Cancel"
+
+
+class SegmentForm(Container[Any]):
+    """What is chosen, and what is shown of a run.
+
+    Parameters
+    ----------
+    images, models : callable
+        Give what can be chosen.
+    offer : Offer
+        Shown above the button where corrections can be brought back.
+    """
+
+    def __init__(
+        self,
+        images: Callable[[Any], list[Any]],
+        models: Callable[[Any], list[tuple[str, str]]],
+        offer: Offer,
+    ) -> None:
+        self._make_inputs(images, models)
+        self.offer = offer
+        self.button = PushButton(text=START)
+        self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
+        self.status = Label(value="")
+        self.correct = PushButton(
+            text="Correct and learn …",
+            tooltip="Repair nuclei on the result, and let the model learn from that",
+            visible=False,
+        )
+        inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
+        how = [self.link, self.quality, self.region, self.device]
+        choices = Container(widgets=[*inputs, *how])
+        choices.margins = (0, 0, 0, 0)
+        align_labels(choices.native)
+        run = [self.button, self.bar, self.status, self.correct]
+        super().__init__(widgets=[choices, self.offer, *run], labels=False)
+        self.native.setMinimumWidth(MINIMUM_WIDTH)
+        wrap(self.status.native)
+
+    def _make_inputs(
+        self,
+        images: Callable[[Any], list[Any]],
+        models: Callable[[Any], list[tuple[str, str]]],
+    ) -> None:
+        """Make the widgets that hold the user's choices."""
+        self.image = ComboBox(label="Image", choices=images, nullable=True)
+        self.channel = ComboBox(label="Channel", choices=[0])
+        self.axes = LineEdit(
+            label="Axes", tooltip="One letter per axis: T time, Z depth, C channel, Y, X, S colour"
+        )
+        self.model = ComboBox(label="Model", choices=models, value=BUILT_IN)
+        self.diameter = FloatSpinBox(
+            label="Diameter", min=0, max=2000, step=1, value=0, tooltip="Of a nucleus, in pixels"
+        )
+        self.diameter.native.setSpecialValueText("auto")
+        self.diameter.native.setSuffix(" px")
+        self.link = ComboBox(label="Planes", choices=LINKS, tooltip="How planes along Z are joined")
+        self.quality = ComboBox(
+            label="Quality",
+            choices=QUALITY_CHOICES,
+            tooltip="best: the image is seen flipped and turned in eight ways, and averaged",
+        )
+        self.region = RadioButtons(label="Region", choices=REGIONS)
+        self.region.value = REGIONS[0]
+        self.device = ComboBox(label="Device", choices=DEVICES)
+
+    def show_run(self) -> None:
+        """Show that a run goes on."""
+        self.button.text = CANCEL
+        self.bar.visible = True
+        self.bar.value = 0
+
+    def show_progress(self, progress: Progress, left: TimeLeft) -> None:
+        """Move the bar; it is asked to at most four times a second."""
+        text = STEPS[progress.step].capitalize()
+        if progress.step == "network":
+            self.bar.value = int(100 * progress.done / progress.total)
+            text = ", ".join(filter(None, (text, left.text(progress.done / progress.total))))
+        self.status.value = text + " …"
+
+    def show_cancelling(self) -> None:
+        """Show that a run ends as soon as it can."""
+        self.status.value = "Cancelling …"
+        self.button.enabled = False
+
+    def show_inputs(self, text: str) -> None:
+        """Show that no run goes on, with what came of it."""
+        self.button.text = START
+        self.button.enabled = True
+        self.bar.visible = False
+        self.status.value = text

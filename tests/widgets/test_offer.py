@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import dask.array
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_unet.learning.autosave import Autosaves
+from napari_unet.widgets import autosave
+from napari_unet.widgets.autosave import Origin, user_autosaves
+from napari_unet.widgets.corrections import edited
+from napari_unet.widgets.offer import find_saved
+from napari_unet.widgets.results import find_result
+from napari_unet.widgets.segment_dock import SegmentDock
+
+PLUGIN = "napari-unet-nuclei"
+AddResult = Callable[..., Labels]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(autosave, "MILLISECONDS_UNTIL_SAVED", 20)
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def open_dock(viewer: Any) -> Callable[[], SegmentDock]:
+    return lambda: viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")[1]
+
+
+@pytest.fixture
+def corrected(viewer: Any, add_squares: AddResult, qtbot: Any) -> np.ndarray:
+    """Labels that were corrected, saved, and are not in the viewer any more; their image is."""
+    layer = add_squares(viewer)
+    layer.data_setitem(np.nonzero(np.arange(64 * 80).reshape(64, 80) < 160), 7)
+    layer.data_setitem(np.nonzero(layer.data == 2), 0)
+    qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=8_000)
+    labels = layer.data.copy()
+    viewer.layers.remove(layer)
+    viewer.layers.selection.active = viewer.layers["cells"]
+    return labels
+
+
+def is_shown(dock: SegmentDock) -> bool:
+    return not dock.offer.native.isHidden()
+
+
+def wait_until_offered(qtbot: Any, dock: SegmentDock) -> None:
+    qtbot.waitUntil(lambda: is_shown(dock), timeout=8_000)
+
+
+def test_corrections_are_offered_and_brought_back(
+    viewer: Any, corrected: np.ndarray, open_dock: Callable[[], SegmentDock], qtbot: Any
+) -> None:
+    dock = open_dock()
+    wait_until_offered(qtbot, dock)
+    assert dock.offer.text.value.startswith("Corrections of 2 nuclei from ")
+    assert dock.offer.text.value.endswith(" were saved for this image.")
+    assert dock.correct.native.isHidden()
+    dock.offer.bring_back.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=8_000)
+    layer = viewer.layers["cells nuclei"]
+    np.testing.assert_array_equal(layer.data, corrected)
+    assert edited(layer).find().summary() == "1 nucleus added, 1 removed"
+    assert not is_shown(dock)
+    assert not dock.correct.native.isHidden()
+    layer.data = layer.metadata["napari_unet"]["prediction"].copy()
+    qtbot.waitUntil(user_autosaves().is_empty, timeout=8_000)
+
+
+def test_corrections_that_are_not_wanted_are_deleted(
+    viewer: Any, corrected: np.ndarray, open_dock: Callable[[], SegmentDock], qtbot: Any
+) -> None:
+    dock = open_dock()
+    wait_until_offered(qtbot, dock)
+    dock.offer.delete.native.click()
+    assert not is_shown(dock)
+    assert list(user_autosaves().folder.iterdir()) == []
+    assert len(viewer.layers) == 1
+
+
+def test_they_are_offered_for_their_image_alone_and_while_it_has_no_result(
+    viewer: Any,
+    corrected: np.ndarray,
+    open_dock: Callable[[], SegmentDock],
+    add_squares: AddResult,
+    qtbot: Any,
+) -> None:
+    dock = open_dock()
+    wait_until_offered(qtbot, dock)
+    image = viewer.layers["cells"]
+    other = viewer.add_image(image.data + 1, name="cells")
+    assert not is_shown(dock)
+    qtbot.wait(300)
+    assert not is_shown(dock)
+    viewer.layers.selection.active = image
+    wait_until_offered(qtbot, dock)
+    viewer.layers.remove(image)
+    viewer.layers.remove(other)
+    assert not is_shown(dock)
+    layer = add_squares(viewer)
+    qtbot.wait(300)
+    assert not is_shown(dock)
+    viewer.layers.remove(layer)
+    wait_until_offered(qtbot, dock)
+
+
+def test_an_older_result_is_offered_when_the_newer_one_is_deleted(
+    viewer: Any,
+    corrected: np.ndarray,
+    open_dock: Callable[[], SegmentDock],
+    add_squares: AddResult,
+    qtbot: Any,
+) -> None:
+    image = viewer.layers["cells"]
+    viewer.layers.remove(image)
+    layer = add_squares(viewer)
+    layer.data_setitem(np.nonzero(layer.data == 2), 0)
+    qtbot.waitUntil(lambda: len(list(user_autosaves().folder.glob("*-*.npz"))) == 4, timeout=8_000)
+    viewer.layers.remove(layer)
+    viewer.layers.selection.active = viewer.layers["cells"]
+    dock = open_dock()
+    wait_until_offered(qtbot, dock)
+    dock.offer.delete.native.click()
+    wait_until_offered(qtbot, dock)
+    dock.offer.delete.native.click()
+    qtbot.wait(300)
+    assert not is_shown(dock)
+    assert user_autosaves().is_empty()
+
+
+@pytest.mark.parametrize("which", ["corrections", "labels of the run"])
+def test_a_damaged_file_is_told_in_one_sentence_and_set_aside(
+    viewer: Any,
+    corrected: np.ndarray,
+    open_dock: Callable[[], SegmentDock],
+    notes: list[str],
+    qtbot: Any,
+    which: str,
+) -> None:
+    paths = sorted(user_autosaves().folder.glob("*.npz"), key=lambda path: len(path.name))
+    paths[which != "corrections"].write_bytes(b"PK")
+    dock = open_dock()
+    if which != "corrections":
+        wait_until_offered(qtbot, dock)
+        dock.offer.bring_back.native.click()
+    qtbot.waitUntil(lambda: len(notes) == 1, timeout=8_000)
+    assert "set aside as" in notes[0]
+    qtbot.wait(300)
+    assert not is_shown(dock)
+    assert len(viewer.layers) == 1
+    assert [path.name.rpartition(".")[2] for path in user_autosaves().folder.iterdir()].count(
+        "damaged"
+    ) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    viewer: Any,
+    corrected: np.ndarray,
+    open_dock: Callable[[], SegmentDock],
+    notes: list[str],
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Autosaves, "delete", refuse)
+    dock = open_dock()
+    wait_until_offered(qtbot, dock)
+    dock.offer.delete.native.click()
+    assert len(notes) == 1
+    assert "(PermissionError: not yours); allow writing there" in notes[0]
+    wait_until_offered(qtbot, dock)
+
+
+def test_a_closed_dock_offers_nothing_more(
+    viewer: Any,
+    corrected: np.ndarray,
+    open_dock: Callable[[], SegmentDock],
+    qtbot: Any,
+) -> None:
+    dock = open_dock()
+    wait_until_offered(qtbot, dock)
+    viewer.window.remove_dock_widget(dock.native)
+    viewer.add_image(np.zeros((4, 4)))
+    dock.offer._bring_back()
+    qtbot.wait(300)
+    assert find_result(viewer.layers, viewer.layers["cells"]) is None
+
+
+def test_an_image_that_cannot_be_read_has_nothing_offered(corrected: np.ndarray) -> None:
+    def broken(block: np.ndarray) -> np.ndarray:
+        raise OSError("the disk is gone")
+
+    zeros = dask.array.zeros((64, 80), dtype=np.uint8)
+    lazy = zeros.map_blocks(broken, dtype=np.uint8, meta=np.zeros((0, 0), np.uint8))
+    found = find_saved(user_autosaves(), Origin(lazy, None, "cells"))
+    assert (found.notes, found.problems) == ([], [])

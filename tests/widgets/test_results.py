@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+
+from napari_unet.segmentation import SegmentSettings
+from napari_unet.widgets.corrections import confirm_view, edited, has_confirmed
+from napari_unet.widgets.results import (
+    add_result,
+    draw,
+    find_result,
+    result_to_update,
+    update_result,
+)
+from napari_unet.widgets.running import Finished
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()
+
+
+def image_of(viewer: Any, *shape: int, rgb: bool = False) -> Image:
+    return viewer.add_layer(Image(np.zeros(shape, np.uint8), name="cells", rgb=rgb))
+
+
+def finished(
+    labels: np.ndarray,
+    axes: str,
+    shape: tuple[int, ...] | None = None,
+    place: tuple[slice, ...] | None = None,
+    link: str = "auto",
+) -> Finished:
+    facts = {
+        "axes": axes,
+        "model": "nuclei",
+        "settings": asdict(SegmentSettings(diameter=8.0, link=link)),
+    }
+    whole = (slice(None),) * labels.ndim
+    labels = labels.astype(np.int32)
+    return Finished(labels, place or whole, shape or labels.shape, 8.0, 0.1, facts)
+
+
+def show(viewer: Any, image: Image, outcome: Finished) -> Labels:
+    """Put a run into the viewer as the dock does, at once."""
+    layer = result_to_update(viewer.layers, image, outcome)
+    if layer is None:
+        return add_result(viewer, image, outcome, draw(outcome))
+    update_result(layer, image, outcome, draw(outcome, edited(layer)))
+    return layer
+
+
+def paint(layer: Labels, number: int, *place: slice | int) -> None:
+    mask = np.zeros(layer.data.shape, bool)
+    mask[place] = True
+    layer.data_setitem(np.nonzero(mask), number)
+
+
+def summary(layer: Labels) -> str:
+    return edited(layer).find().summary()
+
+
+def squares(*shape: int, shift: int = 0) -> np.ndarray:
+    """Return labels with two squares on every plane."""
+    labels = np.zeros(shape, np.int32)
+    labels[..., 2:8, 2 + shift : 8 + shift], labels[..., 10:18, 15 + shift : 25 + shift] = 1, 2
+    return labels
+
+
+def test_a_second_run_updates_its_own_result(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    first = show(viewer, image, finished(squares(20, 30), "YX"))
+    second = show(viewer, image, finished(squares(20, 30, shift=1), "YX"))
+    assert first is second
+    np.testing.assert_array_equal(second.data, squares(20, 30, shift=1))
+    assert summary(second) == "nothing corrected yet"
+    assert len(viewer.layers) == 2
+
+
+@pytest.mark.parametrize("axes", ["YX", "YXS", "CYX", "ZYX", "TYX", "ZCYX", "TZCYX", "ZTYX"])
+def test_corrections_stay_through_two_more_runs(viewer: ViewerModel, axes: str) -> None:
+    sizes = {"Y": 20, "X": 30, "Z": 3, "T": 2, "C": 2, "S": 3}
+    image = image_of(viewer, *(sizes[axis] for axis in axes), rgb="S" in axes)
+    shape = tuple(sizes[axis] for axis in axes if axis not in "CS")
+    layer = show(viewer, image, finished(squares(*shape), axes))
+    top = (0,) * (layer.ndim - 2)
+    paint(layer, 0, ..., slice(2, 8), slice(2, 8))
+    paint(layer, 7, *top, slice(3, 9), slice(22, 28))
+    paint(layer, 2, ..., slice(18, 19), slice(15, 25))
+    corrected, said = layer.data.copy(), summary(layer)
+    for shift in (1, 2):
+        assert show(viewer, image, finished(squares(*shape, shift=shift), axes)) is layer
+        assert summary(layer) == said
+        np.testing.assert_array_equal(layer.data, corrected)
+    again = squares(*shape, shift=-1)
+    again[..., 11:19, 2:9] = 3
+    show(viewer, image, finished(again, axes))
+    assert summary(layer) == said
+    rest = np.ones_like(corrected)
+    rest[..., 11:19, 2:9] = 0
+    np.testing.assert_array_equal(layer.data * rest, corrected)
+    assert (layer.data[..., 11:19, 2:9] == 3).all()
+
+
+def test_confirmed_views_stay_confirmed_with_their_nuclei(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    layer.corner_pixels = np.array([[0, 0], [8, 29]])
+    confirm_view(layer, viewer)
+    empty = finished(np.zeros((20, 30)), "YX")
+    assert show(viewer, image, empty) is layer
+    assert has_confirmed(layer)
+    assert summary(layer) == "1 nucleus confirmed"
+    assert np.unique(layer.data).tolist() == [0, 1]
+
+
+def test_a_run_on_one_plane_keeps_the_nuclei_of_the_others(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 5, 20, 30)
+    for plane in (0, 2):
+        labels = np.zeros((1, 20, 30), np.int32)
+        labels[0, 3:6, 4:9] = 1
+        place = (slice(plane, plane + 1), slice(None), slice(None))
+        layer = show(viewer, image, finished(labels, "ZYX", (5, 20, 30), place))
+    assert len(viewer.layers) == 2
+    assert layer.data[:, 4, 5].tolist() == [1, 0, 2, 0, 0]
+
+
+def test_a_run_on_one_plane_keeps_the_corrections_on_all(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 3, 20, 30)
+    layer = show(viewer, image, finished(squares(3, 20, 30), "ZYX"))
+    paint(layer, 7, slice(0, 2), slice(3, 9), slice(22, 28))
+    paint(layer, 0, 2, slice(2, 8), slice(2, 8))
+    corrected = layer.data.copy()
+    place = (slice(1, 2), slice(None), slice(None))
+    new = np.zeros((1, 20, 30), np.int32)
+    new[0, 11:17, 16:26], new[0, 12:18, 2:8] = 1, 2
+    show(viewer, image, finished(new, "ZYX", (3, 20, 30), place))
+    np.testing.assert_array_equal(layer.data[[0, 2]], corrected[[0, 2]])
+    assert layer.data[1, 5, 5] == 1
+    assert layer.data[1, 5, 25] == 7
+    assert layer.data[1, 14, 25] == 2
+    assert layer.data[1, 15, 5] not in (0, 1, 2, 7)
+
+
+def test_a_nucleus_of_the_stack_keeps_its_id_in_a_plane_that_is_run_again(
+    viewer: ViewerModel,
+) -> None:
+    image = image_of(viewer, 5, 20, 30)
+    stack = np.zeros((5, 20, 30), np.int32)
+    stack[:, 3:6, 4:9], stack[:, 10:14, 4:9] = 1, 2
+    show(viewer, image, finished(stack, "ZYX"))
+    plane = np.zeros((1, 20, 30), np.int32)
+    plane[0, 10:14, 4:9], plane[0, 16:18, 4:9] = 1, 2
+    place = (slice(2, 3), slice(None), slice(None))
+    layer = show(viewer, image, finished(plane, "ZYX", stack.shape, place))
+    assert layer.data[:, 12, 5].tolist() == [2, 2, 2, 2, 2]
+    assert layer.data[:, 4, 5].tolist() == [1, 1, 0, 1, 1]
+    assert layer.data[2, 17, 5] == 3
+
+
+def test_labels_that_no_longer_fit_stay_and_a_new_layer_is_added(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    first = show(viewer, image, finished(squares(20, 30), "YX"))
+    first.data = np.ones((5, 5), np.int32)
+    second = show(viewer, image, finished(squares(20, 30), "YX"))
+    assert second.name == "cells nuclei [1]"
+    assert first.data.shape == (5, 5)
+    assert find_result(viewer.layers, image) is second
+
+
+def test_other_axes_of_the_same_image_make_another_layer(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 2, 20, 30)
+    first = show(viewer, image, finished(squares(20, 30), "CYX"))
+    second = show(viewer, image, finished(squares(2, 20, 30), "ZYX"))
+    assert first is not second
+
+
+def test_labels_that_are_none_are_refused(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    layer.data[0, 0] = -1
+    with pytest.raises(ValueError, match="labels from 0"):
+        draw(finished(squares(20, 30), "YX"), edited(layer))
+
+
+def test_an_updated_result_follows_its_image_in_the_world(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    image.scale = (9, 9)
+    image.translate = (1, 2)
+    assert show(viewer, image, finished(squares(20, 30), "YX")) is layer
+    np.testing.assert_allclose(layer.data_to_world((7, 11)), image.data_to_world((7, 11)))
+
+
+def test_another_images_result_is_not_ones_own(viewer: ViewerModel) -> None:
+    image, other = image_of(viewer, 20, 30), image_of(viewer, 20, 30)
+    show(viewer, image, finished(squares(20, 30), "YX"))
+    assert find_result(viewer.layers, other) is None
+
+
+def test_the_result_says_what_made_it(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    facts = layer.metadata["napari_unet"]
+    assert layer.name == "cells nuclei"
+    assert facts["model"] == "nuclei"
+    assert facts["image"] == "cells"
+    assert facts["image_id"] == str(image.unique_id)
