@@ -13,8 +13,9 @@ from napari.layers import Labels
 from napari_unet.learning.finetune import FineTune, FineTuning
 from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.widgets import counting, finetune_form
-from napari_unet.widgets.finetune_dock import NO_RESULT, FinetuneDock
-from napari_unet.widgets.tuning import Glance, LearnRequest
+from napari_unet.widgets.finetune_choice import NO_RESULT
+from napari_unet.widgets.finetune_dock import FinetuneDock
+from napari_unet.widgets.messages import Glance, LearnRequest
 
 PLUGIN = "napari-unet-nuclei"
 AddResult = Callable[..., Labels]
