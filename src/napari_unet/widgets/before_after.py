@@ -44,10 +44,12 @@ class BeforeAfter:
 
     def switch(self, side: str) -> None:
         """Show "before" or "after"; a layer that was taken away comes back."""
-        self._side = side
-        if self._preview.was_removed:
-            self._preview.clear()
-        self._show()
+        # napari sets all choices anew whenever layers come and go.
+        if side != self._side:
+            self._side = side
+            if self._preview.was_removed:
+                self._preview.clear()
+            self._show()
 
     def leave(self) -> None:
         """Show nothing more."""

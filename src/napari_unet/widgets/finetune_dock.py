@@ -226,12 +226,13 @@ class FinetuneDock(FinetuneChoice):
 
     def _forget(self) -> None:
         """Let go of a run and its layer."""
-        if self._compared is not None:
-            self._compared.leave()
-        if self._preview is not None:
-            self._preview.clear()
+        compared, preview = self._compared, self._preview
         self._request = self._learned = self._preview = self._compared = None
         self._worker = self._curve = None
+        if compared is not None:
+            compared.leave()
+        if preview is not None:
+            preview.clear()
 
 
 def _time(request: LearnRequest, glance: Glance) -> str:

@@ -119,7 +119,7 @@ class FinetuneForm(Container[Any]):
             label="Image", choices=images, nullable=True, tooltip="What you painted on"
         )
         self.model = ComboBox(label="Model", choices=models, tooltip="The one that is to learn")
-        self.hint = Label(label=" ", value=SCRIBBLES)
+        self.hint = Label(label=" ", value="")
         self.show_scribbles(False)
 
     def _make_run(self) -> None:
@@ -162,6 +162,8 @@ class FinetuneForm(Container[Any]):
 
     def show_scribbles(self, are_scribbles: bool) -> None:
         """Show what is chosen for scribbles alone, or for results alone."""
+        # Not earlier: its length must not widen the column of labels.
+        self.hint.value = SCRIBBLES if are_scribbles else ""
         only: list[Any] = [self.background, self.image, self.model, self.hint]
         for widget in only:
             widget.visible = are_scribbles
