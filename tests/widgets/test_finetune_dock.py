@@ -430,6 +430,7 @@ def test_live_waits_for_a_nucleus_learns_new_ones_and_is_judged_when_switched_of
     assert dock.remember.text.startswith("Remember corrections (1 crop, ")
 
 
+@pytest.mark.usefixtures("quick")
 def test_live_without_a_nucleus_ends_without_a_model(
     viewer: Any, dock: FinetuneDock, add_squares: AddResult, notes: list[str], qtbot: Any
 ) -> None:

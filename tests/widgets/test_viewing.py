@@ -76,9 +76,7 @@ def test_the_shown_plane_and_the_segmented_channel_are_labelled(
     assert sight.place == place
 
 
-def test_of_a_large_view_the_middle_is_labelled(
-    view: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_a_large_view_the_middle_is_labelled(view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(viewing, "LARGEST_SIDE", 20)
     sight = view(bright_squares(), "YX", np.s_[0:64, 0:10])
     assert sight.place == np.s_[22:42, 0:10]

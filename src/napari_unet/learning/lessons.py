@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
 from types import MappingProxyType
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from skimage.morphology import disk
 
+from napari_unet.images.intensity import Normalisation
 from napari_unet.images.micrograph import SyntheticSettings
 from napari_unet.images.planes import network_input, resized_labels, zoomed
 from napari_unet.images.synthetic import nuclei_field
@@ -133,17 +135,26 @@ def rehearsal(card: Card, seed: int = 0) -> tuple[list[Sample], list[Scene]]:
     """Return synthetic fields that stand for the images the model knew: to train on, to judge by.
 
     They cost nothing and belong to nobody, and what the parent makes of them need not be lost.
+    Drawing them takes some seconds, once in a process.
     """
+    samples, scenes = _rehearsal(card.normalisation, seed)
+    return list(samples), list(scenes)
+
+
+@cache
+def _rehearsal(
+    normalisation: Normalisation, seed: int
+) -> tuple[tuple[Sample, ...], tuple[Scene, ...]]:
     fields = [
         nuclei_field((256, 256), n=90, diameter=diameter, seed=seed + number, settings=look)
         for number, (look, diameter) in enumerate(
             (look, diameter) for look in LOOKS for diameter in DIAMETERS
         )
     ]
-    samples = [prepare_sample(*field, card.normalisation) for field in fields]
-    scenes = [
-        Scene(network_input(image, card.normalisation), labels) for image, labels in fields[1::3]
-    ]
+    samples = tuple(prepare_sample(*field, normalisation) for field in fields)
+    scenes = tuple(
+        Scene(network_input(image, normalisation), labels) for image, labels in fields[1::3]
+    )
     return samples, scenes
 
 

@@ -52,7 +52,13 @@ class Follower:
 
     def begin(self) -> Generator[Glance, None, bool]:
         """Wait for the first correction; return whether there is one."""
+        from napari_unet.learning.lessons import rehearsal
+
         self._cut(self._request.painted)
+        if not self._own:
+            yield Glance("wait")
+            # It is kept: while the user paints, what takes long is drawn.
+            rehearsal(self._model.card)
         yield from self.wait()
         self._others, self.note = remembered(self._request, self._own)
         self._next_mark = self._clock() + SECONDS_BETWEEN_MARKS

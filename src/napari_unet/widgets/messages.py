@@ -141,8 +141,8 @@ class Glance:
 
     @property
     def is_rare(self) -> bool:
-        """Whether it tells more than the time and the loss."""
-        return self.mark is not None or self.sight is not None
+        """Whether it tells more than that a step was taken."""
+        return self.loss is None or self.mark is not None
 
 
 @dataclass(frozen=True, eq=False)
