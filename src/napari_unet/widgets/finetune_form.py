@@ -204,6 +204,7 @@ class FinetuneForm(Container[Any]):
     def show_outcome(self, text: str, name: str, *, doubtful: bool) -> None:
         """Ask whether to keep a new model."""
         self.bar.visible = self.running.visible = self.begin.visible = False
+        self.layer.enabled = True
         self.side.value = AFTER
         self.status.value = text
         self.model_name.value = name
