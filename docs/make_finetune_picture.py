@@ -24,8 +24,8 @@ from scipy.ndimage import distance_transform_edt
 from napari_unet.images.synthetic import nuclei_field
 from napari_unet.nuclei.metrics import overlaps
 
-WINDOW = (760, 620)
-SIDE = 384  # px, of the drawn field
+WINDOW = (700, 610)
+SHAPE = (448, 336)  # px, of the drawn field
 DIAMETER = 26.0  # px
 RIM, WIDTH = 3.0, 2.0  # px: how deep the rims lie, and how wide they are
 N_PAINTED = 12
@@ -36,7 +36,7 @@ FOUND = 0.5  # least IoU of a nucleus that was found
 
 def rims() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Draw nuclei of which only the rim is bright, and their true labels."""
-    _, truth = nuclei_field((SIDE, SIDE), n=80, diameter=DIAMETER, seed=3)
+    _, truth = nuclei_field(SHAPE, n=75, diameter=DIAMETER, seed=3)
     depth = distance_transform_edt(truth > 0)
     rim = np.exp(-(((depth - RIM) / WIDTH) ** 2)) * (truth > 0)
     noise = np.random.default_rng(0).normal(0, 8, rim.shape)

@@ -439,7 +439,7 @@ def test_live_without_a_nucleus_ends_without_a_model(
     wait_for(qtbot, lambda: dock.status.value == "Paint a nucleus to begin …")
     dock.live.native.click()
     wait(qtbot, dock)
-    assert dock.status.value.startswith("Nothing was corrected: there is no new model")
+    assert dock.status.value == "Nothing was corrected, so nothing was learned."
     assert not dock.learn.native.isHidden()
     assert notes == []
 

@@ -67,6 +67,11 @@ def test_learning_tells_where_it_stands_and_gives_a_model(
     assert outcome.note == ""
 
 
+def test_only_steps_without_a_mark_may_be_passed_over() -> None:
+    glances = [Glance("prepare"), Glance("learn", loss=1.0), Glance("learn", loss=1.0, mark=0.5)]
+    assert [glance.is_rare for glance in glances] == [True, False, True]
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_run_that_is_stopped_concludes_with_what_it_has(
     layer: Labels, request_for: Callable[..., LearnRequest]

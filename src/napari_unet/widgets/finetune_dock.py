@@ -18,6 +18,9 @@ from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.tuning import comparison, learn
 from napari_unet.widgets.viewing import labels_axes
 
+CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
+NOTHING_LEARNED = "Nothing was corrected, so nothing was learned."
+
 
 class FinetuneDock(FinetuneChoice):
     """Teach a model with what a user corrects on its result.
@@ -195,10 +198,9 @@ class FinetuneDock(FinetuneChoice):
             self._compared.switch(side)
 
     def _end_without_result(self, request: LearnRequest) -> None:
-        """Say that a run was cancelled, if it was."""
+        """Say that a run was cancelled, or had nothing to learn from."""
         if request is self._request and self._learned is None and not self._has_left:
-            why = "Cancelled" if request.cancelled.is_set() else "Nothing was corrected"
-            self._rest(f"{why}: there is no new model, and your corrections are still there.")
+            self._rest(CANCELLED if request.cancelled.is_set() else NOTHING_LEARNED)
 
     def _keep(self) -> None:
         """Save the new model, and choose it wherever models are listed."""
