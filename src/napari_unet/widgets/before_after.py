@@ -1,15 +1,20 @@
 """The view before and after a fine-tune: two sets of outlines, and a switch between them."""
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import FunctionWorker, create_worker
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 
 from napari_unet.widgets.corrections import Place
 from napari_unet.widgets.messages import Compared, Learned, LearnRequest
 from napari_unet.widgets.preview import Preview
+from napari_unet.widgets.running import Failed, one_sentence
 from napari_unet.widgets.tuning import compare
+
+if TYPE_CHECKING:
+    from napari_unet.network.model import Model
 
 MILLISECONDS_BETWEEN_LOOKS = 500
 BEFORE, AFTER = "before", "after"
@@ -35,7 +40,7 @@ class BeforeAfter:
         self._side = AFTER
         self._view = learned.view
         self._seen = self._drawn = request.view.place
-        self._worker: FunctionWorker[Compared | None] | None = None
+        self._worker: FunctionWorker[Compared | Failed | None] | None = None
         self._timer = QTimer()
         self._timer.setInterval(MILLISECONDS_BETWEEN_LOOKS)
         self._timer.timeout.connect(self._look)
@@ -75,7 +80,7 @@ class BeforeAfter:
     def _draw(self, place: Place) -> None:
         self._drawn = place
         models = self._learned.parent, self._learned.tuned.model
-        worker = create_worker(compare, self._request, *models, place, _start_thread=False)
+        worker = create_worker(_compare, self._request, *models, place, _start_thread=False)
         worker.returned.connect(self._take)
         worker.finished.connect(self._rest)
         self._worker = worker
@@ -83,9 +88,25 @@ class BeforeAfter:
 
     def _take(self, view: Any) -> None:
         """Show what a worker drew, unless it comes too late."""
-        if self._worker is not None:
+        if self._worker is None:
+            return
+        if isinstance(view, Failed):
+            show_error(view.sentence)
+        else:
             self._view = view
             self._show()
 
     def _rest(self) -> None:
         self._worker = None
+
+
+def _compare(
+    request: LearnRequest, parent: "Model", tuned: "Model", place: Place
+) -> Compared | Failed | None:
+    """Return a place by two models; an error becomes a sentence, see `running.run`."""
+    try:
+        return compare(request, parent, tuned, place)
+    # Whatever the image's own array or the network raises: the user must hear of it.
+    except Exception as error:
+        advice = "check that the image's file is still there"
+        return Failed(one_sentence(error, "This view could not be compared", advice))
