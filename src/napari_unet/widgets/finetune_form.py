@@ -48,16 +48,17 @@ class FinetuneForm(Container[Any]):
         self._make_run()
         self._make_outcome()
         scribbles = [self.background, self.image, self.model, self.hint]
-        choices = Container(widgets=[self.layer, *scribbles, self.counts, self.views, self.time])
-        choices.margins = (0, 0, 0, 0)
-        before = [choices, self.remember, self.redraw, self.begin]
+        fields = [self.layer, *scribbles, self.counts, self.views, self.time]
+        self.choices = Container(widgets=fields)
+        self.choices.margins = (0, 0, 0, 0)
+        before = [self.choices, self.remember, self.redraw, self.begin]
         after = [self.plot, self.bar, self.running, self.status, self.judging, self.outcome]
         super().__init__(widgets=[*before, *after], labels=False)
-        for form in (choices, self.judging):
-            align_labels(form.native)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         for label in (self.counts, self.hint, self.status):
             wrap(label.native)
+        align_labels(self.judging.native)
+        self.show_scribbles(False)
 
     def _make_inputs(self, layers: Choices) -> None:
         """Make what is chosen before learning."""
@@ -119,8 +120,7 @@ class FinetuneForm(Container[Any]):
             label="Image", choices=images, nullable=True, tooltip="What you painted on"
         )
         self.model = ComboBox(label="Model", choices=models, tooltip="The one that is to learn")
-        self.hint = Label(label=" ", value="")
-        self.show_scribbles(False)
+        self.hint = Label(label=" ", value=SCRIBBLES)
 
     def _make_run(self) -> None:
         """Make what is shown while learning."""
@@ -162,12 +162,11 @@ class FinetuneForm(Container[Any]):
 
     def show_scribbles(self, are_scribbles: bool) -> None:
         """Show what is chosen for scribbles alone, or for results alone."""
-        # Not earlier: its length must not widen the column of labels.
-        self.hint.value = SCRIBBLES if are_scribbles else ""
         only: list[Any] = [self.background, self.image, self.model, self.hint]
         for widget in only:
             widget.visible = are_scribbles
         self.views.visible = self.live.visible = not are_scribbles
+        align_labels(self.choices.native)
 
     def show_inputs(self, text: str) -> None:
         """Show that nothing is learned, with what came of it."""
