@@ -2,8 +2,8 @@
 
 tools/display .venv/bin/python docs/make_finetune_picture.py
 
-The nuclei are drawn as bright rims, as the built-in model has never seen them. Models and
-corrections go to a temporary folder.
+The nuclei are drawn as bright rims around dim insides, as the built-in model has never seen them.
+Models and corrections go to a temporary folder.
 """
 
 from __future__ import annotations
@@ -16,17 +16,20 @@ from typing import Any
 import imageio.v3 as imageio
 import napari
 import numpy as np
-from make_pictures import FOLDER, LONGEST_RUN, PLUGIN, SETTLE, image_layer
+from make_pictures import FOLDER, LONGEST_RUN, PLUGIN, SETTLE
 from numpy.typing import NDArray
 from qtpy.QtTest import QTest
 from scipy.ndimage import distance_transform_edt
 
+from napari_unet.images.micrograph import SyntheticSettings
 from napari_unet.images.synthetic import nuclei_field
 from napari_unet.nuclei.metrics import overlaps
 
 WINDOW = (700, 610)
 SHAPE = (448, 336)  # px, of the drawn field
-DIAMETER = 26.0  # px
+DIAMETER = 30.0  # px
+FEW_TOUCH = SyntheticSettings(touching=0.3)
+BRIGHT, DIM, GROUND, NOISE = 90, 8, 30, 8  # grey values: rims, insides, all, and its deviation
 RIM, WIDTH = 3.0, 2.0  # px: how deep the rims lie, and how wide they are
 N_PAINTED = 12
 SECONDS = 180.0
@@ -35,12 +38,13 @@ FOUND = 0.5  # least IoU of a nucleus that was found
 
 
 def rims() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Draw nuclei of which only the rim is bright, and their true labels."""
-    _, truth = nuclei_field(SHAPE, n=75, diameter=DIAMETER, seed=3)
+    """Draw nuclei with bright rims, and their true labels."""
+    _, truth = nuclei_field(SHAPE, n=60, diameter=DIAMETER, seed=3, settings=FEW_TOUCH)
     depth = distance_transform_edt(truth > 0)
-    rim = np.exp(-(((depth - RIM) / WIDTH) ** 2)) * (truth > 0)
-    noise = np.random.default_rng(0).normal(0, 8, rim.shape)
-    return (30 + 90 * rim + noise).clip(0, 255).astype(np.uint8), truth
+    rim = np.exp(-(((depth - RIM) / WIDTH) ** 2))
+    light = GROUND + (BRIGHT * rim + DIM) * (truth > 0)
+    noise = np.random.default_rng(0).normal(0, NOISE, truth.shape)
+    return (light + noise).clip(0, 255).astype(np.uint8), truth
 
 
 def wait(condition: Callable[[], bool], longest: int) -> None:
@@ -98,7 +102,6 @@ def strip() -> NDArray[np.uint8]:
     labels.visible = False
     wait(lambda: dock._worker is None, LONGEST_RUN + int(4000 * SECONDS))
     pictures.append(picture(viewer))
-    viewer.layers.selection.active = image_layer(viewer)
     dock.discard.native.click()
     viewer.close()
     gap = np.full((pictures[0].shape[0], GAP, 3), 255, np.uint8)
