@@ -147,6 +147,7 @@ def fine_tune(
     channel: int | None = None,
     diameter: float | None = None,
     device: str | None = None,
+    names: Sequence[str] | None = None,
     progress: Callable[[Step], None] | None = None,
 ) -> FineTune:
     """Teach a model with corrected labels, and tell whether it got better.
@@ -167,6 +168,8 @@ def fine_tune(
         As for :func:`segment`, the same for all images.
     seconds : float
         Time to learn.
+    names : sequence of str, optional
+        What the images are called in the new model's card; "image 1" and so on if not given.
     progress : callable, optional
         Called with every :class:`Step`.
 
@@ -182,10 +185,15 @@ def fine_tune(
     loaded = load_model(model, device)
     settings = model_settings(loaded, channel=channel, diameter=diameter)
     examples = _examples(images, labels, known, axes)
+    sources = names or [f"image {number}" for number in range(1, len(examples) + 1)]
+    if len(sources) != len(examples):
+        raise ValueError(
+            f"Expected names of {len(examples)} images, got {len(sources)}; give one for each."
+        )
     crops = [
         crop
-        for number, example in enumerate(examples)
-        for crop in _crops(loaded, *example, settings, source=str(number))
+        for source, example in zip(sources, examples, strict=True)
+        for crop in _crops(loaded, *example, settings, source=source)
     ]
     run = FineTuning(loaded, crops, FineTuneSettings(seconds=seconds))
     for step in run.steps():

@@ -47,6 +47,9 @@ def test_a_model_is_written_if_it_is_wanted_all_the_same(
     card = napari_unet.load_model(output).card
     assert card.name == "plate"
     assert card.parent == napari_unet.load_model(bright_model).sha256
+    assert card.line == card.training["parent_name"] == "bright"
+    assert card.training["image_names"] == ["a.tif"]
+    assert card.training["n_nuclei"] == 1
 
 
 def test_folders_are_matched_by_their_stems(

@@ -79,7 +79,7 @@ def test_training_starts_from_an_earlier_model(run, data, tmp_path, bright_model
 
 @pytest.mark.parametrize("variant", ["dense", "nested-deep"])
 def test_another_kind_of_network_is_trained(run, data, tmp_path, monkeypatch, variant):
-    monkeypatch.setattr("napari_unet.network.unet.UNetConfig", lambda: TINY)
+    monkeypatch.setattr("napari_unet.network.config.UNetConfig", lambda: TINY)
     output = tmp_path / "m.safetensors"
     options = ("train", data, "-o", output, "--validation", data, "--steps", 1, "--device", "cpu")
     result = run(*options, "--variant", variant, "--quiet")

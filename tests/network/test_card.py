@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -39,6 +40,11 @@ def test_what_an_older_file_does_not_say_is_as_by_default():
     assert card.config == UNetConfig()
     assert card.normalisation == Normalisation()
     assert card.instances == InstanceSettings(border=0.3)
+
+
+def test_a_line_of_models_is_named_after_the_one_it_began_with():
+    assert full_card().line == "plate 7"
+    assert replace(full_card(), training={"line": "nuclei"}).line == "nuclei"
 
 
 @pytest.mark.parametrize("diameter", [1.9, 1001, float("nan"), float("inf")])

@@ -120,6 +120,15 @@ def test_the_hash_is_that_of_the_file(tmp_path):
     assert model.sha256 == load_model_file(path, "cpu").sha256 == digest
 
 
+def test_a_model_is_called_as_its_file_and_until_it_has_one_as_its_card_says(tmp_path):
+    model = make_model()
+    assert (model.name, model.path) == ("small", None)
+    path = model.save(tmp_path / "plate 7.safetensors")
+    assert (model.name, model.card.name) == ("plate 7", "small")
+    loaded = load_model_file(path.rename(tmp_path / "plate 8.safetensors"), "cpu")
+    assert (loaded.name, loaded.sha256) == ("plate 8", model.sha256)
+
+
 def test_loading_leaves_the_random_numbers_alone(saved):
     torch.manual_seed(3)
     expected = torch.rand(4)
@@ -304,7 +313,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_a_file_larger_than_any_model_is_not_opened(saved, monkeypatch):
-    monkeypatch.setattr(model_module, "LARGEST_FILE", 100)
+    monkeypatch.setattr("napari_unet.network.files.LARGEST_FILE", 100)
     with pytest.raises(ValueError, match="at most 1 GiB"):
         load_model_file(saved)
 

@@ -13,7 +13,8 @@ from torch import nn
 
 from napari_unet.network import VARIANTS
 from napari_unet.network.card import Card, card_from_json, card_to_json
-from napari_unet.network.model import HEADER, Model, load_model_file
+from napari_unet.network.files import HEADER
+from napari_unet.network.model import Model, load_model_file
 from napari_unet.network.unet import UNet, UNetConfig
 from napari_unet.network.variants import (
     NETWORKS,
@@ -127,7 +128,8 @@ def test_a_saved_variant_comes_back_with_the_same_maps(variant, tmp_path):
     saved = model(variant)
     loaded = load_model_file(saved.save(tmp_path / "a.safetensors"), "cpu")
     pixels = np.random.default_rng(0).random((3, 70, 90), np.float32)
-    np.testing.assert_array_equal(loaded.predict(pixels), saved.predict(pixels))
+    # Where a weight lies in memory can change the order of a sum, and with it the last digit.
+    np.testing.assert_allclose(loaded.predict(pixels), saved.predict(pixels), atol=1e-6)
     assert type(loaded.network) is NETWORKS[variant]
     assert loaded.card.config.variant == variant
 

@@ -182,7 +182,9 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     assert dock.model_name.value == "bright v1"
     dock.keep.native.click()
     assert model_names() == ["nuclei", "bright v1"]
-    assert load_model("bright v1", "cpu").card.parent == load_model(bright_model, "cpu").sha256
+    kept, parent = load_model("bright v1", "cpu").card, load_model(bright_model, "cpu")
+    assert (kept.parent, kept.line) == (parent.sha256, "bright")
+    assert kept.training["image_names"] == ["cells"]
     assert segment.model.value == "bright v1"
     assert "'bright v1' is kept in " in dock.status.value
     assert dock._learned is dock._request is dock._curve is None
@@ -473,10 +475,11 @@ def test_scribbles_teach_the_chosen_model(
     dock.model.value = "mine"
     dock.learn.native.click()
     wait(qtbot, dock)
-    assert dock._learned.line == "bright"
     assert dock.model_name.value == "mine v1"
     assert names(viewer)[-1] == "mine, learning"
     dock.keep.native.click()
-    assert load_model("mine v1", "cpu").card.parent == load_model("mine", "cpu").sha256
+    kept, parent = load_model("mine v1", "cpu").card, load_model("mine", "cpu")
+    assert (kept.parent, kept.line) == (parent.sha256, "bright")
+    assert dock.model.value == "mine v1"
     dock.image.value = viewer.layers["other"]
     assert dock.counts.value.startswith("Expected scribbles of the shape (32, 32)")

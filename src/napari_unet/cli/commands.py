@@ -25,8 +25,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, segment, evaluate, train, finetune, models, measure):
+for command in (demo, segment, evaluate, train, finetune, measure):
     app.command()(command)
+app.add_typer(models, name="models")
 
 
 def print_version(wanted: bool) -> None:

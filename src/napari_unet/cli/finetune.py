@@ -73,7 +73,7 @@ def finetune(
 
 
 def read_examples(images: Path, labels: Path, known: Path | None) -> dict[str, Any]:
-    """Read what belongs together: lists of images, their axes, labels and, if given, known."""
+    """Read what belongs together: lists of images, their axes and names, labels, known."""
     from napari_unet.batch import read_input
     from napari_unet.images.files import read_image, read_labels
 
@@ -86,6 +86,7 @@ def read_examples(images: Path, labels: Path, known: Path | None) -> dict[str, A
             "axes": [file.axes for file in files],
             "labels": [read_labels(path) for path in sets[1]],
             "known": masks,
+            "names": [path.name for path in sets[0]],
         }
     except (ValueError, OSError) as error:
         stop(error, FILES)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from napari_unet.learning.history import Log
     from napari_unet.learning.recipe import Recipe
     from napari_unet.learning.runs import TrainingRun
+    from napari_unet.network.config import UNetConfig
     from napari_unet.network.model import Model
-    from napari_unet.network.unet import UNetConfig
 
 WIDEST_LINE = 64  # characters beside the bar, which is short then
 CLASSIC = "classic"
@@ -182,7 +182,7 @@ def choose_recipe(name: str, options: dict[str, Any]) -> Recipe | ClassicRecipe:
 
 def network_config(variant: str | None, start: Model | None) -> UNetConfig | None:
     """Return the network that was asked for, of the size of the model to start from."""
-    from napari_unet.network.unet import UNetConfig
+    from napari_unet.network.config import UNetConfig
 
     if variant is None:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from torch.utils.data import Dataset
 from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
 from napari_unet.learning.batches import batches_from, step_seed
 from napari_unet.learning.crops import Crop
+from napari_unet.learning.facts import tuning_facts
 from napari_unet.learning.fit import Step, Trainer, fit, targets
 from napari_unet.learning.gate import SHARES, Exam, Marks, between, label_scene, objection
 from napari_unet.learning.lessons import Nucleus, lessons_of, rehearsal
@@ -169,6 +169,7 @@ class FineTuning:
         """
         if not any(crop.known.any() for crop in crops):
             raise ValueError("Expected at least one correction, got none; correct a nucleus first.")
+        self.crops = crops
         self._lessons = lessons_of(crops, self.parent.card, self.settings.seed, self._held_out)
         for crop, lesson in zip(crops, self._lessons, strict=True):
             for labels, is_held_out in ((lesson.learned, False), (lesson.held_out, True)):
@@ -228,13 +229,15 @@ class FineTuning:
 
     def _facts(self, after: Marks) -> dict[str, Any]:
         """Return what the model's card says of the run."""
-        return {
-            "settings": asdict(self.settings),
-            "date": time.strftime("%Y-%m-%d"),
-            "steps": self.trainer.number,
-            "corrected_before": self.before.corrected,
-            "corrected_after": after.corrected,
-        }
+        facts = tuning_facts(
+            self.parent,
+            self.crops,
+            self.before,
+            after,
+            steps=self.trainer.number,
+            seconds=self.trainer.seconds,
+        )
+        return {"settings": asdict(self.settings), **facts}
 
     def _score(self, network: UNet) -> float:
         return self.exam.marks(network).corrected

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from napari_unet.network.unet import NUCLEUS_BORDER_DISTANCE
+from napari_unet.network.config import NUCLEUS_BORDER_DISTANCE
 
 DISTANCE = NUCLEUS_BORDER_DISTANCE.index("distance")
 

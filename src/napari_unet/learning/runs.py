@@ -26,8 +26,9 @@ from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.targets import median_diameter
 from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card
-from napari_unet.network.model import Model, check_name
-from napari_unet.network.unet import UNetConfig
+from napari_unet.network.config import UNetConfig
+from napari_unet.network.files import check_name
+from napari_unet.network.model import Model
 from napari_unet.nuclei.instances import InstanceSettings
 
 HELD_OUT = 0.1  # of the images, for validation

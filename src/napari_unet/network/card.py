@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from napari_unet.images.intensity import Normalisation
-from napari_unet.network.unet import UNetConfig
+from napari_unet.network.config import UNetConfig
 from napari_unet.nuclei.instances import InstanceSettings
 
 FORMAT = 1
 DIAMETERS = (2, 1000)  # pixels
+LINE = "line"  # the fact in `Card.training`
 Settings = TypeVar("Settings", UNetConfig, Normalisation, InstanceSettings)
 
 
@@ -22,7 +23,7 @@ class Card:
     Parameters
     ----------
     name : str
-        What the user calls it.
+        What it was called when it was made. What the user calls it now is the name of its file.
     config : UNetConfig
         The network's shape.
     diameter : float
@@ -52,6 +53,11 @@ class Card:
     training: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
     parent: str | None = None
+
+    @property
+    def line(self) -> str:
+        """Name of the model that its line of fine-tuned ones began with."""
+        return str(self.training.get(LINE) or self.name)
 
     def __post_init__(self) -> None:
         """Refuse a diameter by which no image can be rescaled."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,8 @@ def models_folder() -> Path:
 def list_models() -> list[ModelFile]:
     """Return the models that can be loaded by name, the built-in one first."""
     shipped = Path(__file__).parent.parent / "weights" / f"{BUILT_IN}{SUFFIX}"
-    own = sorted(path for path in models_folder().glob(f"*{SUFFIX}") if _is_own_model(path))
+    files = [path for path in models_folder().glob(f"*{SUFFIX}") if _is_own_model(path)]
+    own = sorted(files, key=attrgetter("stem"))
     return [
         ModelFile(BUILT_IN, shipped, built_in=True),
         *(ModelFile(path.stem, path, built_in=False) for path in own),
@@ -75,24 +77,31 @@ def load_model(model: str | Path | Model = BUILT_IN, device: str | None = None) 
 
     if not isinstance(model, str | Path):
         return model if device is None else model.to(device)
-    path = model if isinstance(model, Path) else _find(model)
-    return load_model_file(path, "auto" if device is None else device)
+    return load_model_file(find_model(model).path, "auto" if device is None else device)
+
+
+def find_model(model: str | Path) -> ModelFile:
+    """Return a model given by its name or its file, which need not be there.
+
+    Raises
+    ------
+    ValueError
+        If it is a name that no model has.
+    """
+    known = {file.name: file for file in list_models()}
+    if isinstance(model, str) and model in known:
+        return known[model]
+    path = Path(model)
+    is_path = path.suffix == SUFFIX or path.name != model or path.exists()
+    if not is_path:
+        raise ValueError(
+            f"Expected a model, got the unknown name {model!r}; choose one of "
+            f"{', '.join(known)}, or give a file."
+        )
+    return ModelFile(path.stem, path, built_in=False)
 
 
 def _is_own_model(path: Path) -> bool:
     """Tell whether a file is a model, not a run's checkpoint or a file that is being written."""
     is_whole = not path.name.startswith(".")
     return is_whole and ".checkpoint" not in path.suffixes and path.stem != BUILT_IN
-
-
-def _find(model: str) -> Path:
-    """Return the file of a model given by its name or path."""
-    known = {file.name: file.path for file in list_models()}
-    path = Path(model)
-    is_path = path.suffix == SUFFIX or path.name != model or path.exists()
-    if model not in known and not is_path:
-        raise ValueError(
-            f"Expected a model, got the unknown name {model!r}; choose one of "
-            f"{', '.join(known)}, or give a file."
-        )
-    return known.get(model, path)

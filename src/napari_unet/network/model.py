@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,22 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.tiling import pad_to_multiple
-from napari_unet.network import SUFFIX
-from napari_unet.network.card import Card, card_from_json, card_to_json
+from napari_unet.network.card import Card, card_to_json
+from napari_unet.network.config import UNetConfig
 from napari_unet.network.device import autocast, choose_device, place
-from napari_unet.network.unet import NUCLEUS_BORDER_DISTANCE, UNet, UNetConfig
+from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
+from napari_unet.network.unet import UNet
 from napari_unet.network.variants import build_network
 
-HEADER = "napari_unet"
-LARGEST_FILE = 2**30  # bytes; the shipped model has 4 MB
 MINIMUM_INPUT = 64  # px; smaller planes are padded, as the network pools to 1/16
-MAPS = (NUCLEUS_BORDER_DISTANCE, NUCLEUS_BORDER_DISTANCE[:1])
 
 
 @dataclass
@@ -40,11 +36,19 @@ class Model:
         What it was trained on and how it wants its input.
     sha256 : str
         Of the file it came from; empty if it was never saved.
+    path : Path, optional
+        That file.
     """
 
     network: UNet
     card: Card
     sha256: str = ""
+    path: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called now: its file can be renamed, the card says how it was made."""
+        return self.card.name if self.path is None else self.path.stem
 
     @property
     def device(self) -> torch.device:
@@ -105,17 +109,13 @@ class Model:
         """
         path = Path(path)
         check_name(path)
-        if path.exists() and not overwrite:
-            raise FileExistsError(
-                f"Expected a new file, got the existing {str(path)!r}; choose another name or "
-                "allow overwriting."
-            )
+        check_new(path, overwrite=overwrite)
         weights = self.network.state_dict()
         _check_finite(weights)
         small = {name: _as_small(weight.detach().cpu()) for name, weight in weights.items()}
         with overwriting(path) as temporary:
             save_file(small, temporary, {HEADER: card_to_json(self.card)})
-        self.sha256 = file_hash(path)
+        self.sha256, self.path = file_hash(path), path
         return path
 
 
@@ -137,62 +137,13 @@ def load_model_file(path: str | Path, device: str = "auto") -> Model:
         If it is not a model file of this plugin, or damaged; if there is no such device.
     """
     path = Path(path)
-    check_name(path)
-    _check_file(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            card = card_from_json((file.metadata() or {}).get(HEADER, "null"))
-            network = _network_of(card.config, file)
-    except (SafetensorError, ValueError, RuntimeError) as error:
-        raise ValueError(
-            f"Expected a model of napari-unet, got {str(path)!r} ({str(error).rstrip('.')}); "
-            "choose a file that this plugin has written, or fetch it again."
-        ) from error
-    return Model(network.eval(), card, file_hash(path)).to(device)
-
-
-def check_name(path: Path) -> None:
-    """Refuse a name that no model file has.
-
-    Raises
-    ------
-    ValueError
-        If it does not end in ``.safetensors``.
-    """
-    if path.suffix != SUFFIX:
-        raise ValueError(
-            f"Expected a model file that ends in {SUFFIX}, got {path.name!r}; other kinds can run "
-            "code when they are opened and are not used here."
-        )
-
-
-def file_hash(path: Path) -> str:
-    """Return a file's SHA-256 as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_file(path: Path) -> None:
-    """Refuse what cannot be a model file before anything of it is read."""
-    if not path.exists():
-        raise FileNotFoundError(
-            f"Expected an existing model file, got {str(path)!r}; check the path."
-        )
-    if not path.is_file():
-        raise ValueError(
-            f"Expected a model file, got the folder {str(path)!r}; name one of the files in it."
-        )
-    if path.stat().st_size > LARGEST_FILE:
-        raise ValueError(
-            f"Expected a model file of at most 1 GiB, got {str(path)!r} with "
-            f"{path.stat().st_size / 2**30:.1f} GiB; choose another file."
-        )
+    with opened(path, "pt") as (card, file):
+        network = _network_of(card.config, file)
+    return Model(network.eval(), card, file_hash(path), path).to(device)
 
 
 def _network_of(config: UNetConfig, file: Any) -> UNet:
     """Return a network with the weights of an open file, once they are known to fit it."""
-    if config.in_channels != 3 or config.maps not in MAPS:
-        raise ValueError(f"its network maps {config.in_channels} channels to {config.maps}")
     # Nothing is allocated on this device: the claimed network may be larger than any memory.
     with torch.device("meta"):
         network = build_network(config)

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from napari_unet.network.unet import Expansion, UNet, UNetConfig, convolution
+from napari_unet.network.config import UNetConfig
+from napari_unet.network.unet import Expansion, UNet, convolution
 
 LAYERS_PER_BLOCK = 4
 

@@ -8,11 +8,12 @@ from typing import Any
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
 
+from napari_unet.network.keeping import free_name, keep
 from napari_unet.network.library import list_models
 from napari_unet.widgets.before_after import BeforeAfter
 from napari_unet.widgets.finetune_choice import FinetuneChoice
-from napari_unet.widgets.keeping import free_name, keep, model_kept
 from napari_unet.widgets.messages import PHASES, Glance, Learned, LearnRequest
+from napari_unet.widgets.model_events import ModelList, model_chosen
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.tuning import comparison, learn
@@ -39,6 +40,7 @@ class FinetuneDock(FinetuneChoice):
         self._curve: Any = None
         self._has_left = False
         super().__init__(napari_viewer)
+        self._models = ModelList(self.model, self.status)
         self.learn.clicked.connect(self.start)
         self.live.changed.connect(self._switch_live)
         self.redraw.changed.connect(self._switch_preview)
@@ -64,6 +66,7 @@ class FinetuneDock(FinetuneChoice):
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self._viewer.events.theme.disconnect(self._show_theme)
         self._counter.leave()
+        self._models.leave()
         self.cancel()
         self._forget()
 
@@ -207,14 +210,14 @@ class FinetuneDock(FinetuneChoice):
         if self._learned is None:
             return
         try:
-            path = keep(self._learned.tuned.model, str(self.model_name.value), self._learned.line)
+            path = keep(self._learned.tuned.model, str(self.model_name.value))
         except (ValueError, OSError) as error:
             self._say(one_sentence(error, "The model could not be saved", "make room on the disk"))
             return
         # A long path has no spaces where its line could end.
         place = str(path.parent).replace(os.sep, f"{os.sep}\u200b")
         self._rest(f"{path.stem!r} is kept in {place}; Segment nuclei lists it.")
-        model_kept(model=path.stem)
+        model_chosen(model=path.stem)
 
     def _discard(self) -> None:
         """Forget the new model."""

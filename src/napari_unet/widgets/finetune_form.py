@@ -17,7 +17,7 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.before_after import AFTER, BEFORE
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
 USUAL_TIME = TIMES[1][1]
@@ -79,7 +79,7 @@ class FinetuneForm(Container[Any]):
         self.undo_confirm = PushButton(
             text="Take back", tooltip="The view that was called right last is not", visible=False
         )
-        self.views = _row(self.confirm, self.undo_confirm)
+        self.views = row(self.confirm, self.undo_confirm)
         self.views.label = " "
         self.time = ComboBox(
             label="Time",
@@ -105,7 +105,7 @@ class FinetuneForm(Container[Any]):
             text="Live",
             tooltip="Learn while you paint: what is new joins at once, until you switch this off",
         )
-        self.begin = _row(self.learn, self.live)
+        self.begin = row(self.learn, self.live)
 
     def _make_scribble_inputs(self, images: Choices, models: Choices) -> None:
         """Make what is chosen for scribbles alone."""
@@ -133,7 +133,7 @@ class FinetuneForm(Container[Any]):
         self.cancel_button = PushButton(
             text="Cancel", tooltip="End now without a new model; your corrections stay"
         )
-        self.running = _row(self.stop, self.cancel_button)
+        self.running = row(self.stop, self.cancel_button)
         self.running.visible = False
         self.status = Label(value="")
 
@@ -152,7 +152,7 @@ class FinetuneForm(Container[Any]):
             text="Keep", tooltip="Save the new model beside your others, and choose it"
         )
         self.discard = PushButton(text="Discard", tooltip="Forget the new model")
-        self.outcome = _row(self.keep, self.discard)
+        self.outcome = row(self.keep, self.discard)
         self.outcome.visible = False
 
     def enable_inputs(self, enabled: bool) -> None:
@@ -213,10 +213,3 @@ class FinetuneForm(Container[Any]):
     def show_size(self, size: str) -> None:
         """Show how much is remembered."""
         self.remember.text = f"{REMEMBER} ({size})" if size else REMEMBER
-
-
-def _row(*widgets: Any) -> Any:
-    """Put widgets side by side."""
-    row = Container(widgets=widgets, layout="horizontal", labels=False)
-    row.margins = (0, 0, 0, 0)
-    return row

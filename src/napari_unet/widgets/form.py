@@ -1,5 +1,8 @@
 """How the docks lay out what they hold."""
 
+from typing import Any
+
+from magicgui.widgets import Container, Widget
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
@@ -19,3 +22,10 @@ def wrap(label: QLabel) -> None:
     """Let a text take as many lines as it needs, and not widen the dock."""
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+
+def row(*widgets: Widget) -> Container[Any]:
+    """Put widgets side by side."""
+    side_by_side: Container[Any] = Container(widgets=widgets, layout="horizontal", labels=False)
+    side_by_side.margins = (0, 0, 0, 0)
+    return side_by_side

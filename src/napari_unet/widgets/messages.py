@@ -163,8 +163,6 @@ class Learned:
         What it was tuned from.
     tuned : FineTune
         What it became.
-    line : str
-        Name of the model that their line began with.
     view : Compared, optional
         What the canvas shows by both, if it shows something.
     note : str
@@ -173,6 +171,5 @@ class Learned:
 
     parent: "Model"
     tuned: "FineTune"
-    line: str
     view: Compared | None = None
     note: str = ""

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
 from napari_unet.segmentation import Progress, Segmentation, SegmentSettings, segment
-from napari_unet.widgets.keeping import line_of
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -153,10 +152,10 @@ def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[
 
     return {
         "version": __version__,
-        "model": model.card.name,
+        "model": model.name,
         "model_sha256": model.sha256,
         "model_file": str(request.model),
-        "line": line_of(model.card),
+        "line": model.card.line,
         "device": describe_device(model.device),
         "device_choice": request.device,
         "axes": request.axes,

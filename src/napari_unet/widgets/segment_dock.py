@@ -22,7 +22,6 @@ from qtpy.QtWidgets import QFileDialog
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
 from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
-from napari_unet.widgets.keeping import model_kept
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -32,6 +31,7 @@ from napari_unet.widgets.layers import (
     shown_index,
     visible_region,
 )
+from napari_unet.widgets.model_events import ModelList
 from napari_unet.widgets.results import add_result
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 
@@ -107,7 +107,7 @@ class SegmentDock(Container[Any]):
         self.button.clicked.connect(self._toggle)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self._viewer.dims.events.current_step.connect(self._follow_channel)
-        model_kept.connect(self._choose_kept)
+        self._models = ModelList(self.model, self.status)
         self.native.destroyed.connect(self._leave)
         self.native_parent_changed.connect(self._leave_without_parent)
 
@@ -121,7 +121,7 @@ class SegmentDock(Container[Any]):
         self._has_left = True
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self._viewer.dims.events.current_step.disconnect(self._follow_channel)
-        model_kept.disconnect(self._choose_kept)
+        self._models.leave()
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -189,14 +189,6 @@ class SegmentDock(Container[Any]):
         self._files = [*self._files, path] if path and path not in self._files else self._files
         self.model.reset_choices()
         self.model.value = path or self._chosen_model
-
-    def _choose_kept(self, event: Any) -> None:
-        """Choose the model that a fine-tune has just made."""
-        with self.model.changed.blocked():
-            # New choices would come after the last one, which is to choose a file.
-            self.model.native.clear()
-        self.model.reset_choices()
-        self.model.value = event.model
 
     def _toggle(self) -> None:
         """Start a run, or cancel the one that goes on."""

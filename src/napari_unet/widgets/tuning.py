@@ -6,7 +6,6 @@ from math import isnan
 from typing import TYPE_CHECKING
 
 from napari_unet.widgets.corrections import Place
-from napari_unet.widgets.keeping import line_of
 from napari_unet.widgets.live import Follower
 from napari_unet.widgets.messages import Compared, Glance, Learned, LearnRequest
 from napari_unet.widgets.remembering import NOTHING, corrected_crops, remembered
@@ -48,7 +47,7 @@ def _steps(request: LearnRequest) -> Generator[Glance, None, Learned | None]:
     """Load the model, cut out what was corrected, learn, and compare."""
     yield Glance("read")
     model = load(request.model, request.device)
-    request = replace(request, line=request.line or line_of(model.card))
+    request = replace(request, line=request.line or model.card.line)
     from napari_unet.learning.finetune import FineTuneSettings, FineTuning
     from napari_unet.widgets.curve import load_matplotlib
 
@@ -67,7 +66,7 @@ def _steps(request: LearnRequest) -> Generator[Glance, None, Learned | None]:
     yield Glance("compare", request.seconds)
     tuned = run.conclude()
     view = compare(request, model, tuned.model, request.view.place)
-    return Learned(model, tuned, request.line, view, follower.note if follower else note)
+    return Learned(model, tuned, view, follower.note if follower else note)
 
 
 def _all_crops(request: LearnRequest, model: "Model") -> tuple[list["Crop"], str]:

@@ -1,0 +1,93 @@
+"""``napari-unet models rename``, ``delete``, ``restore``, ``export``, ``import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_unet.cli.failures import refused
+from napari_unet.cli.options import Overwrite
+
+Own = Annotated[str, typer.Argument(help="One of your own models, by name.")]
+
+
+def rename(old: Own, new: Annotated[str, typer.Argument(help="A name that no model has.")]) -> None:
+    """Give one of your models another name.
+
+    Its file's content stays, and with it the ancestry of the models tuned from it.
+
+    Example: napari-unet models rename "nuclei v1" "plate 7"
+    """
+    from napari_unet.network import keeping
+
+    with refused():
+        path = keeping.rename(old, new)
+    print(f"{old} is now {path.stem}")
+
+
+def delete(name: Own) -> None:
+    """Move one of your models into the trash.
+
+    It can be restored from there. Models that were tuned from it stay.
+
+    Example: napari-unet models delete "nuclei v1"
+    """
+    from napari_unet.network import keeping
+
+    with refused():
+        keeping.delete(name)
+    print(f"{name} is in the trash; napari-unet models restore brings it back")
+
+
+def restore(name: Annotated[str, typer.Argument(help="A deleted model, by name.")]) -> None:
+    """Bring a deleted model back under its name.
+
+    Example: napari-unet models restore "nuclei v1"
+    """
+    from napari_unet.network import keeping
+
+    with refused():
+        path = keeping.restore(name)
+    print(path)
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="Model, by name.")],
+    path: Annotated[Path, typer.Argument(help="New .safetensors file, or a folder.")],
+    overwrite: Overwrite = False,
+) -> None:
+    """Copy a model to a file or into a folder.
+
+    Example: napari-unet models export "nuclei v1" plate7.safetensors
+    """
+    from napari_unet.network import keeping
+
+    with refused():
+        copy = keeping.export(name, path, overwrite=overwrite)
+    print(copy)
+
+
+def import_(
+    path: Annotated[Path, typer.Argument(help="A .safetensors file of napari-unet.")],
+    name: Annotated[
+        str | None, typer.Option(help="Of the model; that of the file if not given.")
+    ] = None,
+) -> None:
+    """Take in a model file from elsewhere.
+
+    It is checked as a whole first. Where its name is taken, it gets a version.
+
+    Example: napari-unet models import plate7.safetensors --name "plate 7"
+    """
+    from napari_unet.network import keeping
+    from napari_unet.network.library import models_folder
+
+    if name is not None:
+        with refused():
+            keeping.file_for(name, models_folder())
+    print(keeping.import_model(path, name))
+
+
+COMMANDS = (rename, delete, restore, export, import_)
