@@ -14,7 +14,7 @@ import napari_unet as nu
 from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crops import Crop, correction_crops
 from napari_unet.learning.finetune import FineTuneSettings, FineTuning
-from napari_unet.learning.lessons import lessons_of, rehearsal
+from napari_unet.learning.lessons import held_out, lessons_of, rehearsal
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model, load_model_file
 from napari_unet.network.unet import UNet, UNetConfig
@@ -63,6 +63,26 @@ def test_of_four_nuclei_one_is_held_out_and_of_three_none():
     assert not more.taught[held_out].any()
     assert more.examined[held_out].all()
     assert more.taught.any()
+
+
+def test_what_is_held_out_stays_so_as_more_is_corrected():
+    few = {("a", label) for label in (1, 2, 3)}
+    assert held_out(few) == set()
+    earlier = dict.fromkeys(few, False)
+    more = few | {("a", 4)}
+    assert held_out(more, earlier=earlier) == {("a", 4)}
+    earlier[("a", 4)] = True
+    assert held_out(more | {("b", 1), ("b", 2)}, earlier=earlier) == {("a", 4)}
+    eight = more | {("b", label) for label in range(4)}
+    assert ("a", 4) in held_out(eight, earlier=earlier)
+    assert len(held_out(eight, earlier=earlier)) == 2
+    assert not held_out(eight, earlier=earlier) & few
+
+
+def test_the_order_of_the_crops_does_not_decide_what_is_held_out():
+    nuclei = [("a", label) for label in range(1, 40)]
+    assert held_out(nuclei) == held_out(nuclei[::-1])
+    assert held_out(nuclei, seed=1) != held_out(nuclei)
 
 
 def test_crops_are_seen_at_the_scale_of_the_model():
@@ -126,6 +146,30 @@ def test_the_statistics_of_the_parent_stay(parent):
     for name, weight in run.trainer.network.state_dict().items():
         if "running" in name:
             assert torch.equal(weight, parent.network.state_dict()[name])
+
+
+def test_a_run_learns_what_is_painted_meanwhile_and_its_weights_go_on(parent):
+    run = FineTuning(parent, crops_with([1, 3, 5]), replace(SMALL, live=True))
+    steps = run.steps()
+    assert len(list(islice(steps, 2))) == 2
+    before = {name: weight.clone() for name, weight in run.trainer.network.state_dict().items()}
+    run.renew(crops_with([1, 3, 5, 7]))
+    assert [lesson.held_out.tolist() for lesson in run.exam.lessons] == [[7]]
+    assert all(torch.equal(w, before[n]) for n, w in run.trainer.network.state_dict().items())
+    assert next(steps).number == 3
+    run.renew(crops_with([1, 2, 3, 4, 5, 6, 7, 9]))
+    (lesson,) = run.exam.lessons
+    assert 7 in lesson.held_out
+    assert not np.isin(lesson.held_out, [1, 3, 5]).any()
+    with pytest.raises(ValueError, match="correct a nucleus first"):
+        run.renew([])
+    assert next(steps).number == 4
+
+
+def test_a_run_without_an_end_keeps_its_learning_rate():
+    live, timed = (replace(SMALL, live=it).recipe() for it in (True, False))
+    assert (live.cosine, live.minutes) == (False, None)
+    assert (timed.cosine, timed.minutes) == (True, SMALL.seconds / 60)
 
 
 def test_without_a_correction_there_is_nothing_to_learn(parent):

@@ -73,7 +73,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         scenes = [Scene(network_input(image, card.normalisation), it) for image, it in fields]
         return samples, scenes
 
-    monkeypatch.setattr("napari_unet.learning.finetune.rehearsal", small)
+    for module in ("finetune", "lessons"):
+        monkeypatch.setattr(f"napari_unet.learning.{module}.rehearsal", small)
 
 
 @pytest.fixture

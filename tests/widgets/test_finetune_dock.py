@@ -12,9 +12,10 @@ from napari.layers import Labels
 
 from napari_unet.learning.finetune import FineTune, FineTuning
 from napari_unet.network.library import list_models, load_model, models_folder
-from napari_unet.widgets import counting, finetune_form
-from napari_unet.widgets.finetune_dock import NO_RESULT, FinetuneDock
-from napari_unet.widgets.tuning import Glance, LearnRequest
+from napari_unet.widgets import counting, finetune_form, live
+from napari_unet.widgets.finetune_choice import NO_RESULT
+from napari_unet.widgets.finetune_dock import FinetuneDock
+from napari_unet.widgets.messages import Glance, LearnRequest
 
 PLUGIN = "napari-unet-nuclei"
 AddResult = Callable[..., Labels]
@@ -318,3 +319,167 @@ def test_closing_the_dock_stops_learning_and_lets_go_of_the_viewer(
     viewer.layers.remove(layer)
     assert dock._request is None
     assert model_names() == ["nuclei"]
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_view_is_redrawn_while_learning_compared_and_left_as_it_was(
+    viewer: Any,
+    dock: FinetuneDock,
+    add_squares: AddResult,
+    verdict: Callable[[str], None],
+    qtbot: Any,
+) -> None:
+    verdict("")
+    layer = add_squares(viewer)
+    paint_nucleus(layer)
+    dock.time.value = 1e4
+    dock.start()
+    wait_for(qtbot, lambda: "cells nuclei, learning" in names(viewer))
+    assert viewer.layers.selection.active == layer
+    assert dock.layer.value == layer
+    assert viewer.layers["cells nuclei, learning"].data.max() == 2
+    dock.stop.native.click()
+    wait(qtbot, dock)
+    assert names(viewer) == ["cells", "cells nuclei", "cells nuclei, learning"]
+    dock.side.value = "before"
+    before = np.array(viewer.layers["cells nuclei, learning"].data)
+    dock.side.value = "after"
+    np.testing.assert_array_equal(before, dock._learned.view.before.labels)
+    dock.keep.native.click()
+    assert names(viewer) == ["cells", "cells nuclei"]
+    assert dock._preview is dock._compared is None
+    assert runs_in_memory() == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_view_that_was_moved_is_compared_anew(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    paint_nucleus(layer)
+    dock.start()
+    wait(qtbot, dock)
+    shown = viewer.layers["cells nuclei, learning"]
+    layer.corner_pixels = np.array([[0, 0], [24, 79]])
+    wait_for(qtbot, lambda: shown.data.shape == (25, 80))
+    assert shown.data.max() == 1
+    layer.corner_pixels = np.array([[25, 30], [63, 79]])
+    wait_for(qtbot, lambda: shown.data.shape == (39, 50))
+    assert shown.data_to_world((0, 0)) == (25, 30)
+    dock.discard.native.click()
+    assert names(viewer) == ["cells", "cells nuclei"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_outlines_that_are_taken_away_or_not_wanted_stay_away(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    paint_nucleus(add_squares(viewer))
+    dock.time.value = 1e4
+    dock.start()
+    wait_for(qtbot, lambda: "cells nuclei, learning" in names(viewer))
+    dock.redraw.value = False
+    assert names(viewer) == ["cells", "cells nuclei"]
+    dock.redraw.value = True
+    wait_for(qtbot, lambda: "cells nuclei, learning" in names(viewer))
+    viewer.layers.remove("cells nuclei, learning")
+    dock.stop.native.click()
+    wait(qtbot, dock)
+    assert names(viewer) == ["cells", "cells nuclei"]
+    dock.side.value = "before"
+    wait_for(qtbot, lambda: "cells nuclei, learning" in names(viewer))
+    viewer.window.remove_dock_widget(dock.native)
+    assert names(viewer) == ["cells", "cells nuclei"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_live_waits_for_a_nucleus_learns_new_ones_and_is_judged_when_switched_off(
+    viewer: Any,
+    dock: FinetuneDock,
+    add_squares: AddResult,
+    verdict: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    qtbot: Any,
+) -> None:
+    verdict("It got worse.")
+    monkeypatch.setattr(live, "SECONDS_BETWEEN_LOOKS", 0.2)
+    monkeypatch.setattr(live, "SECONDS_BETWEEN_MARKS", 0.2)
+    layer = add_squares(viewer)
+    dock.live.native.click()
+    wait_for(qtbot, lambda: dock.status.value == "Paint a nucleus to begin …")
+    assert not dock.layer.enabled
+    assert dock.learn.native.isHidden()
+    assert not dock.live.native.isHidden()
+    paint_nucleus(layer)
+    wait_for(qtbot, lambda: dock.status.value.startswith("Learning while you paint, "))
+    assert dock.bar.native.isHidden()
+    for label, place in enumerate([np.s_[0:4, 0:9], np.s_[0:4, 70:79], np.s_[50:60, 60:70]], 10):
+        paint(layer, label, place)
+    wait_for(qtbot, lambda: dock.remember.text.startswith("Remember corrections (none"))
+    wait_for(qtbot, lambda: len(dock._curve.marks) > 2)
+    dock.live.native.click()
+    wait(qtbot, dock)
+    assert dock.status.value.startswith("Overlap with corrected nuclei held back: ")
+    assert dock.status.value.endswith("It got worse.")
+    assert dock.begin.native.isHidden()
+    dock.discard.native.click()
+    assert not dock.live.value
+    assert dock.layer.enabled
+    assert dock.remember.text.startswith("Remember corrections (1 crop, ")
+
+
+@pytest.mark.usefixtures("quick")
+def test_live_without_a_nucleus_ends_without_a_model(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, notes: list[str], qtbot: Any
+) -> None:
+    add_squares(viewer)
+    dock.live.native.click()
+    wait_for(qtbot, lambda: dock.status.value == "Paint a nucleus to begin …")
+    dock.live.native.click()
+    wait(qtbot, dock)
+    assert dock.status.value == "Nothing was corrected, so nothing was learned."
+    assert not dock.learn.native.isHidden()
+    assert notes == []
+
+
+@pytest.mark.usefixtures("quick")
+def test_scribbles_teach_the_chosen_model(
+    viewer: Any, dock: FinetuneDock, bright_model: Path, qtbot: Any
+) -> None:
+    models_folder().mkdir(parents=True)
+    load_model(bright_model, "cpu").save(models_folder() / "mine.safetensors")
+    viewer.add_image(np.zeros((32, 32), np.uint8), name="other")
+    pixels = np.zeros((64, 80), np.uint8)
+    pixels[5:20, 5:20] = 200
+    viewer.add_image(pixels, name="cells")
+    layer = viewer.add_labels(np.zeros((64, 80), np.int32), name="mine")
+    assert dock.layer.value is None
+    assert dock.background.native.isHidden()
+    dock.layer.value = layer
+    assert dock.layer.current_choice == "scribbles: mine"
+    assert dock.image.value.name == "cells"
+    assert dock.views.native.isHidden()
+    assert dock.live.native.isHidden()
+    assert not dock.hint.native.isHidden()
+    paint(layer, 2, np.s_[5:20, 5:20])
+    paint(layer, 2, np.s_[40:50, 40:50])
+    paint(layer, 1, np.s_[25:35, 5:70])
+    wait_for(qtbot, lambda: dock.counts.value == "2 nuclei added")
+    dock.background.value = 2
+    assert dock.counts.value == "1 nucleus added"
+    dock.background.value = 1
+    dock.model.value = "mine"
+    dock.learn.native.click()
+    wait(qtbot, dock)
+    assert dock.model_name.value == "mine v1"
+    assert names(viewer)[-1] == "mine, learning"
+    dock.keep.native.click()
+    kept, parent = load_model("mine v1", "cpu").card, load_model("mine", "cpu")
+    assert (kept.parent, kept.line) == (parent.sha256, "bright")
+    assert dock.model.value == "mine v1"
+    dock.image.value = viewer.layers["other"]
+    assert dock.counts.value.startswith("Expected scribbles of the shape (32, 32)")

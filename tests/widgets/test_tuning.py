@@ -14,16 +14,10 @@ from napari_unet.learning.gate import Marks
 from napari_unet.learning.store import Store
 from napari_unet.segmentation import finish
 from napari_unet.widgets.corrections import edited, facts_of
+from napari_unet.widgets.messages import Glance, Learned, LearnRequest
+from napari_unet.widgets.remembering import NOTHING, corrected_crops, remembered, store_text
 from napari_unet.widgets.running import Failed
-from napari_unet.widgets.tuning import (
-    Glance,
-    Learned,
-    LearnRequest,
-    comparison,
-    learn,
-    remembered,
-    store_text,
-)
+from napari_unet.widgets.tuning import comparison, learn
 
 AddResult = Callable[..., Labels]
 
@@ -73,6 +67,11 @@ def test_learning_tells_where_it_stands_and_gives_a_model(
     assert outcome.note == ""
 
 
+def test_only_steps_without_a_mark_may_be_passed_over() -> None:
+    glances = [Glance("prepare"), Glance("learn", loss=1.0), Glance("learn", loss=1.0, mark=0.5)]
+    assert [glance.is_rare for glance in glances] == [True, False, True]
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_run_that_is_stopped_concludes_with_what_it_has(
     layer: Labels, request_for: Callable[..., LearnRequest]
@@ -99,9 +98,9 @@ def test_nothing_corrected_a_missing_model_and_a_wrong_image_are_sentences(
     layer: Labels, request_for: Callable[..., LearnRequest]
 ) -> None:
     request = request_for(layer)
-    nothing = replace(request.edited, labels=request.edited.prediction)
+    nothing = replace(request.painted, labels=request.painted.prediction)
     for broken, sentence in [
-        (replace(request, edited=nothing), "Nothing is corrected yet; "),
+        (replace(request, painted=nothing), NOTHING),
         (replace(request, model="gone"), "Expected a model, got the unknown name 'gone'"),
         (replace(request, pixels=request.pixels[:9]), "Expected corrections of the image's shape"),
     ]:
@@ -113,20 +112,20 @@ def test_nothing_corrected_a_missing_model_and_a_wrong_image_are_sentences(
 
 def crop_of(layer: Labels, request: LearnRequest) -> list[Any]:
     from napari_unet.network.library import load_model
-    from napari_unet.widgets.tuning import corrected_crops
 
-    return corrected_crops(request, load_model(request.model, "cpu"))
+    return corrected_crops(request, request.painted, load_model(request.model, "cpu"))
 
 
 def test_crops_of_other_results_take_part_and_ones_own_are_replaced(
     layer: Labels, request_for: Callable[..., LearnRequest], tmp_path: Path
 ) -> None:
     first, second = request_for(layer), request_for(layer, source="another day")
-    assert len(remembered(first, crop_of(layer, first))[0]) == 1
-    crops, note = remembered(second, crop_of(layer, second))
-    assert [crop.source for crop in crops] == ["another day", "cells"]
+    assert remembered(first, crop_of(layer, first)) == ([], "")
+    others, note = remembered(second, crop_of(layer, second))
+    assert [crop.source for crop in others] == ["cells"]
     assert note == ""
-    assert len(remembered(first, crop_of(layer, first))[0]) == 2
+    assert [crop.source for crop in remembered(first, [])[0]] == ["another day"]
+    remembered(first, crop_of(layer, first))
     assert Store.of_line(tmp_path / "data", "bright").size().n_crops == 2
     assert store_text(tmp_path / "data", "bright").startswith("2 crops, 0.")
     assert store_text(tmp_path / "data", "other") == "none yet"
@@ -136,8 +135,7 @@ def test_corrections_that_are_not_to_be_remembered_are_not(
     layer: Labels, request_for: Callable[..., LearnRequest], tmp_path: Path
 ) -> None:
     request = request_for(layer, data=None)
-    crops, _ = remembered(request, crop_of(layer, request))
-    assert len(crops) == 1
+    assert remembered(request, crop_of(layer, request)) == ([], "")
     assert not (tmp_path / "data").exists()
 
 
@@ -146,16 +144,16 @@ def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     request = request_for(layer, data=tmp_path / "file")
-    crops, note = remembered(request, crop_of(layer, request))
-    assert len(crops) == 1
+    others, note = remembered(request, crop_of(layer, request))
+    assert others == []
     assert note.startswith("The corrections could not be stored (")
     request = request_for(layer)
     remembered(request, crop_of(layer, request))
     (stored,) = Store.of_line(tmp_path / "data", "bright").folder.iterdir()
     stored.write_bytes(b"damaged")
     other = request_for(layer, source="other")
-    crops, note = remembered(other, crop_of(layer, other))
-    assert [crop.source for crop in crops] == ["other"]
+    others, note = remembered(other, crop_of(layer, other))
+    assert others == []
     assert note.startswith("Expected a stored correction, got ")
 
 

@@ -18,7 +18,7 @@ from napari_unet.learning.crops import Crop
 from napari_unet.learning.facts import tuning_facts
 from napari_unet.learning.fit import Step, Trainer, fit, targets
 from napari_unet.learning.gate import SHARES, Exam, Marks, between, label_scene, objection
-from napari_unet.learning.lessons import lessons_of, rehearsal
+from napari_unet.learning.lessons import Nucleus, lessons_of, rehearsal
 from napari_unet.learning.losses import LossWeights, cross_entropy, map_loss
 from napari_unet.learning.recipe import Recipe
 from napari_unet.network.device import autocast
@@ -48,6 +48,8 @@ class FineTuneSettings:
         How often the marks are taken during the run.
     seed : int
         Of everything random.
+    live : bool
+        Whether the run goes on until it is stopped, at a learning rate that stays.
     """
 
     seconds: float = 60.0
@@ -58,6 +60,7 @@ class FineTuneSettings:
     rehearsed: int = 1
     validations: int = 6
     seed: int = 0
+    live: bool = False
 
     @property
     def augmentation(self) -> Augmentation:
@@ -83,8 +86,9 @@ class FineTuneSettings:
             crop=self.crop,
             batch=self.batch,
             steps=NO_END,
-            minutes=self.seconds / 60,
+            minutes=None if self.live else self.seconds / 60,
             learning_rate=self.learning_rate,
+            cosine=not self.live,
             warm_up=10,
             averaging=0.98,
             clip=1.0,
@@ -141,23 +145,58 @@ class FineTuning:
     def __init__(
         self, parent: Model, crops: Sequence[Crop], settings: FineTuneSettings | None = None
     ) -> None:
-        if not any(crop.known.any() for crop in crops):
-            raise ValueError("Expected at least one correction, got none; correct a nucleus first.")
         self.parent = parent
-        self.crops = crops
         self.settings = settings or FineTuneSettings()
-        card = parent.card
-        lessons = lessons_of(crops, card, self.settings.seed)
-        fields, scenes = rehearsal(card)
-        own = [label_scene(parent.network, card, lesson.scene) for lesson in lessons]
-        self.exam = Exam(card, lessons, scenes, own)
-        self.before = self.exam.marks(parent.network)
+        fields, self._scenes = rehearsal(parent.card)
+        self._batches = CorrectedCrops([], fields, self.settings)
+        self._held_out: dict[Nucleus, bool] = {}
+        self.renew(crops)
         loss = partial(tuning_loss, parent.network, self.settings.pull)
         self.trainer = Trainer(deepcopy(parent.network), self.settings.recipe(), loss)
         # The statistics of the batch norms stay the parent's: a few crops are no sample.
         self.trainer.network.eval()
         self.history: list[Step] = []
-        self._batches = CorrectedCrops([lesson.sample for lesson in lessons], fields, self.settings)
+
+    def renew(self, crops: Sequence[Crop]) -> None:
+        """Learn from these crops from the next step on; weights and optimiser go on.
+
+        Nuclei that were held out stay so, and none that was learned is held out.
+
+        Raises
+        ------
+        ValueError
+            If there is no crop in which something is known; the run goes on as it was.
+        """
+        if not any(crop.known.any() for crop in crops):
+            raise ValueError("Expected at least one correction, got none; correct a nucleus first.")
+        self.crops = crops
+        self._lessons = lessons_of(crops, self.parent.card, self.settings.seed, self._held_out)
+        for crop, lesson in zip(crops, self._lessons, strict=True):
+            for labels, is_held_out in ((lesson.learned, False), (lesson.held_out, True)):
+                self._held_out |= {(crop.source, int(label)): is_held_out for label in labels}
+        self._batches.samples = [lesson.sample for lesson in self._lessons]
+        self._exam: Exam | None = None
+        self._before: Marks | None = None
+
+    @property
+    def exam(self) -> Exam:
+        """What networks are judged by; set when it is asked for, as it takes time."""
+        if self._exam is None:
+            network, card = self.parent.network, self.parent.card
+            own = [label_scene(network, card, lesson.scene) for lesson in self._lessons]
+            self._exam = Exam(card, self._lessons, self._scenes, own)
+        return self._exam
+
+    @property
+    def before(self) -> Marks:
+        """The parent's marks in this exam."""
+        if self._before is None:
+            self._before = self.exam.marks(self.parent.network)
+        return self._before
+
+    def mark(self) -> float:
+        """Return how the network does now on what was corrected, 0..1."""
+        return self._score(self.trainer.averaged)
 
     def steps(self) -> Iterator[Step]:
         """Yield after every step; stop iterating to stop early."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
+from hashlib import blake2b
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 from skimage.morphology import disk
 
+from napari_unet.images.intensity import Normalisation
 from napari_unet.images.micrograph import SyntheticSettings
 from napari_unet.images.planes import network_input, resized_labels, zoomed
 from napari_unet.images.synthetic import nuclei_field
@@ -30,6 +34,9 @@ LOOKS = (
 )
 """Of the synthetic fields that are rehearsed: plain, dim and blurred, crowded, uneven."""
 DIAMETERS = (14.0, 24.0, 36.0)
+Nucleus = tuple[str, int]
+"""The source of its crop and its label there, which stay as more is corrected."""
+NONE_YET: Mapping[Nucleus, bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +76,12 @@ class Lesson:
         return np.where(np.isin(self.scene.labels, chosen), self.scene.labels, 0)
 
 
-def lessons_of(crops: Sequence[Crop], card: Card, seed: int = 0) -> list[Lesson]:
+def lessons_of(
+    crops: Sequence[Crop],
+    card: Card,
+    seed: int = 0,
+    earlier: Mapping[Nucleus, bool] = NONE_YET,
+) -> list[Lesson]:
     """Return corrected crops ready to learn from; of four or more nuclei, some are held out.
 
     Parameters
@@ -80,37 +92,69 @@ def lessons_of(crops: Sequence[Crop], card: Card, seed: int = 0) -> list[Lesson]
         Of the model that is tuned: its scale and its normalisation.
     seed : int
         Decides which nuclei are held out.
+    earlier : mapping of Nucleus to bool
+        Nuclei of earlier lessons of the same run, and whether they were held out.
     """
     scaled = [_scaled(crop, card) for crop in crops]
     nuclei = [
-        (number, int(label))
-        for number, (_, labels, known) in enumerate(scaled)
-        for label in np.setdiff1d(labels[known], [0])
+        [(crop.source, int(label)) for label in np.setdiff1d(labels[known], [0])]
+        for crop, (_, labels, known) in zip(crops, scaled, strict=True)
     ]
-    order = np.random.default_rng(seed).permutation(len(nuclei))
-    few = len(nuclei) < FEWEST_TO_HOLD_OUT
-    chosen = {nuclei[i] for i in (() if few else order[: len(nuclei) // HELD_OUT_EVERY])}
+    chosen = held_out({nucleus for each in nuclei for nucleus in each}, seed, earlier)
     return [
-        _lesson(*parts, np.array([label for n, label in chosen if n == number], np.int32), card)
-        for number, parts in enumerate(scaled)
+        _lesson(*parts, np.array([it[1] for it in each if it in chosen], np.int32), card)
+        for parts, each in zip(scaled, nuclei, strict=True)
     ]
+
+
+def held_out(
+    nuclei: Collection[Nucleus], seed: int = 0, earlier: Mapping[Nucleus, bool] = NONE_YET
+) -> set[Nucleus]:
+    """Return the nuclei to judge by: those that were, and new ones; none that was once learned.
+
+    Examples
+    --------
+    >>> sorted(held_out([("a", 1), ("a", 2), ("a", 3), ("a", 9)], earlier={("a", 9): True}))
+    [('a', 9)]
+    >>> held_out([("a", 1), ("a", 2), ("a", 3)])
+    set()
+    """
+    n = 0 if len(nuclei) < FEWEST_TO_HOLD_OUT else len(nuclei) // HELD_OUT_EVERY
+    still = {nucleus for nucleus in nuclei if earlier.get(nucleus)}
+    new = sorted(set(nuclei) - earlier.keys(), key=lambda nucleus: _lot(seed, nucleus))
+    return still | set(new[: max(0, n - len(still))])
+
+
+def _lot(seed: int, nucleus: Nucleus) -> bytes:
+    """Return what a nucleus draws: the same, whatever others there are."""
+    # A file's name may hold bytes that are no text; Python keeps them as surrogates.
+    return blake2b(f"{seed} {nucleus}".encode("utf-8", "surrogatepass")).digest()
 
 
 def rehearsal(card: Card, seed: int = 0) -> tuple[list[Sample], list[Scene]]:
     """Return synthetic fields that stand for the images the model knew: to train on, to judge by.
 
     They cost nothing and belong to nobody, and what the parent makes of them need not be lost.
+    Drawing them takes some seconds, once in a process.
     """
+    samples, scenes = _rehearsal(card.normalisation, seed)
+    return list(samples), list(scenes)
+
+
+@cache
+def _rehearsal(
+    normalisation: Normalisation, seed: int
+) -> tuple[tuple[Sample, ...], tuple[Scene, ...]]:
     fields = [
         nuclei_field((256, 256), n=90, diameter=diameter, seed=seed + number, settings=look)
         for number, (look, diameter) in enumerate(
             (look, diameter) for look in LOOKS for diameter in DIAMETERS
         )
     ]
-    samples = [prepare_sample(*field, card.normalisation) for field in fields]
-    scenes = [
-        Scene(network_input(image, card.normalisation), labels) for image, labels in fields[1::3]
-    ]
+    samples = tuple(prepare_sample(*field, normalisation) for field in fields)
+    scenes = tuple(
+        Scene(network_input(image, normalisation), labels) for image, labels in fields[1::3]
+    )
     return samples, scenes
 
 

@@ -8,7 +8,7 @@ from napari.layers import Labels
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
 
-from napari_unet.widgets.corrections import Edited, edited
+from napari_unet.widgets.messages import Painted
 
 MILLISECONDS_BETWEEN_COUNTS = 500
 LARGEST_AT_ONCE = 4_000_000  # px: counting them takes about as long as three frames of the screen
@@ -22,10 +22,13 @@ class Counter:
     ----------
     show : callable
         Called with the counts in words.
+    read : callable
+        Gives what is painted on a layer; ``copied=True`` lets it stay as it is.
     """
 
-    def __init__(self, show: Callable[[str], None]) -> None:
+    def __init__(self, show: Callable[[str], None], read: Callable[..., Painted]) -> None:
         self._show = show
+        self._read = read
         self._layer: Labels | None = None
         self._counted: Labels | None = None
         self._timer = QTimer()
@@ -58,13 +61,21 @@ class Counter:
             self._show("")
         elif self._counted is not None:
             self._timer.start()
-        elif self._layer.data.size <= LARGEST_AT_ONCE:
-            self._show(summary(edited(self._layer)))
         else:
-            self._counted = self._layer
-            worker = create_worker(summary, edited(self._layer, copied=True))
-            worker.returned.connect(self._show_late)
-            worker.start()
+            try:
+                self._count(self._layer)
+            except ValueError as error:
+                self._show(str(error))
+
+    def _count(self, layer: Labels) -> None:
+        if layer.data.size <= LARGEST_AT_ONCE:
+            self._show(summary(self._read(layer)))
+            return
+        painted = self._read(layer, copied=True)
+        self._counted = layer
+        worker = create_worker(summary, painted)
+        worker.returned.connect(self._show_late)
+        worker.start()
 
     def _count_soon(self, event: Any = None) -> None:
         """Count when half a second has gone by, however much is painted until then."""
@@ -78,9 +89,9 @@ class Counter:
         self._counted = None
 
 
-def summary(result: Edited) -> str:
+def summary(painted: Painted) -> str:
     """Return the counts in words, or in one sentence why there are none."""
     try:
-        return result.find().summary()
+        return painted.find().summary()
     except ValueError as error:
         return str(error)

@@ -11,14 +11,25 @@ from magicgui.widgets import (
     LineEdit,
     ProgressBar,
     PushButton,
+    RadioButtons,
+    SpinBox,
 )
 from qtpy.QtWidgets import QWidget
 
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
+from napari_unet.widgets.before_after import AFTER, BEFORE
+from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
 USUAL_TIME = TIMES[1][1]
+LARGEST_VALUE = 2**31 - 1  # of a label
 REMEMBER = "Remember corrections"
+SCRIBBLES = (
+    "0 is not painted. Each connected piece of any other value counts as one whole nucleus, so "
+    "pieces of two nuclei must not touch."
+)
+
+
+Choices = Callable[[Any], list[Any]]
 
 
 class FinetuneForm(Container[Any]):
@@ -26,34 +37,37 @@ class FinetuneForm(Container[Any]):
 
     Parameters
     ----------
-    results : callable
-        Gives the layers that can be chosen.
+    layers, images, models : callable
+        Give what can be chosen of each.
     """
 
-    def __init__(self, results: Callable[[Any], list[Any]]) -> None:
+    def __init__(self, layers: Choices, images: Choices, models: Choices) -> None:
         self._plotted: QWidget | None = None
-        self._make_inputs(results)
+        self._make_inputs(layers)
+        self._make_scribble_inputs(images, models)
         self._make_run()
         self._make_outcome()
-        views = _row(self.confirm, self.undo_confirm)
-        views.label = " "
-        choices = Container(widgets=[self.layer, self.counts, views, self.time])
-        choices.margins = (0, 0, 0, 0)
-        before = [choices, self.remember, self.learn]
-        after = [self.plot, self.bar, self.running, self.status, self.naming, self.outcome]
+        scribbles = [self.background, self.image, self.model, self.hint]
+        fields = [self.layer, *scribbles, self.counts, self.views, self.time]
+        self.choices = Container(widgets=fields)
+        self.choices.margins = (0, 0, 0, 0)
+        before = [self.choices, self.remember, self.redraw, self.begin]
+        after = [self.plot, self.bar, self.running, self.status, self.judging, self.outcome]
         super().__init__(widgets=[*before, *after], labels=False)
-        align_labels(choices.native)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
-        for label in (self.counts, self.status):
+        for label in (self.counts, self.hint, self.status):
             wrap(label.native)
+        align_labels(self.judging.native)
+        self.show_scribbles(False)
 
-    def _make_inputs(self, results: Callable[[Any], list[Any]]) -> None:
+    def _make_inputs(self, layers: Choices) -> None:
         """Make what is chosen before learning."""
         self.layer = ComboBox(
             label="On",
-            choices=results,
+            choices=layers,
             nullable=True,
-            tooltip="Labels that Segment nuclei made: paint, erase and redraw nuclei on them",
+            tooltip="Labels that Segment nuclei made: paint, erase and redraw nuclei on them; or "
+            "scribbles, which are labels on a layer of your own",
         )
         self.counts = Label(
             label="Changed", tooltip="Nuclei that differ from those the model found, on any plane"
@@ -65,6 +79,8 @@ class FinetuneForm(Container[Any]):
         self.undo_confirm = PushButton(
             text="Take back", tooltip="The view that was called right last is not", visible=False
         )
+        self.views = row(self.confirm, self.undo_confirm)
+        self.views.label = " "
         self.time = ComboBox(
             label="Time",
             choices=TIMES,
@@ -76,10 +92,35 @@ class FinetuneForm(Container[Any]):
             value=True,
             tooltip="Keep what you correct on this computer, and learn from it again next time",
         )
+        self.redraw = CheckBox(
+            text="Redraw this view while learning",
+            value=True,
+            tooltip="Every few seconds, outline the nuclei that the model sees by then",
+        )
         self.learn = PushButton(
             text="Learn from my corrections",
             tooltip="Make a new model from the one that made this result; that one stays as it is",
         )
+        self.live = CheckBox(
+            text="Live",
+            tooltip="Learn while you paint: what is new joins at once, until you switch this off",
+        )
+        self.begin = row(self.learn, self.live)
+
+    def _make_scribble_inputs(self, images: Choices, models: Choices) -> None:
+        """Make what is chosen for scribbles alone."""
+        self.background = SpinBox(
+            label="Background",
+            value=1,
+            min=1,
+            max=LARGEST_VALUE,
+            tooltip="The value that you paint background with",
+        )
+        self.image = ComboBox(
+            label="Image", choices=images, nullable=True, tooltip="What you painted on"
+        )
+        self.model = ComboBox(label="Model", choices=models, tooltip="The one that is to learn")
+        self.hint = Label(label=" ", value=SCRIBBLES)
 
     def _make_run(self) -> None:
         """Make what is shown while learning."""
@@ -92,26 +133,40 @@ class FinetuneForm(Container[Any]):
         self.cancel_button = PushButton(
             text="Cancel", tooltip="End now without a new model; your corrections stay"
         )
-        self.running = _row(self.stop, self.cancel_button)
+        self.running = row(self.stop, self.cancel_button)
         self.running.visible = False
         self.status = Label(value="")
 
     def _make_outcome(self) -> None:
         """Make what is shown when a model has learned."""
         self.model_name = LineEdit(label="Name", tooltip="Of the new model in the list of models")
-        self.naming = Container(widgets=[self.model_name], visible=False)
-        self.naming.margins = (0, 0, 0, 0)
+        self.side = RadioButtons(
+            label="Outlines",
+            choices=(BEFORE, AFTER),
+            orientation="horizontal",
+            tooltip="Of the nuclei in this view, by the model before and by the new one",
+        )
+        self.judging = Container(widgets=[self.side, self.model_name], visible=False)
+        self.judging.margins = (0, 0, 0, 0)
         self.keep = PushButton(
             text="Keep", tooltip="Save the new model beside your others, and choose it"
         )
         self.discard = PushButton(text="Discard", tooltip="Forget the new model")
-        self.outcome = _row(self.keep, self.discard)
+        self.outcome = row(self.keep, self.discard)
         self.outcome.visible = False
 
     def enable_inputs(self, enabled: bool) -> None:
         """Let the user do something, or not."""
-        for widget in (self.confirm, self.undo_confirm, self.time, self.remember, self.learn):
+        for widget in (self.views, self.time, self.remember, self.redraw, self.begin):
             widget.enabled = enabled
+
+    def show_scribbles(self, are_scribbles: bool) -> None:
+        """Show what is chosen for scribbles alone, or for results alone."""
+        only: list[Any] = [self.background, self.image, self.model, self.hint]
+        for widget in only:
+            widget.visible = are_scribbles
+        self.views.visible = self.live.visible = not are_scribbles
+        align_labels(self.choices.native)
 
     def show_inputs(self, text: str) -> None:
         """Show that nothing is learned, with what came of it."""
@@ -119,15 +174,22 @@ class FinetuneForm(Container[Any]):
             self._plotted.setParent(None)
             self._plotted.deleteLater()
             self._plotted = None
-        for part in (self.plot, self.bar, self.running, self.naming, self.outcome):
+        for part in (self.plot, self.bar, self.running, self.judging, self.outcome):
             part.visible = False
-        self.learn.visible = True
+        with self.live.changed.blocked():
+            self.live.value = False
+        self.layer.enabled = self.live.enabled = True
+        self.begin.visible = self.learn.visible = True
         self.status.value = text
 
-    def show_learning(self) -> None:
-        """Show that something is learned."""
+    def show_learning(self, *, live: bool) -> None:
+        """Show that something is learned; live learning has no end that a bar could show."""
         self.learn.visible = False
-        self.bar.visible = self.running.visible = True
+        self.begin.visible = live
+        # Strokes on another layer are not those that are learned from.
+        self.layer.enabled = not live
+        self.bar.visible = not live
+        self.running.visible = True
         self.stop.enabled = self.cancel_button.enabled = True
         self.bar.value = 0
         self.status.value = "Starting …"
@@ -140,19 +202,14 @@ class FinetuneForm(Container[Any]):
 
     def show_outcome(self, text: str, name: str, *, doubtful: bool) -> None:
         """Ask whether to keep a new model."""
-        self.bar.visible = self.running.visible = False
+        self.bar.visible = self.running.visible = self.begin.visible = False
+        self.layer.enabled = True
+        self.side.value = AFTER
         self.status.value = text
         self.model_name.value = name
         self.keep.text = "Keep anyway" if doubtful else "Keep"
-        self.naming.visible = self.outcome.visible = True
+        self.judging.visible = self.outcome.visible = True
 
     def show_size(self, size: str) -> None:
         """Show how much is remembered."""
         self.remember.text = f"{REMEMBER} ({size})" if size else REMEMBER
-
-
-def _row(*widgets: Any) -> Any:
-    """Put widgets side by side."""
-    row = Container(widgets=widgets, layout="horizontal", labels=False)
-    row.margins = (0, 0, 0, 0)
-    return row

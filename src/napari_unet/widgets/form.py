@@ -10,7 +10,9 @@ MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
 
 def align_labels(form: QWidget) -> None:
     """Make all labels of a form as wide as the widest, so that its fields line up."""
-    labels = [label for label in form.findChildren(QLabel) if label.text()]
+    every = form.findChildren(QLabel)
+    # Those that wrap are no names of fields.
+    labels = [label for label in every if label.text() and not label.wordWrap()]
     widest = max(label.sizeHint().width() for label in labels)
     for label in labels:
         label.setMinimumWidth(widest)

@@ -1,0 +1,197 @@
+"""What is learned from: a result and its corrections, or scribbles, chosen and counted."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_error
+
+from napari_unet.network.library import list_models, models_folder
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.widgets.corrections import (
+    confirm_view,
+    edited,
+    facts_of,
+    has_confirmed,
+    image_of,
+    is_result,
+    take_back,
+)
+from napari_unet.widgets.counting import Counter
+from napari_unet.widgets.finetune_form import FinetuneForm
+from napari_unet.widgets.layers import full_resolution, layer_axes
+from napari_unet.widgets.messages import LearnRequest, Painted
+from napari_unet.widgets.remembering import store_text
+from napari_unet.widgets.scribbles import guess_image, is_scribbles, scribbled, shown_channel
+
+NO_RESULT = (
+    "There is no result to correct; segment an image with Segment nuclei first, then paint on the "
+    "labels it makes."
+)
+
+
+class FinetuneChoice(FinetuneForm):
+    """Choose what is learned from, and count what is corrected on it.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Shows the layers.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._shown: Labels | None = None
+        self._request: LearnRequest | None = None
+        super().__init__(self._layers, self._images, _models)
+        self._counter = Counter(self._show_count, self._read)
+        self.layer.changed.connect(self._show_layer)
+        self.background.changed.connect(self._counter.count)
+        self.image.changed.connect(self._counter.count)
+        self.confirm.clicked.connect(self._confirm)
+        self.undo_confirm.clicked.connect(self._take_back)
+        viewer.layers.selection.events.active.connect(self._follow_active)
+        self._follow_active()
+        self._show_layer()
+
+    def _layers(self, _: Any = None) -> list[Any]:
+        """Give the results that can be corrected, and scribbles; napari asks again as they come."""
+        layers = self._viewer.layers
+        scribbles = [(f"scribbles: {it.name}", it) for it in layers if is_scribbles(it)]
+        return [*((it.name, it) for it in layers if is_result(it)), *scribbles]
+
+    def _images(self, _: Any = None) -> list[Image]:
+        """Give the images that scribbles may lie on."""
+        return [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+
+    def _follow_active(self, event: Any = None) -> None:
+        """Choose the layer that is active in the viewer, if it is a result."""
+        layer = self._viewer.layers.selection.active
+        self.layer.reset_choices()
+        if is_result(layer) and self.layer.enabled:
+            self.layer.value = layer
+
+    def _show_layer(self, _: Any = None) -> None:
+        """Count on the chosen layer, or say that there is none."""
+        layer = self.layer.value
+        if layer is None and self._shown in [it for _, it in self._layers()]:
+            # It was renamed: the choices go by name.
+            self.layer.value = layer = self._shown
+        # By value: each time one asks, napari wraps a layer anew.
+        if layer is None or layer != self._shown:
+            self._shown = layer
+            self._show_scribbles()
+            self._counter.watch(layer)
+            self._show_store()
+        self.enable_inputs(layer is not None)
+        if self._request is None:
+            self.status.value = NO_RESULT if layer is None else ""
+
+    def _show_scribbles(self) -> None:
+        """Show what only scribbles need, if it is them, with the likely image."""
+        are_scribbles = is_scribbles(self._shown)
+        self.show_scribbles(are_scribbles)
+        if are_scribbles:
+            for choice in (self.image, self.model):
+                choice.reset_choices()
+            self.image.value = guess_image(self._viewer.layers, self._shown)
+
+    def _show_count(self, text: str) -> None:
+        """Show how much is corrected, and whether a view can be taken back."""
+        self.counts.value = text
+        self.undo_confirm.visible = is_result(self._shown) and has_confirmed(self._shown)
+
+    def _show_store(self) -> None:
+        """Show how much is remembered for the model that made the result."""
+        is_known = is_result(self._shown)
+        self.show_size(store_text(data_folder(), facts_of(self._shown)["line"]) if is_known else "")
+
+    def _confirm(self) -> None:
+        """Take what the canvas shows for right."""
+        try:
+            confirm_view(self._chosen(), self._viewer)
+        except ValueError as error:
+            self._say(str(error))
+            return
+        self._counter.count()
+
+    def _take_back(self) -> None:
+        """Take the last view for unknown again."""
+        take_back(self._chosen())
+        self._counter.count()
+
+    def _chosen(self) -> Labels:
+        """Give the chosen layer."""
+        if self._shown is None:
+            raise ValueError(NO_RESULT)
+        return self._shown
+
+    def _read(self, layer: Labels, *, copied: bool = False) -> Painted:
+        """Give what is painted on a layer."""
+        if is_result(layer):
+            return edited(layer, copied=copied)
+        painted = scribbled(layer, self._image(), self._viewer, int(self.background.value))
+        return replace(painted, labels=np.array(painted.labels)) if copied else painted
+
+    def _image(self) -> Image:
+        """Give the image that scribbles lie on."""
+        if self.image.value is None:
+            raise ValueError("Expected the image that the scribbles lie on, got none; choose it.")
+        return self.image.value
+
+    def _new_request(self, layer: Labels, *, live: bool) -> LearnRequest:
+        """Put together what is learned from, as it is now."""
+        is_corrected = is_result(layer)
+        image = image_of(self._viewer.layers, layer) if is_corrected else self._image()
+        what = _of_result(layer) if is_corrected else self._of_scribbles(image)
+        return LearnRequest(
+            pixels=full_resolution(image),
+            # Live learning copies it in its thread, as it does with every later state.
+            painted=self._read(layer, copied=not live),
+            # An image that is opened and segmented again does not overwrite what was learned then.
+            source=f"{image.source.path or image.name} {layer.unique_id}",
+            seconds=float(self.time.value),
+            data=data_folder() if self.remember.value else None,
+            live=live,
+            **what,
+        )
+
+    def _of_scribbles(self, image: Image) -> dict[str, Any]:
+        """Give what the user chose for scribbles: image, axes and model."""
+        return {
+            "axes": layer_axes(image),
+            "channel": shown_channel(image, self._viewer),
+            "model": str(self.model.value),
+            "device": "auto",
+            "line": "",
+        }
+
+    def _say(self, sentence: str) -> None:
+        """Tell the user what is wrong, in the dock and in napari's notification area."""
+        self.status.value = sentence
+        show_error(sentence)
+
+
+def data_folder() -> Path:
+    """Return the folder of all that the user's models go with."""
+    return models_folder().parent
+
+
+def _models(_: Any = None) -> list[str]:
+    """Return the names of the models that can learn."""
+    return [model.name for model in list_models()]
+
+
+def _of_result(layer: Labels) -> dict[str, Any]:
+    """Return what a result says of the run that made it."""
+    facts = facts_of(layer)
+    return {
+        "axes": facts["axes"],
+        "channel": facts["settings"]["channel"],
+        "model": facts["model_file"],
+        "device": facts["device_choice"],
+        "line": facts["line"],
+        "instances": InstanceSettings(**facts["settings"]["instances"]),
+    }
