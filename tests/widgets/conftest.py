@@ -64,14 +64,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a fine-tune rehearse two small fields instead of many."""
     from napari_unet.images.planes import network_input
     from napari_unet.images.synthetic import nuclei_field
-    from napari_unet.learning.augment import prepare_sample
     from napari_unet.learning.runs import Scene
 
     def small(card: Any) -> Any:
         fields = [nuclei_field((64, 64), n=4, diameter=16, seed=seed) for seed in range(2)]
-        samples = [prepare_sample(*field, card.normalisation) for field in fields]
-        scenes = [Scene(network_input(image, card.normalisation), it) for image, it in fields]
-        return samples, scenes
+        return [Scene(network_input(image, card.normalisation), it) for image, it in fields]
 
     for module in ("finetune", "lessons"):
         monkeypatch.setattr(f"napari_unet.learning.{module}.rehearsal", small)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -51,7 +50,7 @@ def tuning_facts(
         "n_nuclei": count_nuclei(crops),
         "steps": steps,
         "seconds": round(seconds, 1),
-        "held_out": not math.isnan(after.held_out),
+        "held_out": after.held_out,
         "before": _scores(before),
         "after": _scores(after),
     }

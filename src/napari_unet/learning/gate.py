@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -20,8 +19,12 @@ from napari_unet.nuclei.instances import instances
 from napari_unet.nuclei.metrics import Scores, evaluate, overlaps
 
 Labels = NDArray[np.int32]
-SHARES = (1.0, 0.75, 0.5, 0.25)
-"""How far from parent to child the weights are tried (Wortsman et al., CVPR 2022)."""
+SHARES = (0.75, 0.5, 0.25)
+"""How far from parent to child the weights are tried (Wortsman et al., CVPR 2022).
+
+On images that were not corrected, a network on the way was as good as the child or better.
+"""
+FEWEST_TO_JUDGE = 5  # nuclei held out; fewer say nothing alone
 MOST_FORGOTTEN = 0.02  # of the mean AP on synthetic fields
 LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected
 LEAST_GAIN = 0.01  # of the overlap with the corrected nuclei
@@ -30,28 +33,25 @@ MATCH = 0.5  # least IoU of a nucleus that was found
 
 @dataclass(frozen=True)
 class Marks:
-    """How a network does on what was corrected, and on what was not; all in 0..1.
+    """How a network does on what was corrected, and on what was not; 0..1, higher is better.
 
     Parameters
     ----------
-    learned, held_out : float
-        Overlap of the network's nuclei with the corrected ones: where it learned from them, and
-        where they were held out (nan if none was). See `agreement`.
+    corrected : float
+        Overlap of the network's nuclei with the corrected ones that were held out, or with all
+        corrected ones where too few were. See `agreement`.
+    held_out : bool
+        Whether enough were held out.
     kept : float
         Overlap with the parent's nuclei of which nothing was corrected.
     rehearsed : float
         Mean AP at IoU .5 to .9 on synthetic fields.
     """
 
-    learned: float
-    held_out: float
+    corrected: float
+    held_out: bool
     kept: float
     rehearsed: float
-
-    @property
-    def corrected(self) -> float:
-        """What counts: the nuclei held out, or those learned where none was."""
-        return self.learned if math.isnan(self.held_out) else self.held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,29 +66,30 @@ class Exam:
         What was corrected.
     fields : sequence of Scene
         Synthetic ones.
-    own : sequence of (y, x) int32
-        The parent's labels of the lessons.
     """
 
     card: Card
     lessons: Sequence[Lesson]
     fields: Sequence[Scene]
-    own: Sequence[Labels]
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether networks are judged by corrected nuclei that none learned from."""
+        return sum(lesson.held_out.size for lesson in self.lessons) >= FEWEST_TO_JUDGE
 
     def marks(self, network: UNet) -> Marks:
         """Return a network's marks; it is in evaluation mode."""
         found = [label_scene(network, self.card, lesson.scene) for lesson in self.lessons]
         pairs = list(zip(found, self.lessons, strict=True))
-        own = zip(pairs, self.own, strict=True)
+        held_out = [agreement(f, e.truth(e.held_out), e.examined) for f, e in pairs]
+        learned = [agreement(f, e.truth(e.learned), e.taught) for f, e in pairs]
         fields = (
             evaluate(label_scene(network, self.card, field), field.labels) for field in self.fields
         )
         return Marks(
-            _mean(agreement(f, e.truth(e.learned), e.taught) for f, e in pairs),
-            _mean(agreement(f, e.truth(e.held_out), e.examined) for f, e in pairs)
-            if any(lesson.held_out.size for lesson in self.lessons)
-            else math.nan,
-            _mean(agreement(f, elsewhere(o, e.known), nowhere(f)) for (f, e), o in own),
+            _mean(held_out if self.is_held_out else [*held_out, *learned]),
+            self.is_held_out,
+            _mean(agreement(f, elsewhere(e.own, e.known), nowhere(f)) for f, e in pairs),
             sum(fields, start=Scores()).mean_ap,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import blake2b
@@ -17,7 +17,7 @@ from napari_unet.images.intensity import Normalisation
 from napari_unet.images.micrograph import SyntheticSettings
 from napari_unet.images.planes import network_input, resized_labels, zoomed
 from napari_unet.images.synthetic import nuclei_field
-from napari_unet.learning.augment import Sample, prepare_sample, sample_of
+from napari_unet.learning.augment import Sample, sample_of
 from napari_unet.learning.corrections import rim_for
 from napari_unet.learning.crops import Crop
 from napari_unet.learning.runs import Scene
@@ -26,6 +26,7 @@ from napari_unet.nuclei.sizing import zoom_between
 
 FEWEST_TO_HOLD_OUT = 4  # corrected nuclei; of fewer, each is needed to learn from
 HELD_OUT_EVERY = 4
+MOST_JUDGED = 1_000_000  # px: a network is judged several times in the time of a fine-tune
 LOOKS = (
     SyntheticSettings(),
     SyntheticSettings(photons=60, contrast=2, blur=2.0),
@@ -36,6 +37,8 @@ LOOKS = (
 DIAMETERS = (14.0, 24.0, 36.0)
 Nucleus = tuple[str, int]
 """The source of its crop and its label there, which stay as more is corrected."""
+Label = Callable[[Scene], NDArray[np.int32]]
+"""The parent: what it makes of a scene."""
 NONE_YET: Mapping[Nucleus, bool] = MappingProxyType({})
 
 
@@ -46,13 +49,16 @@ class Lesson:
     Parameters
     ----------
     sample : Sample
-        What is learned; what is held out is not known in it.
+        What is learned; what is held out is not known in it. Where nothing is known, its labels
+        are the parent's.
     scene : Scene
         Pixels and labels to judge by.
     known : (y, x) bool
         All that the user vouches for.
     learned, held_out : (n,) int32
         Labels of the known nuclei that are learned, and of those that are held out.
+    own : (y, x) int32
+        The parent's labels.
     """
 
     sample: Sample
@@ -60,6 +66,7 @@ class Lesson:
     known: NDArray[np.bool_]
     learned: NDArray[np.int32]
     held_out: NDArray[np.int32]
+    own: NDArray[np.int32]
 
     @property
     def taught(self) -> NDArray[np.bool_]:
@@ -79,6 +86,7 @@ class Lesson:
 def lessons_of(
     crops: Sequence[Crop],
     card: Card,
+    label: Label,
     seed: int = 0,
     earlier: Mapping[Nucleus, bool] = NONE_YET,
 ) -> list[Lesson]:
@@ -90,6 +98,8 @@ def lessons_of(
         At least one.
     card : Card
         Of the model that is tuned: its scale and its normalisation.
+    label : callable
+        Gives the labels that this model makes of a scene.
     seed : int
         Decides which nuclei are held out.
     earlier : mapping of Nucleus to bool
@@ -100,11 +110,28 @@ def lessons_of(
         [(crop.source, int(label)) for label in np.setdiff1d(labels[known], [0])]
         for crop, (_, labels, known) in zip(crops, scaled, strict=True)
     ]
-    chosen = held_out({nucleus for each in nuclei for nucleus in each}, seed, earlier)
+    n = n_judged([known.size for _, _, known in scaled])
+    chosen = held_out({nucleus for each in nuclei[:n] for nucleus in each}, seed, earlier)
     return [
-        _lesson(*parts, np.array([it[1] for it in each if it in chosen], np.int32), card)
+        _lesson(*parts, np.array([it[1] for it in each if it in chosen], np.int32), card, label)
         for parts, each in zip(scaled, nuclei, strict=True)
     ]
+
+
+def n_judged(sizes: Sequence[int]) -> int:
+    """Return of how many crops, the first ones, there is time to judge; always one.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Pixels of each.
+
+    Examples
+    --------
+    >>> n_judged([300_000, 600_000, 600_000]), n_judged([10_000_000])
+    (2, 1)
+    """
+    return max(1, int(np.searchsorted(np.cumsum(sizes), MOST_JUDGED, side="right")))
 
 
 def held_out(
@@ -131,31 +158,29 @@ def _lot(seed: int, nucleus: Nucleus) -> bytes:
     return blake2b(f"{seed} {nucleus}".encode("utf-8", "surrogatepass")).digest()
 
 
-def rehearsal(card: Card, seed: int = 0) -> tuple[list[Sample], list[Scene]]:
+def rehearsal(card: Card, seed: int = 0) -> list[Scene]:
     """Return synthetic fields that stand for the images the model knew: to train on, to judge by.
 
     They cost nothing and belong to nobody, and what the parent makes of them need not be lost.
     Drawing them takes some seconds, once in a process.
     """
-    samples, scenes = _rehearsal(card.normalisation, seed)
-    return list(samples), list(scenes)
+    return list(_rehearsal(card.normalisation, seed))
+
+
+def rehearsed(field: Scene, label: Label) -> Sample:
+    """Return a field to train on: nothing is known of it but what the parent makes of it."""
+    return sample_of(field.pixels[:1], label(field), np.zeros(field.labels.shape, bool))
 
 
 @cache
-def _rehearsal(
-    normalisation: Normalisation, seed: int
-) -> tuple[tuple[Sample, ...], tuple[Scene, ...]]:
+def _rehearsal(normalisation: Normalisation, seed: int) -> tuple[Scene, ...]:
     fields = [
         nuclei_field((256, 256), n=90, diameter=diameter, seed=seed + number, settings=look)
         for number, (look, diameter) in enumerate(
             (look, diameter) for look in LOOKS for diameter in DIAMETERS
         )
     ]
-    samples = tuple(prepare_sample(*field, normalisation) for field in fields)
-    scenes = tuple(
-        Scene(network_input(image, normalisation), labels) for image, labels in fields[1::3]
-    )
-    return samples, scenes
+    return tuple(Scene(network_input(image, normalisation), labels) for image, labels in fields)
 
 
 def _scaled(
@@ -176,17 +201,36 @@ def _lesson(
     known: NDArray[np.bool_],
     held_out: NDArray[np.int32],
     card: Card,
+    label: Label,
 ) -> Lesson:
     """Return a crop without the held-out nuclei, and the rim around them, to learn from."""
     rim = disk(rim_for(card.diameter))
     taught = known & ~binary_dilation(np.isin(labels, held_out), rim)
     is_grey = bool((pixels == pixels[:1]).all())
-    sample = sample_of(pixels[:1] if is_grey else pixels, labels, taught)
+    scene = Scene(pixels, labels)
+    own = label(scene)
+    sample = sample_of(pixels[:1] if is_grey else pixels, taught_or(labels, taught, own), taught)
     return Lesson(
         # Already at the model's scale: sizes are relative from here on.
         replace(sample, diameter=1.0),
-        Scene(pixels, labels),
+        scene,
         known,
         np.setdiff1d(labels[taught], [0, *held_out]).astype(np.int32),
         held_out,
+        own,
     )
+
+
+def taught_or(
+    labels: NDArray[np.int32], taught: NDArray[np.bool_], own: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return labels where they are taught, and the parent's own, as others, everywhere else.
+
+    Examples
+    --------
+    >>> labels, own = np.array([[4, 4, 0, 0]], np.int32), np.array([[0, 1, 1, 2]], np.int32)
+    >>> taught_or(labels, np.array([[True, True, True, False]]), own).tolist()
+    [[4, 4, 0, 6]]
+    """
+    others = np.where(own > 0, own + labels.max(), 0)
+    return np.where(taught, labels, others)

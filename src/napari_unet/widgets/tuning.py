@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 from dataclasses import replace
-from math import isnan
 from typing import TYPE_CHECKING
 
 from napari_unet.widgets.corrections import Place
@@ -107,7 +106,7 @@ def compare(
 
 def comparison(before: "Marks", after: "Marks") -> str:
     """Return in one sentence what a fine-tune brought."""
-    which = "the corrected nuclei" if isnan(after.held_out) else "corrected nuclei held back"
+    which = "corrected nuclei held back" if after.held_out else "the corrected nuclei"
     return (
         f"Overlap with {which}: {before.corrected:.2f} before, {after.corrected:.2f} after; what "
         f"was not corrected stayed {after.kept:.2f} the same."
