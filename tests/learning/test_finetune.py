@@ -21,7 +21,10 @@ from napari_unet.network.model import Model, load_model_file
 from napari_unet.network.unet import UNet, UNetConfig
 
 CONFIG = UNetConfig(filters=(8, 16), dropout=(0.0,) * 3, stem=1)
-SMALL = FineTuneSettings(seconds=1e4, crop=64, batch=2, learning_rate=1e-2, seed=1)
+# A parent that knows nothing yet is none to hold on to.
+SMALL = FineTuneSettings(
+    seconds=1e4, learning_rate=1e-2, epsilon=1e-8, pull=1.0, crop=64, batch=2, seed=1
+)
 
 
 def discs(radius: float = 8, size: int = 96) -> tuple[np.ndarray, np.ndarray]:

@@ -127,8 +127,8 @@ def test_crops_of_other_results_take_part_and_ones_own_are_replaced(
     assert [crop.source for crop in remembered(first, [])[0]] == ["another day"]
     remembered(first, crop_of(layer, first))
     assert Store.of_line(tmp_path / "data", "bright").size().n_crops == 2
-    assert store_text(tmp_path / "data", "bright").startswith("2 crops, 0.")
-    assert store_text(tmp_path / "data", "other") == "none yet"
+    assert store_text(Store.of_line(tmp_path / "data", "bright")).startswith("2 crops, 0.")
+    assert store_text(Store.of_line(tmp_path / "data", "other")) == "none yet"
 
 
 def test_corrections_that_are_not_to_be_remembered_are_not(
@@ -161,20 +161,20 @@ def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
     ("before", "after", "text"),
     [
         (
-            (0.4, 0.41, 1.0, 1.0),
-            (0.9, 0.72, 0.95, 1.0),
+            (0.41, True, 1.0, 1.0),
+            (0.72, True, 0.95, 1.0),
             "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; what was not "
             "corrected stayed 0.95 the same.",
         ),
         (
-            (0.4, math.nan, 1.0, 1.0),
-            (0.9, math.nan, 1.0, 1.0),
+            (0.4, False, 1.0, 1.0),
+            (0.9, False, 1.0, 1.0),
             "Overlap with the corrected nuclei: 0.40 before, 0.90 after; what was not corrected "
             "stayed 1.00 the same.",
         ),
     ],
 )
 def test_the_comparison_is_one_sentence(
-    before: tuple[float, ...], after: tuple[float, ...], text: str
+    before: tuple[float, bool, float, float], after: tuple[float, bool, float, float], text: str
 ) -> None:
     assert comparison(Marks(*before), Marks(*after)) == text

@@ -21,7 +21,6 @@ from napari_unet.learning.crops import Crop
 from napari_unet.learning.facts import tuning_facts
 from napari_unet.learning.fit import Step, Trainer, fit, targets
 from napari_unet.learning.gate import (
-    SHARES,
     Exam,
     Labels,
     Marks,
@@ -55,8 +54,9 @@ class FineTuneSettings:
     ----------
     seconds : float
         Time of the run.
-    learning_rate : float
-        Of AdamW, at the start.
+    learning_rate, epsilon : float
+        Of AdamW, see `Recipe`. A large epsilon: where the pull balances what is learned,
+        gradients are small and only noise, which AdamW would follow as far as any other.
     pull : float
         Weight of what the parent makes of all that is not known: what keeps it from forgetting,
         and from learning only what is painted.
@@ -73,7 +73,8 @@ class FineTuneSettings:
     """
 
     seconds: float = 60.0
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
+    epsilon: float = 1e-3
     pull: float = 20.0
     crop: int = 192
     batch: int = 3
@@ -108,6 +109,7 @@ class FineTuneSettings:
             steps=NO_END,
             minutes=None if self.live else self.seconds / 60,
             learning_rate=self.learning_rate,
+            epsilon=self.epsilon,
             cosine=not self.live,
             warm_up=10,
             averaging=0.98,
@@ -232,15 +234,16 @@ class FineTuning:
             yield step
 
     def conclude(self) -> FineTune:
-        """Return the network that lies furthest from the parent without an objection.
+        """Return the best network between the parent and where the run stands.
 
-        If there is one to each, the furthest of all is returned, with its objection.
+        That is the one that gets what was held out best; where too little was, the one that lies
+        furthest from the parent. Those to which there is an objection come last.
         """
-        found = self._between(SHARES[0])
-        for share in SHARES[1:]:
-            nearer = self._between(share) if found.objection else found
-            found = found if nearer.objection else nearer
-        return found
+        found = [self._between(share) for share in self.exam.shares]
+        good = [each for each in found if not each.objection] or found
+        if not self.exam.is_held_out:
+            return good[0]
+        return max(good, key=lambda each: each.after.corrected)
 
     def _between(self, share: float) -> FineTune:
         """Return the network that far from the parent to where the run stands, judged."""
@@ -276,9 +279,9 @@ class FineTuning:
     def _seconds_beside(self, started: float) -> float:
         """Return how much of the time is not for steps: what is over, and comparing at the end."""
         asked = time.monotonic()
-        self.exam.marks(self.parent.network)
+        _ = self.before
         now = time.monotonic()
-        return now - started + len(SHARES) * (now - asked)
+        return now - started + len(self.exam.shares) * (now - asked)
 
     def _label(self, scene: Scene) -> Labels:
         """Return the parent's labels of a scene, which live learning asks for again and again."""

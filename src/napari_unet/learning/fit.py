@@ -92,7 +92,10 @@ class Trainer:
         average = partial(_moving_average, recipe.averaging)
         self.average = AveragedModel(network, avg_fn=average, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
-            network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay
+            network.parameters(),
+            recipe.learning_rate,
+            eps=recipe.epsilon,
+            weight_decay=recipe.weight_decay,
         )
         self.number = 0
         self.seconds = 0.0

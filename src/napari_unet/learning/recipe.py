@@ -14,6 +14,7 @@ LIMITS = {
     "steps": (1, math.inf),
     "learning_rate": (0, 1),
     "weight_decay": (0, 1),
+    "epsilon": (0, 1),
     "warm_up": (0, math.inf),
     "averaging": (0, 1),
     "clip": (0, math.inf),
@@ -40,6 +41,8 @@ class Recipe:
         Time of the run; if given, the run ends with whichever of both comes first.
     learning_rate, weight_decay : float
         Of AdamW (Loshchilov, Hutter, ICLR 2019), which without decay of the weights is Adam.
+    epsilon : float
+        Of AdamW: weights whose gradients are far smaller than this hardly move.
     cosine : bool
         Whether the learning rate falls to 0 over the run, along half a cosine.
     warm_up : int
@@ -72,6 +75,7 @@ class Recipe:
     minutes: float | None = None
     learning_rate: float = 1e-3
     weight_decay: float = 1e-3
+    epsilon: float = 1e-8
     cosine: bool = True
     warm_up: int = 300
     averaging: float = 0.9993

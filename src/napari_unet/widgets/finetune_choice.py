@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 
-from napari_unet.network.library import list_models, models_folder
+from napari_unet.network.files import read_card
+from napari_unet.network.library import find_model, list_models, models_folder
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.widgets.corrections import (
     confirm_view,
@@ -25,6 +26,10 @@ from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
 from napari_unet.widgets.remembering import store_text
 from napari_unet.widgets.scribbles import guess_image, is_scribbles, scribbled, shown_channel
+from napari_unet.widgets.store_menu import StoreMenu
+
+if TYPE_CHECKING:
+    from napari_unet.learning.store import Store
 
 NO_RESULT = (
     "There is no result to correct; segment an image with Segment nuclei first, then paint on the "
@@ -50,6 +55,8 @@ class FinetuneChoice(FinetuneForm):
         self.layer.changed.connect(self._show_layer)
         self.background.changed.connect(self._counter.count)
         self.image.changed.connect(self._counter.count)
+        self.model.changed.connect(self._show_store)
+        self._menu = StoreMenu(self.stored, self._store, self._tell_store)
         self.confirm.clicked.connect(self._confirm)
         self.undo_confirm.clicked.connect(self._take_back)
         viewer.layers.selection.events.active.connect(self._follow_active)
@@ -104,9 +111,24 @@ class FinetuneChoice(FinetuneForm):
         self.undo_confirm.visible = is_result(self._shown) and has_confirmed(self._shown)
 
     def _show_store(self) -> None:
-        """Show how much is remembered for the model that made the result."""
-        is_known = is_result(self._shown)
-        self.show_size(store_text(data_folder(), facts_of(self._shown)["line"]) if is_known else "")
+        """Show how much is remembered for the model that is to learn."""
+        self.show_size("" if self._shown is None else store_text(self._store()))
+
+    def _store(self) -> "Store":
+        """Give what is remembered for the model that is to learn, and all of its line."""
+        from napari_unet.learning.store import Store
+
+        layer = self._chosen()
+        line = facts_of(layer)["line"] if is_result(layer) else _line_of(str(self.model.value))
+        return Store.of_line(data_folder(), line)
+
+    def _tell_store(self, sentence: str, is_failed: bool) -> None:
+        """Show what came of exporting, importing or forgetting corrections."""
+        self._show_store()
+        if is_failed:
+            self._say(sentence)
+        else:
+            self.status.value = sentence
 
     def _confirm(self) -> None:
         """Take what the canvas shows for right."""
@@ -182,6 +204,14 @@ def data_folder() -> Path:
 def _models(_: Any = None) -> list[str]:
     """Return the names of the models that can learn."""
     return [model.name for model in list_models()]
+
+
+def _line_of(model: str) -> str:
+    """Return what the line of a model began with; its name if its file does not say."""
+    try:
+        return read_card(find_model(model).path).line
+    except (ValueError, OSError):
+        return model
 
 
 def _of_result(layer: Labels) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
 USUAL_TIME = TIMES[1][1]
 LARGEST_VALUE = 2**31 - 1  # of a label
-REMEMBER = "Remember corrections"
 SCRIBBLES = (
     "0 is not painted. Each connected piece of any other value counts as one whole nucleus, so "
     "pieces of two nuclei must not touch."
@@ -51,7 +50,7 @@ class FinetuneForm(Container[Any]):
         fields = [self.layer, *scribbles, self.counts, self.views, self.time]
         self.choices = Container(widgets=fields)
         self.choices.margins = (0, 0, 0, 0)
-        before = [self.choices, self.remember, self.redraw, self.begin]
+        before = [self.choices, self.remembering, self.redraw, self.begin]
         after = [self.plot, self.bar, self.running, self.status, self.judging, self.outcome]
         super().__init__(widgets=[*before, *after], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
@@ -88,10 +87,12 @@ class FinetuneForm(Container[Any]):
             tooltip="How long to learn; you can stop earlier and keep what is learned",
         )
         self.remember = CheckBox(
-            text=REMEMBER,
+            text="Remember corrections",
             value=True,
             tooltip="Keep what you correct on this computer, and learn from it again next time",
         )
+        self.stored = PushButton(tooltip="What is remembered: export it, import others', forget it")
+        self.remembering = row(self.remember, self.stored)
         self.redraw = CheckBox(
             text="Redraw this view while learning",
             value=True,
@@ -157,7 +158,7 @@ class FinetuneForm(Container[Any]):
 
     def enable_inputs(self, enabled: bool) -> None:
         """Let the user do something, or not."""
-        for widget in (self.views, self.time, self.remember, self.redraw, self.begin):
+        for widget in (self.views, self.time, self.remembering, self.redraw, self.begin):
             widget.enabled = enabled
 
     def show_scribbles(self, are_scribbles: bool) -> None:
@@ -212,4 +213,4 @@ class FinetuneForm(Container[Any]):
 
     def show_size(self, size: str) -> None:
         """Show how much is remembered."""
-        self.remember.text = f"{REMEMBER} ({size})" if size else REMEMBER
+        self.stored.text = size

@@ -1,6 +1,5 @@
 """Crops of what was corrected: cut out, stored, and found again."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_unet.widgets.messages import LearnRequest, Painted
@@ -9,6 +8,7 @@ from napari_unet.widgets.scribbles import nucleus_diameter
 
 if TYPE_CHECKING:
     from napari_unet.learning.crops import Crop
+    from napari_unet.learning.store import Store
     from napari_unet.network.model import Model
 
 NOTHING = "Nothing is corrected yet; paint, erase or redraw a nucleus on the result first."
@@ -68,12 +68,10 @@ def store(request: LearnRequest, crops: list["Crop"]) -> str:
     return ""
 
 
-def store_text(data: Path, line: str) -> str:
-    """Return how much is remembered for a line of models, in words."""
-    from napari_unet.learning.store import Store
-
+def store_text(store: "Store") -> str:
+    """Return how much a store holds, in words."""
     try:
-        size = Store.of_line(data, line).size()
+        size = store.size()
     except OSError:
         return "cannot be read"
     crops = "1 crop" if size.n_crops == 1 else f"{size.n_crops} crops"
