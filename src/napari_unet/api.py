@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from napari_unet.segmentation import (
 from napari_unet.segmentation import segment as walk
 
 Report = Callable[[Progress], None]
+SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
 def segment(
@@ -148,6 +150,8 @@ def fine_tune(
     diameter: float | None = None,
     device: str | None = None,
     names: Sequence[str] | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
     progress: Callable[[Step], None] | None = None,
 ) -> FineTune:
     """Teach a model with corrected labels, and tell whether it got better.
@@ -170,6 +174,10 @@ def fine_tune(
         Time to learn.
     names : sequence of str, optional
         What the images are called in the new model's card; "image 1" and so on if not given.
+    checkpoint : Path, optional
+        A ``.safetensors`` file in which the run is saved every ten seconds; removed at its end.
+    resume : bool
+        Go on from that file, with the same model, images and settings.
     progress : callable, optional
         Called with every :class:`Step`.
 
@@ -186,9 +194,10 @@ def fine_tune(
     settings = model_settings(loaded, channel=channel, diameter=diameter)
     examples = _examples(images, labels, known, axes)
     sources = names or [f"image {number}" for number in range(1, len(examples) + 1)]
-    if len(sources) != len(examples):
+    if not len(set(sources)) == len(sources) == len(examples):
         raise ValueError(
-            f"Expected names of {len(examples)} images, got {len(sources)}; give one for each."
+            f"Expected different names of {len(examples)} images, got {', '.join(sources)}; give "
+            "one for each."
         )
     crops = [
         crop
@@ -196,10 +205,28 @@ def fine_tune(
         for crop in _crops(loaded, *example, settings, source=source)
     ]
     run = FineTuning(loaded, crops, FineTuneSettings(seconds=seconds))
-    for step in run.steps():
+    for step in _saved(run, checkpoint, resume=resume):
         if progress is not None:
             progress(step)
-    return run.conclude()
+    tuned = run.conclude()
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return tuned
+
+
+def _saved(run: FineTuning, checkpoint: Path | None, *, resume: bool) -> Iterator[Step]:
+    """Give the steps of a run that goes on from a file, and is saved in it now and then."""
+    if checkpoint is None:
+        yield from run.steps()
+        return
+    if resume:
+        run.restore(checkpoint)
+    saved = time.monotonic()
+    for step in run.steps():
+        if time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            run.save(checkpoint)
+            saved = time.monotonic()
+        yield step
 
 
 def model_settings(

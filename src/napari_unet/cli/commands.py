@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from napari_unet.cli.corrections import corrections
 from napari_unet.cli.demo import demo
 from napari_unet.cli.evaluate import evaluate
 from napari_unet.cli.failures import FailingGroup
@@ -28,6 +29,7 @@ app = typer.Typer(
 for command in (demo, segment, evaluate, train, finetune, measure):
     app.command()(command)
 app.add_typer(models, name="models")
+app.add_typer(corrections, name="corrections")
 
 
 def print_version(wanted: bool) -> None:

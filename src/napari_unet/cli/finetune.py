@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet.cli.failures import FILES, refused, stop
+from napari_unet.cli.failures import FILES, INTERRUPTED, refused, stop
 from napari_unet.cli.options import (
     Axes,
     Channel,
@@ -48,6 +48,9 @@ def finetune(
     keep_anyway: Annotated[
         bool, typer.Option("--keep-anyway", help="Write the model even if it is not better.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that was to write this model.")
+    ] = False,
     axes: Axes = None,
     channel: Channel = None,
     diameter: Diameter = None,
@@ -59,16 +62,26 @@ def finetune(
 
     Files of folders are matched by their stems. The model given stays as it is. The new one is
     written only if it gets the corrected nuclei better and has not forgotten the others;
-    otherwise the exit status is 3.
+    otherwise the exit status is 3. A run that was stopped goes on with the same options and
+    --resume.
 
     Example: napari-unet finetune nuclei images/ corrected/ -o plate7.safetensors
     """
+    from napari_unet.learning.checkpoint import checkpoint_beside
+
     check_axes(axes)
     check_model_output(output, may_exist=overwrite)
     parent = open_model(model, device)
     examples = read_examples(images, labels, known)
     choices = given(seconds=seconds, channel=channel, diameter=diameter, axes=axes)
-    tuned = learn(parent, examples, choices, quiet=quiet)
+    checkpoint = checkpoint_beside(output)
+    choices |= {"checkpoint": checkpoint, "resume": resume}
+    try:
+        tuned = learn(parent, examples, choices, quiet=quiet)
+    except KeyboardInterrupt:
+        is_saved = checkpoint.exists()
+        ending = "go on with the same options and --resume." if is_saved else "nothing was written."
+        stop(f"Stopped; {ending}", INTERRUPTED)
     conclude(tuned, output, keep_anyway=keep_anyway, quiet=quiet)
 
 

@@ -16,9 +16,15 @@ from torch import Tensor
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.learning.fit import Trainer
+from napari_unet.network import SUFFIX
 
 COUNTERS = ("number", "seconds", "seconds_waiting", "losses", "best", "validations", "since_best")
 HEADER = "napari_unet_checkpoint"
+
+
+def checkpoint_beside(output: Path) -> Path:
+    """Return where a run is saved that is to write a model file."""
+    return output.with_suffix(f".checkpoint{SUFFIX}")
 
 
 def save_checkpoint(path: Path, trainer: Trainer) -> None:
@@ -36,8 +42,8 @@ def restore_checkpoint(path: Path, trainer: Trainer) -> None:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is no checkpoint, is damaged, or of another network or recipe; the trainer
-        must not be used then.
+        If the file is no checkpoint, is damaged, or of another network, recipe or origin; the
+        trainer must not be used then.
     """
     if not path.exists():
         raise FileNotFoundError(
@@ -74,8 +80,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def _settings_of(trainer: Trainer) -> dict[str, dict[str, Any]]:
-    """Return network and recipe as JSON gives them back."""
-    settings = {"config": asdict(trainer.network.config), "recipe": asdict(trainer.recipe)}
+    """Return network, recipe and origin as JSON gives them back."""
+    settings = {
+        "config": asdict(trainer.network.config),
+        "recipe": asdict(trainer.recipe),
+        "origin": {"model to start from": trainer.origin},
+    }
     restored: dict[str, dict[str, Any]] = json.loads(json.dumps(settings))
     return restored
 

@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch.utils.data import Dataset
 
 from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
 from napari_unet.learning.batches import batches_from, step_seed
+from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint
 from napari_unet.learning.crops import Crop
 from napari_unet.learning.facts import tuning_facts
 from napari_unet.learning.fit import Step, Trainer, fit, targets
@@ -177,7 +179,8 @@ class FineTuning:
         self._held_out: dict[Nucleus, bool] = {}
         self.renew(crops)
         loss = partial(tuning_loss, parent.network, self.settings.pull)
-        self.trainer = Trainer(deepcopy(parent.network), self.settings.recipe(), loss)
+        recipe = self.settings.recipe()
+        self.trainer = Trainer(deepcopy(parent.network), recipe, loss, parent.sha256)
         # The statistics of the batch norms stay the parent's: a few crops are no sample.
         self.trainer.network.eval()
         self.history: list[Step] = []
@@ -233,6 +236,20 @@ class FineTuning:
             self.history.append(step)
             yield step
 
+    def save(self, path: Path) -> None:
+        """Write all that the run needs to go on, so that nothing can interrupt it for good."""
+        save_checkpoint(path, self.trainer)
+
+    def restore(self, path: Path) -> None:
+        """Go on where a run of the same parent, corrections and settings was saved.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            If there is no such file, or it is that of another run; this one must not be used then.
+        """
+        restore_checkpoint(path, self.trainer)
+
     def conclude(self) -> FineTune:
         """Return the best network between the parent and where the run stands.
 
@@ -252,7 +269,7 @@ class FineTuning:
         card = replace(
             self.parent.card,
             parent=self.parent.sha256 or None,
-            training=self._facts(marks),
+            training={**self._facts(marks), "share": share},
             scores={},
         )
         return FineTune(

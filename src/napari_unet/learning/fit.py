@@ -73,6 +73,8 @@ class Trainer:
         How.
     loss : callable
         What a step lowers; see `batch_loss`.
+    origin : str
+        SHA-256 of the model that the run starts from; empty for random weights.
 
     Raises
     ------
@@ -80,7 +82,9 @@ class Trainer:
         If the network does not take crops of the recipe's size.
     """
 
-    def __init__(self, network: UNet, recipe: Recipe, loss: Loss | None = None) -> None:
+    def __init__(
+        self, network: UNet, recipe: Recipe, loss: Loss | None = None, origin: str = ""
+    ) -> None:
         if recipe.crop % network.config.multiple:
             raise ValueError(
                 f"Expected crops of a multiple of {network.config.multiple} pixels for this "
@@ -88,6 +92,7 @@ class Trainer:
             )
         self.network = network.train()
         self.recipe = recipe
+        self.origin = origin
         self.loss = loss or batch_loss
         average = partial(_moving_average, recipe.averaging)
         self.average = AveragedModel(network, avg_fn=average, use_buffers=True)

@@ -14,6 +14,7 @@ from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import network_input
 from napari_unet.learning.augment import Batch, Sample, prepare_sample
 from napari_unet.learning.batches import RandomCrops
+from napari_unet.learning.checkpoint import checkpoint_beside
 from napari_unet.learning.classic import ClassicRecipe, WholeImages, whole_images
 from napari_unet.learning.datasets import (
     LabelledImage,
@@ -24,7 +25,6 @@ from napari_unet.learning.datasets import (
 )
 from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.targets import median_diameter
-from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card
 from napari_unet.network.config import UNetConfig
 from napari_unet.network.files import check_name
@@ -96,7 +96,7 @@ class TrainingRun:
     @property
     def checkpoint(self) -> Path:
         """Where the run's checkpoint lies."""
-        return self.output.with_suffix(f".checkpoint{SUFFIX}")
+        return checkpoint_beside(self.output)
 
     @property
     def report(self) -> Path:

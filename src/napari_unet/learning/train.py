@@ -51,7 +51,8 @@ def train(run: TrainingRun, *, resume: bool = False, logs: Sequence[Log] = ()) -
         If the loss is not finite.
     """
     device = choose_device(run.device)
-    trainer = Trainer(_new_network(run, device), run.recipe)
+    origin = run.start.sha256 if run.start else ""
+    trainer = Trainer(_new_network(run, device), run.recipe, origin=origin)
     if resume:
         restore_checkpoint(run.checkpoint, trainer)
     numbers = range(trainer.number, run.recipe.steps)

@@ -60,6 +60,17 @@ class Edited:
         return sure
 
 
+def labels_axes(axes: str) -> str:
+    """Return the axes of the labels' layer of an image: a channel axis in the middle stays.
+
+    Examples
+    --------
+    >>> labels_axes("CZYX"), labels_axes("ZCYX"), labels_axes("YXS")
+    ('ZYX', 'ZCYX', 'YX')
+    """
+    return axes.removesuffix("S").removeprefix("C")
+
+
 def is_result(layer: Any) -> bool:
     """Tell whether a layer holds labels that a run made, so that corrections can be found."""
     return isinstance(layer, Labels) and PREDICTION in layer.metadata.get(METADATA, {})
@@ -99,7 +110,7 @@ def confirm_view(layer: Labels, viewer: Any) -> None:
     ValueError
         If the canvas does not show a part of a plane of it.
     """
-    axes = _axes_of_labels(facts_of(layer)["axes"])
+    axes = labels_axes(facts_of(layer)["axes"])
     try:
         place = visible_region(layer, axes, viewer, "this view")
     except ValueError as error:
@@ -152,14 +163,9 @@ def _fits(image: Image, facts: dict[str, Any]) -> bool:
     return len(shape) == len(facts["axes"]) and label_shape(facts["axes"], shape) == labels.shape
 
 
-def _axes_of_labels(axes: str) -> str:
-    """Return the axes of the labels layer of an image with these."""
-    return axes.removesuffix("S").removeprefix("C")
-
-
 def _channel_axis(axes: str) -> int | None:
     """Return which axis of the labels layer stands for the channels, if one does."""
-    axis = _axes_of_labels(axes).find("C")
+    axis = labels_axes(axes).find("C")
     return None if axis < 0 else axis
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 from napari.layers import Labels
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
@@ -23,10 +25,10 @@ class Counter:
     show : callable
         Called with the counts in words.
     read : callable
-        Gives what is painted on a layer; ``copied=True`` lets it stay as it is.
+        Gives what is painted on a layer.
     """
 
-    def __init__(self, show: Callable[[str], None], read: Callable[..., Painted]) -> None:
+    def __init__(self, show: Callable[[str], None], read: Callable[[Labels], Painted]) -> None:
         self._show = show
         self._read = read
         self._layer: Labels | None = None
@@ -71,10 +73,10 @@ class Counter:
         if layer.data.size <= LARGEST_AT_ONCE:
             self._show(summary(self._read(layer)))
             return
-        painted = self._read(layer, copied=True)
         self._counted = layer
-        worker = create_worker(summary, painted)
+        worker = create_worker(_summary_of_copy, self._read(layer), _start_thread=False)
         worker.returned.connect(self._show_late)
+        worker.finished.connect(self._rest)
         worker.start()
 
     def _count_soon(self, event: Any = None) -> None:
@@ -86,6 +88,9 @@ class Counter:
         """Show what a thread counted, if that layer is still watched."""
         if self._counted is self._layer is not None:
             self._show(text)
+
+    def _rest(self) -> None:
+        """Be ready to count again, however a thread ended."""
         self._counted = None
 
 
@@ -95,3 +100,8 @@ def summary(painted: Painted) -> str:
         return painted.find().summary()
     except ValueError as error:
         return str(error)
+
+
+def _summary_of_copy(painted: Painted) -> str:
+    """Return the counts of labels that the user may paint on meanwhile."""
+    return summary(replace(painted, labels=np.array(painted.labels)))

@@ -48,6 +48,7 @@ class FinetuneChoice(FinetuneForm):
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
+        self._has_left = False
         self._shown: Labels | None = None
         self._request: LearnRequest | None = None
         super().__init__(self._layers, self._images, _models)
@@ -124,6 +125,8 @@ class FinetuneChoice(FinetuneForm):
 
     def _tell_store(self, sentence: str, is_failed: bool) -> None:
         """Show what came of exporting, importing or forgetting corrections."""
+        if self._has_left:
+            return
         self._show_store()
         if is_failed:
             self._say(sentence)

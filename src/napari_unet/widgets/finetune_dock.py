@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 
 from napari_unet.network.keeping import free_name, keep
 from napari_unet.network.library import list_models
 from napari_unet.widgets.before_after import BeforeAfter
+from napari_unet.widgets.corrections import labels_axes
 from napari_unet.widgets.finetune_choice import FinetuneChoice
 from napari_unet.widgets.messages import PHASES, Glance, Learned, LearnRequest
 from napari_unet.widgets.model_events import ModelList, model_chosen
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.tuning import comparison, learn
-from napari_unet.widgets.viewing import labels_axes
 
 CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
 NOTHING_LEARNED = "Nothing was corrected, so nothing was learned."
@@ -38,7 +38,6 @@ class FinetuneDock(FinetuneChoice):
         self._preview: Preview | None = None
         self._compared: BeforeAfter | None = None
         self._curve: Any = None
-        self._has_left = False
         super().__init__(napari_viewer)
         self._models = ModelList(self.model, self.status)
         self.learn.clicked.connect(self.start)
@@ -68,6 +67,7 @@ class FinetuneDock(FinetuneChoice):
         self._counter.leave()
         self._models.leave()
         self.cancel()
+        self._keep_undecided()
         self._forget()
 
     def _show_theme(self, event: Any = None) -> None:
@@ -217,6 +217,18 @@ class FinetuneDock(FinetuneChoice):
         # A long path has no spaces where its line could end.
         place = str(path.parent).replace(os.sep, f"{os.sep}\u200b")
         self._rest(f"{path.stem!r} is kept in {place}; Segment nuclei lists it.")
+        model_chosen(model=path.stem)
+
+    def _keep_undecided(self) -> None:
+        """Keep a better model that the user closed the dock on: a minute of learning is in it."""
+        if self._learned is None or self._learned.tuned.objection:
+            return
+        try:
+            path = keep(self._learned.tuned.model, str(self.model_name.value))
+        except (ValueError, OSError) as error:
+            show_error(one_sentence(error, "The new model could not be saved", "learn it again"))
+            return
+        show_info(f"The dock was closed before you decided; {path.stem!r} is kept.")
         model_chosen(model=path.stem)
 
     def _discard(self) -> None:

@@ -179,7 +179,7 @@ class FinetuneForm(Container[Any]):
             part.visible = False
         with self.live.changed.blocked():
             self.live.value = False
-        self.layer.enabled = self.live.enabled = True
+        self.layer.enabled = self.live.enabled = self.stored.enabled = True
         self.begin.visible = self.learn.visible = True
         self.status.value = text
 
@@ -189,6 +189,8 @@ class FinetuneForm(Container[Any]):
         self.begin.visible = live
         # Strokes on another layer are not those that are learned from.
         self.layer.enabled = not live
+        # What is learned from must stay until it is read.
+        self.stored.enabled = False
         self.bar.visible = not live
         self.running.visible = True
         self.stop.enabled = self.cancel_button.enabled = True
@@ -204,7 +206,7 @@ class FinetuneForm(Container[Any]):
     def show_outcome(self, text: str, name: str, *, doubtful: bool) -> None:
         """Ask whether to keep a new model."""
         self.bar.visible = self.running.visible = self.begin.visible = False
-        self.layer.enabled = True
+        self.layer.enabled = self.stored.enabled = True
         self.side.value = AFTER
         self.status.value = text
         self.model_name.value = name

@@ -69,11 +69,17 @@ class Follower:
         while not (self._own or self._request.stop.wait(SECONDS_BETWEEN_QUESTIONS)):
             yield Glance("wait", seconds)
             self._look()
+        if not self._own:
+            # What was handed over at the moment of the end.
+            self._look()
 
-    def follow(self, run: "FineTuning", *, at_once: bool = False) -> None:
-        """Let a run learn from new strokes, if it is time to look for them."""
-        if (at_once or self._clock() >= self._next_look) and self._look() and self._own:
+    def follow(self, run: "FineTuning", *, at_once: bool = False) -> bool:
+        """Let a run learn from new strokes, if it is time to look; return whether there are any."""
+        is_time = at_once or self._clock() >= self._next_look
+        has_new = is_time and self._look() and bool(self._own)
+        if has_new:
             run.renew(self.crops)
+        return has_new
 
     def mark(self, run: "FineTuning") -> float | None:
         """Return how a run does, if it is time to look."""

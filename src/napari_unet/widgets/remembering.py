@@ -74,5 +74,5 @@ def store_text(store: "Store") -> str:
         size = store.size()
     except OSError:
         return "cannot be read"
-    crops = "1 crop" if size.n_crops == 1 else f"{size.n_crops} crops"
-    return f"{crops}, {size.n_bytes / 1e6:.1f} MB" if size.n_crops else "none yet"
+    nuclei = "1 nucleus" if size.n_nuclei == 1 else f"{size.n_nuclei} nuclei"
+    return f"{nuclei}, {size.n_bytes / 1e6:.1f} MB" if size.n_crops else "none yet"

@@ -55,7 +55,9 @@ class Scribbled:
 
 def is_scribbles(layer: Any) -> bool:
     """Tell whether a layer is one that a user may have painted on from nothing."""
-    return isinstance(layer, Labels) and not is_result(layer) and PREVIEW not in layer.metadata
+    # napari lets nobody paint on several resolutions.
+    is_paintable = isinstance(layer, Labels) and not layer.multiscale
+    return is_paintable and not is_result(layer) and PREVIEW not in layer.metadata
 
 
 def guess_image(layers: Any, scribbles: Labels) -> Image | None:

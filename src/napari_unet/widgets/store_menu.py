@@ -50,7 +50,8 @@ class StoreMenu:
             self._button.native, "Export corrections", "corrections.zip", ARCHIVES
         )
         if path:
-            store, target = self._store(), Path(path).with_suffix(".zip")
+            # Adding the ending here would make another name than the one that was asked about.
+            store, target = self._store(), Path(path)
             self._start(lambda: f"Exported {_crops(store.export(target))} to {target.name}.")
 
     def import_(self) -> None:

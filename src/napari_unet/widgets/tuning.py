@@ -8,7 +8,7 @@ from napari_unet.widgets.corrections import Place
 from napari_unet.widgets.live import Follower
 from napari_unet.widgets.messages import Compared, Glance, Learned, LearnRequest
 from napari_unet.widgets.remembering import NOTHING, corrected_crops, remembered
-from napari_unet.widgets.running import Failed, load, one_sentence
+from napari_unet.widgets.running import Failed, load, one_sentence, until
 from napari_unet.widgets.viewing import Viewing
 
 if TYPE_CHECKING:
@@ -18,22 +18,16 @@ if TYPE_CHECKING:
     from napari_unet.network.model import Model
 
 
+LAST_STEPS = 5  # in which what was painted just before the end is learned too
+
+
 def learn(request: LearnRequest) -> Generator[Glance, None, Learned | Failed | None]:
     """Learn from what is painted; errors become a sentence, None is without a result.
 
     An error must not leave the generator, see `running.run`.
     """
     try:
-        steps = _steps(request)
-        while not request.cancelled.is_set():
-            try:
-                glance = next(steps)
-            except StopIteration as end:
-                outcome: Learned | None = end.value
-                return outcome
-            yield glance
-        # A worker that quits keeps its generator and all that it holds: this one ends by itself.
-        return None
+        return (yield from until(request.cancelled, _steps(request)))
     except MemoryError:
         return Failed("There is not enough memory to learn; close other programs and try again.")
     # Whatever the image's own array, a decoder or the network raises: the dock must hear of it.
@@ -82,15 +76,18 @@ def _learn(
 ) -> Generator[Glance, None, None]:
     """Learn step by step, show the view by what is learned, and follow what is painted."""
     viewing = Viewing(request, run.parent.card)
+    left = 0
     for step in run.steps():
         mark = follower.mark(run) if follower else step.score
         yield Glance("learn", step.seconds, step.mean_loss, mark)
         for sight in viewing.due(run.trainer.averaged):
             yield Glance("learn", step.seconds, sight=sight)
+        left -= request.stop.is_set()
         if follower:
-            follower.follow(run, at_once=request.stop.is_set())
+            if follower.follow(run, at_once=request.stop.is_set()):
+                left = LAST_STEPS
             yield from follower.wait(step.seconds)
-        if request.stop.is_set():
+        if request.stop.is_set() and left <= 0:
             break
 
 

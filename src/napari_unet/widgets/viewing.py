@@ -13,7 +13,7 @@ from napari_unet.images.planes import as_bytes, network_input, resized, stack_li
 from napari_unet.images.region import Region
 from napari_unet.nuclei.instances import instances
 from napari_unet.nuclei.sizing import zoom_between
-from napari_unet.widgets.corrections import Place
+from napari_unet.widgets.corrections import Place, labels_axes
 from napari_unet.widgets.messages import LearnRequest, Sight
 from napari_unet.widgets.scribbles import nucleus_diameter
 
@@ -111,17 +111,6 @@ class Viewing:
         region, plane = self._plane(place, whole=True)
         pixels: NDArray[Any] = np.asarray(region[plane.read])
         return limits(drop_alpha(pixels, "YXS"[: pixels.ndim]), self._card.normalisation)
-
-
-def labels_axes(axes: str) -> str:
-    """Return the axes of the labels' layer of an image: a channel axis in the middle stays.
-
-    Examples
-    --------
-    >>> labels_axes("CZYX"), labels_axes("ZCYX"), labels_axes("YXS")
-    ('ZYX', 'ZCYX', 'YX')
-    """
-    return axes.removesuffix("S").removeprefix("C")
 
 
 def middle(part: slice, length: int) -> slice:
