@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 import napari_unet
+from napari_unet.learning.finetune import FineTuning
 
 
 @pytest.fixture
@@ -80,3 +81,30 @@ def test_only_model_files_are_written(
 ):
     result = run("finetune", bright_model, image, labels, "-o", tmp_path / name)
     assert_refused(result, 2, ".safetensors")
+
+
+def test_a_run_that_was_stopped_goes_on(
+    run, assert_refused, image, labels, bright_model, tmp_path, monkeypatch
+):
+    output = tmp_path / "new.safetensors"
+    options = ("-o", output, "--seconds", 1, "--keep-anyway", "--diameter", 16)
+    result = run("finetune", bright_model, image, labels, *options, "--resume")
+    assert_refused(result, 1, "no file")
+    monkeypatch.setattr("napari_unet.api.SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    steps = FineTuning.steps
+
+    def interrupted(self):
+        for step in steps(self):
+            if step.number == 3:
+                raise KeyboardInterrupt
+            yield step
+
+    with monkeypatch.context() as once:
+        once.setattr(FineTuning, "steps", interrupted)
+        stopped = run("finetune", bright_model, image, labels, *options)
+    assert_refused(stopped, 130, "--resume")
+    assert not output.exists()
+    result = run("finetune", bright_model, image, labels, *options, "--resume")
+    assert result.exit_code == 0, result.output
+    assert napari_unet.load_model(output).card.training["steps"] > 2
+    assert [path.name for path in tmp_path.glob("*.checkpoint.*")] == []

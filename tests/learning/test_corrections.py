@@ -77,7 +77,15 @@ def test_splitting_adds_one_and_reshapes_one() -> None:
     found = corrections(plane("1111..3"), plane("1199..3"), rim=0)
     assert counts(found) == (1, 0, 1, 0)
     assert found.changed.tolist() == [1, 9]
-    assert drawn(found.known) == ["####..."]
+    assert drawn(found.known) == ["..##..."]
+
+
+def test_what_is_left_of_a_nucleus_that_was_painted_over_is_unknown_until_it_is_drawn() -> None:
+    before = plane("111122.")
+    assert drawn(corrections(before, plane("119992."), rim=0).known) == ["..###.."]
+    assert drawn(corrections(before, plane("019992."), rim=0).known) == ["#####.."]
+    everywhere = np.ones(before.shape, bool)
+    assert corrections(before, plane("119992."), everywhere, rim=0).known.all()
 
 
 def test_splitting_into_two_new_labels_adds_one_and_reshapes_one() -> None:

@@ -175,6 +175,61 @@ def test_a_run_learns_what_is_painted_meanwhile_and_its_weights_go_on(parent):
     assert next(steps).number == 4
 
 
+def test_a_run_goes_on_where_it_was_saved(parent, tmp_path):
+    crops = crops_with([1, 3, 5, 7])
+    whole, first, second = (FineTuning(parent, crops, SMALL) for _ in range(3))
+    whole.trainer.seconds = first.trainer.seconds  # what the exam took
+    for run, n in ((whole, 5), (first, 3)):
+        assert len(list(islice(run.steps(), n))) == n
+    first.save(tmp_path / "run.safetensors")
+    second.restore(tmp_path / "run.safetensors")
+    assert [step.number for step in islice(second.steps(), 2)] == [4, 5]
+    for name, weight in whole.trainer.network.state_dict().items():
+        # The learning rate follows the time, which is never the same twice.
+        torch.testing.assert_close(
+            second.trainer.network.state_dict()[name], weight, rtol=1e-2, atol=1e-4
+        )
+
+
+def test_a_run_of_another_parent_is_not_gone_on_with(parent, tmp_path):
+    run = FineTuning(parent, crops_with([5]), SMALL)
+    run.save(tmp_path / "run.safetensors")
+    other = FineTuning(replace(parent, sha256="0"), crops_with([5]), SMALL)
+    with pytest.raises(ValueError, match="model to start from"):
+        other.restore(tmp_path / "run.safetensors")
+
+
+def test_the_exam_is_part_of_the_time(parent):
+    run = FineTuning(parent, crops_with([5]), replace(SMALL, seconds=0.02))
+    assert run.trainer.seconds == 0.01
+    assert 0 < FineTuning(parent, crops_with([5]), SMALL).trainer.seconds < 100
+
+
+def test_where_nothing_is_taught_the_labels_are_the_parents():
+    card = Card("parent", CONFIG, 16.0)
+    crops = crops_with([1])
+
+    def left_half(scene: Scene) -> np.ndarray:
+        labels = np.zeros_like(scene.labels)
+        labels[:, : labels.shape[1] // 2] = 1
+        return labels
+
+    (lesson,) = lessons_of(crops, card, left_half)
+    labels = lesson.sample.labels[0].numpy()
+    assert np.array_equal(labels[lesson.taught] > 0, lesson.scene.labels[lesson.taught] > 0)
+    unknown = ~lesson.taught
+    assert np.array_equal(labels[unknown] > 0, left_half(lesson.scene)[unknown] > 0)
+
+
+def test_of_many_crops_only_the_first_are_judged(parent, monkeypatch):
+    monkeypatch.setattr("napari_unet.learning.lessons.MOST_JUDGED", 1)
+    crops = [replace(crop, source=name) for name in "ab" for crop in crops_with([1, 3, 5, 7])]
+    run = FineTuning(parent, crops, SMALL)
+    assert len(run.exam.lessons) == 1
+    assert run._lessons[0].held_out.size == 1
+    assert run._lessons[1].held_out.size == 0
+
+
 def test_a_run_without_an_end_keeps_its_learning_rate():
     live, timed = (replace(SMALL, live=it).recipe() for it in (True, False))
     assert (live.cosine, live.minutes) == (False, None)

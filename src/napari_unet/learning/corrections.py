@@ -12,7 +12,7 @@ from scipy import ndimage
 from skimage.measure import label as connected_pieces
 from skimage.morphology import disk
 
-from napari_unet.learning.edits import Edits, changed_ids, changed_pairs, find_edits
+from napari_unet.learning.edits import Edits, changed_ids, changed_pairs, find_edits, leftovers
 
 LEAST_RIM = 2  # px
 RIM_OF_DIAMETER = 1 / 8  # a quarter of the radius
@@ -96,7 +96,8 @@ def corrections(
     another label are no correction.
 
     Known, on every plane where something differs, are the nuclei that do, where they were, and a
-    rim of background around both. Unchanged neighbours stay unknown.
+    rim of background around both. Unchanged neighbours stay unknown, and so does what is left of
+    a nucleus that others were painted over.
 
     Parameters
     ----------
@@ -247,7 +248,8 @@ def _known(
     rim: int,
 ) -> NDArray[np.bool_]:
     """Return what the changes of one plane make known."""
-    before, after = changed_ids(change, edits)
+    left = leftovers(new, change)
+    before, after = (np.setdiff1d(ids, left) for ids in changed_ids(change, edits))
     touched = np.isin(old, before) | np.isin(new, after)
     box = bounding_box(touched, rim)
     grown = ndimage.binary_dilation(touched[box], disk(rim))

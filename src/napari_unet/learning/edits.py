@@ -56,6 +56,29 @@ def changed_pairs(old: NDArray[np.int32], new: NDArray[np.int32]) -> NDArray[np.
     return np.stack([pairs >> 32, pairs & 0xFFFFFFFF, n_pixels], axis=1)
 
 
+def leftovers(new: NDArray[np.int32], change: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the nuclei of a plane that others were painted over, and nothing else was done to.
+
+    What is left of them is what the model saw less what the user drew: nobody vouches for it.
+
+    Parameters
+    ----------
+    new : (y, x) int32
+        Labels after.
+    change : (n, 3) int64
+        See `changed_pairs`.
+
+    Examples
+    --------
+    >>> before, after = np.array([[1, 1, 2, 2, 0]]), np.array([[1, 3, 3, 0, 0]])
+    >>> leftovers(after, changed_pairs(before, after)).tolist()
+    [1]
+    """
+    old, now, _ = change.T
+    covered = np.setdiff1d(old, [0, *now, *old[now == 0]])
+    return np.unique(new[np.isin(new, covered)]).astype(np.int64)
+
+
 def find_edits(
     old: NDArray[np.int32],
     new: NDArray[np.int32],

@@ -23,7 +23,7 @@ SHARES = (1.0, 0.75, 0.5, 0.25)
 """How far from parent to child the weights are tried (Wortsman et al., CVPR 2022)."""
 CAUTIOUS_SHARES = SHARES[2:]
 """Those that are tried where too little is held out to tell how far is too far."""
-FEWEST_TO_JUDGE = 8  # nuclei held out; fewer say nothing alone
+FEWEST_TO_JUDGE = 6  # nuclei held out; fewer say nothing alone
 MOST_FORGOTTEN = 0.03  # of the mean AP on synthetic fields
 LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected
 LEAST_GAIN = 0.01  # of the overlap with the corrected nuclei

@@ -25,7 +25,7 @@ from napari_unet.network.card import Card
 from napari_unet.nuclei.sizing import zoom_between
 
 FEWEST_TO_HOLD_OUT = 4  # corrected nuclei; of fewer, each is needed to learn from
-HELD_OUT_EVERY = 4
+HELD_OUT_EVERY = 8
 MOST_JUDGED = 1_000_000  # px: a network is judged several times in the time of a fine-tune
 LOOKS = (
     SyntheticSettings(),
@@ -146,7 +146,7 @@ def held_out(
     >>> held_out([("a", 1), ("a", 2), ("a", 3)])
     set()
     """
-    n = 0 if len(nuclei) < FEWEST_TO_HOLD_OUT else len(nuclei) // HELD_OUT_EVERY
+    n = 0 if len(nuclei) < FEWEST_TO_HOLD_OUT else max(1, len(nuclei) // HELD_OUT_EVERY)
     still = {nucleus for nucleus in nuclei if earlier.get(nucleus)}
     new = sorted(set(nuclei) - earlier.keys(), key=lambda nucleus: _lot(seed, nucleus))
     return still | set(new[: max(0, n - len(still))])
