@@ -53,8 +53,11 @@ def test_nuclei_that_are_known_or_cut_say_nothing_of_the_rest():
     ("change", "words"),
     [
         ({"corrected": 0.5, "kept": 0.9}, ""),
-        ({"corrected": 0.205}, "does not get the corrected nuclei better: 0.20 before, 0.20 after"),
-        ({"corrected": 0.1}, "better: 0.20 before, 0.10 after"),
+        (
+            {"corrected": 0.205},
+            "does not get the corrected nuclei clearly better: 0.20 before, 0.20 after",
+        ),
+        ({"corrected": 0.1}, "clearly better: 0.20 before, 0.10 after"),
         ({"corrected": 0.5, "rehearsed": 0.7}, "forgot what it knew"),
         ({"corrected": 0.5, "kept": 0.3}, "only 30% of it stayed"),
         ({"corrected": 0.0, "kept": 0.0, "rehearsed": 0.0}, "forgot"),
@@ -64,6 +67,24 @@ def test_a_worse_or_blank_network_is_objected_to(change, words):
     found = objection(BEFORE, replace(BEFORE, **change))
     assert words in found
     assert bool(found) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("n", "before", "after", "is_enough"),
+    [
+        (10, 0.3, 0.35, False),  # half a nucleus
+        (10, 0.3, 0.41, True),
+        (1, 0.0, 0.4, False),
+        (1, 0.0, 0.6, True),
+        (4, 0.9, 0.94, False),
+        (4, 0.9, 0.96, True),  # more than half of what was left
+        (0, 0.0, 1.0, True),  # a false nucleus that is gone
+    ],
+)
+def test_nuclei_that_were_learned_must_be_clearly_better(n, before, after, is_enough):
+    known = replace(BEFORE, held_out=False, n_corrected=n)
+    marks = replace(known, corrected=before), replace(known, corrected=after)
+    assert bool(objection(*marks)) != is_enough
 
 
 def test_weights_lie_between_the_parent_and_the_child():
