@@ -359,7 +359,7 @@ labels = np.zeros(pixels.shape, np.int32)
 labels[:, 5:20, 5:20] = 1
 facts = {
     "axes": "ZYX", "model": "nuclei", "model_file": "nuclei", "line": "nuclei",
-    "device_choice": "cpu", "settings": asdict(SegmentSettings(diameter=20.0)),
+    "model_sha256": "", "device_choice": "cpu", "settings": asdict(SegmentSettings(diameter=20.0)),
 }
 viewer = napari.Viewer()
 image = viewer.add_image(pixels, name="cells")

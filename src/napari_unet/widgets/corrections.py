@@ -74,7 +74,7 @@ def facts_of(layer: Labels) -> dict[str, Any]:
 
 
 def own_id(layer: Labels) -> str:
-    """Return what tells a layer from all others; a result that is brought back has its own again."""
+    """Return what tells a layer from all others; a result that is brought back keeps it."""
     return str(facts_of(layer)[RESULT] if is_result(layer) else layer.unique_id)
 
 
