@@ -24,7 +24,6 @@ from napari_unet.widgets.corrections import (
     CONFIRMED,
     METADATA,
     PREDICTION,
-    RESULT,
     Edited,
     edited,
     facts_of,
@@ -253,7 +252,7 @@ class Watcher:
         if layer is None or copy == layer or not is_result(copy):
             return
         facts = facts_of(copy)
-        if facts[RESULT] == facts_of(layer)[RESULT]:
+        if facts is facts_of(layer):
             copy.metadata[METADATA] = facts_of_copy(facts)
             keeper = self._keeper.for_copy()
             _watchers[copy] = Watcher(self._events, copy, keeper, self._quitting)
