@@ -17,13 +17,16 @@ from napari_unet.learning import autosave
 from napari_unet.learning.autosave import Autosaves, Note
 
 IMAGE, OTHER, TOKEN = "a" * 32, "b" * 32, "0123abcd"
+SETTINGS = {"diameter": 20.0, "channel": None, "link": "auto", "instances": {"threshold": 0.4}}
 FACTS = {
     "axes": "YX",
     "model": "nuclei",
     "model_file": "nuclei",
+    "model_sha256": "c" * 64,
     "line": "nuclei",
     "device_choice": "auto",
-    "settings": {"diameter": 20.0},
+    "result": "123e4567-e89b-12d3-a456-426614174000",
+    "settings": SETTINGS,
 }
 NOW = datetime(2026, 11, 24, 14, 2, tzinfo=UTC)
 PREDICTION = np.arange(12, dtype=np.int32).reshape(3, 4)
@@ -117,11 +120,21 @@ def test_a_damaged_file_is_told_and_set_aside(saves: Autosaves, which: int, dama
     assert saves.of_image(IMAGE) == ([], [])
 
 
+WRONG = [
+    ({"diameter": float("nan")}, "how the result was made"),
+    ({"channel": "DAPI"}, "how the result was made"),
+    ({"link": ["auto"]}, "how the result was made"),
+    ({"instances": {"threshold": 2}}, "threshold"),
+    ({"instances": {"of_another_version": 1}}, "of_another_version"),
+]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"facts": {**FACTS, "axes": 3}}, "what made the result"),
         ({"facts": {**FACTS, "settings": {}}}, "diameter"),
+        *(({"facts": {**FACTS, "settings": SETTINGS | other}}, reason) for other, reason in WRONG),
         ({"n_nuclei": -1}, "number of nuclei"),
         ({"values": np.array([7], np.int32)}, "fit each other"),
         ({"places": np.array([-1, 2])}, "out of range"),
@@ -179,6 +192,36 @@ def test_the_oldest_results_and_unfinished_files_go(
     assert {it.token for it in saves.of_image(IMAGE)[0]} == {"00000002", "f" * 8}
     assert len(files(saves)) == 5
     assert unfinished[1].exists()
+
+
+def test_the_oldest_damaged_files_go_too_and_foreign_ones_stay(
+    saves: Autosaves, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(autosave, "MOST_RESULTS", 2)
+    for number in range(2):
+        saves.save(note(token=f"{number:08x}"), PREDICTION)
+        (saves.folder / f"{IMAGE}-{number:08x}.npz").write_bytes(b"no archive")
+    assert len(saves.of_image(IMAGE)[1]) == 2
+    foreign = [saves.folder / name for name in ("x.npz", "a-b-c.npz", f"{IMAGE}.npz", "notes.txt")]
+    for path in foreign:
+        path.touch()
+    for path in saves.folder.iterdir():
+        age = 1e9 + ("00000001" in path.name)
+        os.utime(path, (age, age))
+    saves.save(note(token="f" * 8), PREDICTION)
+    tokens = {name.split("-")[1][:8] for name in files(saves) if name.startswith(f"{IMAGE}-")}
+    assert tokens == {"00000001", "f" * 8}
+    assert all(path.exists() for path in foreign)
+
+
+def test_what_is_saved_by_now_is_read_again(saves: Autosaves) -> None:
+    saves.save(note(), PREDICTION)
+    (offered,), _ = saves.of_image(IMAGE)
+    saves.save(note(n_nuclei=3), PREDICTION)
+    assert saves.again(offered).n_nuclei == 3
+    saves.delete(IMAGE, TOKEN)
+    with pytest.raises(ValueError, match="Expected the corrections that were offered, got none"):
+        saves.again(offered)
 
 
 WRITER = """

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from napari_unet.network.library import BUILT_IN, list_models, load_model, models_folder
+from napari_unet.network.files import known_hash
+from napari_unet.network.library import (
+    BUILT_IN,
+    find_again,
+    list_models,
+    load_model,
+    models_folder,
+)
 
 
 @pytest.fixture
@@ -55,6 +62,19 @@ def test_half_written_files_and_checkpoints_are_no_models(folder):
 def test_a_missing_folder_holds_no_models(monkeypatch, tmp_path):
     monkeypatch.setenv("NAPARI_UNET_HOME", str(tmp_path / "none"))
     assert [file.name for file in list_models()] == [BUILT_IN]
+
+
+def test_a_renamed_model_is_found_again_by_its_hash(folder):
+    old, new = folder / "old.safetensors", folder / "new.safetensors"
+    (folder / "other.safetensors").write_bytes(b"other")
+    old.write_bytes(b"weights")
+    sha256 = known_hash(old)
+    assert find_again("old", sha256) == "old"
+    old.rename(new)
+    assert find_again("old", sha256) == find_again(str(old), sha256) == "new"
+    assert find_again(str(new), sha256) == str(new)
+    assert find_again("old", "0" * 64) == "old"
+    assert find_again(BUILT_IN, sha256) == BUILT_IN
 
 
 def test_a_model_is_loaded_by_name_and_by_path(folder, bright_model):

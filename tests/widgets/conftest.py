@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_unet.images.axes import label_shape
+from napari_unet.network.files import known_hash
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.results import add_result, draw
 from napari_unet.widgets.running import Finished
@@ -48,6 +49,7 @@ def add_squares(bright_model: Path) -> AddResult:
         facts = {
             "model": "bright",
             "model_file": str(bright_model),
+            "model_sha256": known_hash(bright_model),
             "line": "bright",
             "device_choice": "cpu",
             "axes": axes,

@@ -15,11 +15,19 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
+from napari.layers._layer_actions import _duplicate_layer
 
 from napari_unet.learning.autosave import Autosaves, Note
 from napari_unet.widgets import autosave
 from napari_unet.widgets.autosave import Origin, user_autosaves
-from napari_unet.widgets.corrections import METADATA, PREDICTION, confirm_view, edited, take_back
+from napari_unet.widgets.corrections import (
+    METADATA,
+    PREDICTION,
+    confirm_view,
+    edited,
+    own_id,
+    take_back,
+)
 from napari_unet.widgets.results import bring_back, draw, update_result
 from napari_unet.widgets.running import Finished
 
@@ -47,10 +55,18 @@ def paint_nucleus(layer: Labels) -> None:
     paint(layer, 7, ..., slice(48, 60), slice(10, 25))
 
 
-def saved(image: Any) -> Note | None:
+def notes_of(image: Any) -> list[Note]:
     notes, problems = user_autosaves().of_image(Origin.of(image).identity())
     assert problems == []
-    assert len(notes) <= 1
+    return notes
+
+
+def n_saved(image: Any) -> int:
+    return len(notes_of(image))
+
+
+def saved(image: Any) -> Note | None:
+    notes = notes_of(image)
     return notes[0] if notes else None
 
 
@@ -106,6 +122,7 @@ def test_what_is_saved_brings_the_result_back(
     viewer.layers.remove(layer)
     prediction = user_autosaves().prediction(note)
     again = bring_back(viewer, image, note, note.labels(prediction), prediction)
+    assert own_id(again) == own_id(layer)
     np.testing.assert_array_equal(again.data, layer.data)
     np.testing.assert_array_equal(
         again.metadata[METADATA][PREDICTION], layer.metadata[METADATA][PREDICTION]
@@ -118,6 +135,51 @@ def test_what_is_saved_brings_the_result_back(
     take_back(again)
     paint(again, 0, ...)
     wait_until_saved(qtbot, image, lambda note: note.confirmed == () and note.n_nuclei == 2)
+    qtbot.waitUntil(lambda: n_saved(image) == 1)
+
+
+@pytest.mark.usefixtures("soon")
+def test_two_windows_with_one_result_write_files_of_their_own(
+    viewer: Any, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    image = viewer.layers["cells"]
+    paint_nucleus(layer)
+    note = wait_until_saved(qtbot, image, lambda note: True)
+    prediction = user_autosaves().prediction(note)
+    again = bring_back(ViewerModel(), image, note, note.labels(prediction), prediction)
+    paint(again, 8, slice(0, 4), slice(0, 4))
+    wait_until_saved(qtbot, image, lambda newest: newest.token != note.token)
+    qtbot.waitUntil(lambda: n_saved(image) == 1)
+    paint(layer, 9, slice(60, 64), slice(0, 4))
+    qtbot.waitUntil(lambda: n_saved(image) == 2)
+    found = {it.token: it.values.max() for it in notes_of(image)}
+    assert found.pop(note.token) == 9
+    assert [*found.values()] == [8]
+    paint(again, 0, ...)
+    paint(again, 1, slice(5, 20), slice(5, 20))
+    paint(again, 2, slice(30, 45), slice(40, 60))
+    qtbot.waitUntil(lambda: [it.token for it in notes_of(image)] == [note.token])
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_copy_of_a_result_is_saved_beside_it(
+    viewer: Any, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    image = viewer.layers["cells"]
+    paint_nucleus(layer)
+    wait_until_saved(qtbot, image, lambda note: True)
+    viewer.layers.selection.active = layer
+    _duplicate_layer(viewer.layers)
+    copy = viewer.layers[-1]
+    paint(copy, 8, slice(0, 4), slice(0, 4))
+    qtbot.waitUntil(lambda: n_saved(image) == 2, timeout=20_000)
+    assert sorted(note.n_nuclei for note in notes_of(image)) == [1, 2]
+    held = weakref.ref(autosave._watchers[copy])
+    viewer.layers.remove(copy)
+    gc.collect()
+    assert held() is None
 
 
 @pytest.mark.usefixtures("soon")
@@ -297,7 +359,7 @@ labels = np.zeros(pixels.shape, np.int32)
 labels[:, 5:20, 5:20] = 1
 facts = {
     "axes": "ZYX", "model": "nuclei", "model_file": "nuclei", "line": "nuclei",
-    "device_choice": "cpu", "settings": asdict(SegmentSettings(diameter=20.0)),
+    "model_sha256": "", "device_choice": "cpu", "settings": asdict(SegmentSettings(diameter=20.0)),
 }
 viewer = napari.Viewer()
 image = viewer.add_image(pixels, name="cells")

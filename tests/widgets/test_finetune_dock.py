@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 
+from napari_unet.learning.autosave import Note
+from napari_unet.learning.facts import image_name
 from napari_unet.learning.finetune import FineTune, FineTuning
 from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.widgets import counting, finetune_form, live
 from napari_unet.widgets.finetune_choice import NO_RESULT
 from napari_unet.widgets.finetune_dock import FinetuneDock
 from napari_unet.widgets.messages import Glance, LearnRequest
+from napari_unet.widgets.results import bring_back
 
 PLUGIN = "napari-unet-nuclei"
 AddResult = Callable[..., Labels]
@@ -90,6 +94,22 @@ def test_counts_follow_painting_undo_and_other_planes(
     wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added on 1 plane")
     layer.fill((1, 50, 12), 0)
     wait_for(qtbot, lambda: dock.counts.value == "nothing corrected yet")
+
+
+def test_corrections_are_stored_under_their_result_also_when_it_was_brought_back(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult
+) -> None:
+    layer = add_squares(viewer)
+    source = dock._new_request(layer, live=False).source
+    facts = {name: fact for name, fact in layer.metadata["napari_unet"].items() if name != "image"}
+    prediction = facts.pop("prediction").copy()
+    note = Note("a" * 32, "b" * 8, facts, 1, (), np.zeros(0), np.zeros(0), datetime.now(UTC))
+    viewer.layers.remove(layer)
+    again = bring_back(viewer, viewer.layers["cells"], note, prediction.copy(), prediction)
+    assert again.unique_id != layer.unique_id
+    assert dock._new_request(again, live=False).source == source
+    assert source.startswith("cells ")
+    assert image_name(source) == "cells"
 
 
 def test_a_large_result_is_counted_in_a_thread(

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import dask.array
@@ -8,12 +12,15 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 
+from napari_unet.images.identity import identity
 from napari_unet.learning.autosave import Autosaves
-from napari_unet.widgets import autosave
+from napari_unet.network.library import models_folder
+from napari_unet.widgets import autosave, offer
 from napari_unet.widgets.autosave import Origin, user_autosaves
 from napari_unet.widgets.corrections import edited
-from napari_unet.widgets.offer import find_saved
+from napari_unet.widgets.offer import Read, find_saved, read_saved
 from napari_unet.widgets.results import find_result
+from napari_unet.widgets.running import Failed
 from napari_unet.widgets.segment_dock import SegmentDock
 
 PLUGIN = "napari-unet-nuclei"
@@ -190,6 +197,77 @@ def test_a_closed_dock_offers_nothing_more(
     dock.offer._bring_back()
     qtbot.wait(300)
     assert find_result(viewer.layers, viewer.layers["cells"]) is None
+
+
+def test_strokes_right_before_a_layer_is_removed_are_offered_and_brought_back(
+    viewer: Any,
+    add_squares: AddResult,
+    open_dock: Callable[[], SegmentDock],
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = add_squares(viewer)
+    dock = open_dock()
+    save = Autosaves.save
+
+    def slow(*given: Any) -> str:
+        time.sleep(0.5)
+        return save(*given)
+
+    monkeypatch.setattr(Autosaves, "save", slow)
+    for number in (7, 8):
+        layer.data_setitem((np.array([0]), np.array([number])), number)
+        if number == 7:
+            qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=8_000)
+    painted = layer.data.copy()
+    viewer.layers.remove(layer)
+    viewer.layers.selection.active = viewer.layers["cells"]
+    wait_until_offered(qtbot, dock)
+    assert dock.offer.text.value.startswith("Corrections of 2 nuclei")
+    dock.offer.bring_back.native.click()
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=8_000)
+    np.testing.assert_array_equal(viewer.layers["cells nuclei"].data, painted)
+
+
+def test_the_pixels_of_an_image_are_read_once_however_many_layers_come(
+    viewer: Any,
+    corrected: np.ndarray,
+    open_dock: Callable[[], SegmentDock],
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, looks = [], []
+    monkeypatch.setattr(autosave, "identity", lambda *given: read.append(1) or identity(*given))
+    monkeypatch.setattr(offer, "find_saved", lambda *given: looks.append(1) or find_saved(*given))
+    dock = open_dock()
+    wait_until_offered(qtbot, dock)
+    first = len(looks)
+    for _ in range(5):
+        viewer.add_points(np.zeros((1, 2)))
+    wait_until_offered(qtbot, dock)
+    assert len(looks) <= first + 2
+    assert read == [1]
+
+
+def test_what_was_saved_meanwhile_is_read_with_the_name_that_its_model_has_by_now(
+    viewer: Any, corrected: np.ndarray, bright_model: Path
+) -> None:
+    saves = user_autosaves()
+    (note,), _ = saves.of_image(Origin.of(viewer.layers["cells"]).identity())
+    assert note.facts["model_file"] == str(bright_model)
+    gone = note.facts | {"model_file": "old"}
+    newer = replace(note, facts=gone, places=note.places[:1], values=note.values[:1])
+    saves.save(newer, saves.prediction(note))
+    models_folder().mkdir(parents=True)
+    copyfile(bright_model, models_folder() / "new.safetensors")
+    read = read_saved(saves, note)
+    assert isinstance(read, Read)
+    assert read.note.facts["model_file"] == "new"
+    assert np.count_nonzero(read.labels != read.prediction) == 1
+    saves.delete(note.image, note.token)
+    failed = read_saved(saves, note)
+    assert isinstance(failed, Failed)
+    assert failed.sentence.startswith("Expected the corrections that were offered, got none")
 
 
 def test_an_image_that_cannot_be_read_has_nothing_offered(corrected: np.ndarray) -> None:

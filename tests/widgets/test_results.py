@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.layers._layer_actions import _duplicate_layer
 
+from napari_unet.learning.facts import image_name
 from napari_unet.segmentation import SegmentSettings
-from napari_unet.widgets.corrections import confirm_view, edited, has_confirmed
+from napari_unet.widgets.corrections import confirm_view, edited, has_confirmed, own_id
 from napari_unet.widgets.results import (
     add_result,
     draw,
@@ -35,11 +37,12 @@ def finished(
     shape: tuple[int, ...] | None = None,
     place: tuple[slice, ...] | None = None,
     link: str = "auto",
+    channel: int | None = None,
 ) -> Finished:
     facts = {
         "axes": axes,
         "model": "nuclei",
-        "settings": asdict(SegmentSettings(diameter=8.0, link=link)),
+        "settings": asdict(SegmentSettings(channel=channel, diameter=8.0, link=link)),
     }
     whole = (slice(None),) * labels.ndim
     labels = labels.astype(np.int32)
@@ -177,7 +180,64 @@ def test_other_axes_of_the_same_image_make_another_layer(viewer: ViewerModel) ->
     image = image_of(viewer, 2, 20, 30)
     first = show(viewer, image, finished(squares(20, 30), "CYX"))
     second = show(viewer, image, finished(squares(2, 20, 30), "ZYX"))
+    third = show(viewer, image, finished(squares(2, 20, 30), "TYX"))
+    assert viewer.layers == [image, first, second, third]
+    assert show(viewer, image, finished(squares(2, 20, 30), "ZYX")) is second
+
+
+def test_each_channel_has_a_result_of_its_own(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 2, 20, 30)
+    first = show(viewer, image, finished(squares(20, 30), "CYX", channel=0))
+    paint(first, 7, slice(10, 15), slice(2, 8))
+    corrected = first.data.copy()
+    second = show(viewer, image, finished(squares(20, 30, shift=1), "CYX", channel=1))
     assert first is not second
+    np.testing.assert_array_equal(first.data, corrected)
+    np.testing.assert_array_equal(second.data, squares(20, 30, shift=1))
+    assert first.metadata["napari_unet"]["settings"]["channel"] == 0
+    assert show(viewer, image, finished(squares(20, 30), "CYX", channel=0)) is first
+    assert summary(first) == "1 nucleus added"
+
+
+def duplicate(viewer: Any, layer: Labels) -> Labels:
+    viewer.layers.selection.active = layer
+    _duplicate_layer(viewer.layers)
+    return viewer.layers[viewer.layers.index(layer) + 1]
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_copy_of_a_result_has_facts_of_its_own_and_so_has_the_copy_of_a_copy(
+    viewer: ViewerModel,
+) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    copy = duplicate(viewer, layer)
+    other = duplicate(viewer, copy)
+    copy.corner_pixels = np.array([[0, 0], [8, 29]])
+    confirm_view(copy, viewer)
+    assert [has_confirmed(it) for it in (layer, copy, other)] == [False, True, False]
+    assert len({own_id(it) for it in (layer, copy, other)}) == 3
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_run_is_drawn_into_the_result_and_not_into_a_copy_of_it(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    copy = duplicate(viewer, layer)
+    assert show(viewer, image, finished(squares(20, 30, shift=1), "YX")) is layer
+    np.testing.assert_array_equal(copy.data, squares(20, 30))
+    viewer.layers.remove(layer)
+    assert find_result(viewer.layers, image) is copy
+
+
+def test_a_result_stays_itself_through_a_second_run(viewer: ViewerModel) -> None:
+    image, other = image_of(viewer, 20, 30), image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    before = own_id(layer)
+    show(viewer, image, finished(squares(20, 30, shift=1), "YX"))
+    assert own_id(layer) == before
+    assert own_id(show(viewer, other, finished(squares(20, 30), "YX"))) != before
+    assert image_name(f"plate 7.tif {before}") == "plate 7.tif"
 
 
 def test_labels_that_are_none_are_refused(viewer: ViewerModel) -> None:

@@ -11,6 +11,7 @@ import dask.array
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, Signal
 
 from napari_unet.segmentation import Progress
 from napari_unet.widgets import placing
@@ -331,6 +332,76 @@ def test_what_is_painted_while_a_run_is_drawn_is_kept_too(
     assert results(viewer) == [layer]
     np.testing.assert_array_equal(layer.data > 0, corrected > 0)
     assert edited(layer).find().summary() == "1 nucleus added, 1 removed"
+
+
+def test_whoever_paints_on_and_on_is_asked_to_wait_at_the_last_try(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    redraw, tries = placing._redraw, []
+    layer.mode = "paint"
+
+    class Painter(QObject):
+        wanted = Signal(int)
+
+    painter, painted = Painter(), threading.Event()
+
+    def paint(number: int) -> None:
+        layer.data_setitem((np.array([35]), np.array([number])), 8 + number)
+        painted.set()
+
+    def restless(*given: Any) -> Any:
+        tries.append(layer.editable)
+        if layer.editable:
+            painted.clear()
+            painter.wanted.emit(len(tries))
+            painted.wait(60)
+        return redraw(*given)
+
+    painter.wanted.connect(paint)
+    monkeypatch.setattr(placing, "_redraw", restless)
+    dock.start()
+    wait(qtbot, dock)
+    assert tries == [True, True, False]
+    assert results(viewer) == [layer]
+    assert layer.data[35, :4].tolist() == [0, 9, 10, 0]
+    assert (layer.editable, layer.mode) == (True, "paint")
+
+
+def test_an_error_while_a_run_is_drawn_is_told(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("out of luck")
+
+    viewer.add_image(picture(40, 50))
+    monkeypatch.setattr(placing, "draw", broken)
+    dock.start()
+    wait(qtbot, dock)
+    assert dock.status.value.startswith("The result could not be drawn (RuntimeError: out of luck)")
+    assert results(viewer) == []
+
+
+def test_the_thread_of_the_window_draws_nothing(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, threads = placing.draw, []
+
+    def spy(*given: Any) -> Any:
+        threads.append(threading.current_thread())
+        return draw(*given)
+
+    monkeypatch.setattr(placing, "draw", spy)
+    viewer.add_image(picture(40, 50))
+    for _ in range(2):
+        dock.start()
+        wait(qtbot, dock)
+    assert len(results(viewer)) == 1
+    assert len(threads) == 2
+    assert threading.main_thread() not in threads
 
 
 def test_cancel_while_a_run_is_drawn_changes_nothing(

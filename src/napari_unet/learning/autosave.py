@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.atomic import overwriting
+from napari_unet.nuclei.instances import InstanceSettings
 
 FOLDER = "autosave"
 SUFFIX = ".npz"
@@ -26,7 +27,8 @@ FORMAT = 1
 MOST_RESULTS = 50
 LEFTOVER_SECONDS = 3600  # after which a file that was never finished belongs to no running program
 HEADER, PLACES, VALUES, PREDICTION = "header", "places", "values", "prediction"
-TEXTS = ("axes", "model", "model_file", "line", "device_choice")
+TEXTS = ("axes", "model", "model_file", "model_sha256", "line", "device_choice", "result")
+FILE = re.compile(r"([0-9a-f]{32}-[0-9a-f]{8})(-[0-9a-f]{16})?\.npz(\.damaged)?")
 # What a file that is damaged, or that is none of ours, raises in NumPy, zipfile and json.
 DAMAGED = (
     ValueError, KeyError, TypeError, IndexError, EOFError, RuntimeError, SyntaxError,
@@ -153,8 +155,28 @@ class Autosaves:
             try:
                 notes.append(_read_note(path))
             except DAMAGED as error:
-                problems.append(self._set_aside(path, error))
+                # Another napari may have deleted it by now.
+                if path.exists():
+                    problems.append(self._set_aside(path, error))
         return sorted(notes, key=lambda note: note.date, reverse=True), problems
+
+    def again(self, note: Note) -> Note:
+        """Return what is saved of a result by now.
+
+        Raises
+        ------
+        ValueError
+            If that is nothing any more.
+        OSError
+            If the folder cannot be read.
+        """
+        for newest in self.of_image(note.image)[0]:
+            if newest.token == note.token:
+                return newest
+        raise ValueError(
+            "Expected the corrections that were offered, got none; another window of napari has "
+            "taken or deleted them, look there."
+        )
 
     def prediction(self, note: Note) -> NDArray[np.int32]:
         """Return the labels of the run that a note belongs to.
@@ -176,8 +198,10 @@ class Autosaves:
         return self.folder / f"{image}-{token}{SUFFIX}"
 
     def _notes(self, image: str) -> Iterator[Path]:
-        name = re.compile(rf"[0-9a-f]{{32}}-[0-9a-f]{{8}}{re.escape(SUFFIX)}")
-        return (path for path in self.folder.glob(f"{image}-*") if name.fullmatch(path.name))
+        for path in self.folder.glob(f"{image}-*"):
+            name = FILE.fullmatch(path.name)
+            if name is not None and path.name == f"{name[1]}{SUFFIX}":
+                yield path
 
     def _set_aside(self, path: Path, error: Exception) -> str:
         """Rename a damaged file so that it is not read again, and return a sentence about it."""
@@ -192,15 +216,24 @@ class Autosaves:
     def _forget_oldest(self) -> None:
         """Delete what was saved of all but the newest results, and files never finished."""
         ages: dict[str, float] = {}
-        for path in self.folder.glob(f"*{SUFFIX}"):
-            if path.name.startswith("."):
-                if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
-                    path.unlink(missing_ok=True)
-                continue
-            result = "-".join(path.stem.split("-")[:2])
-            ages[result] = max(ages.get(result, 0.0), path.stat().st_mtime)
+        for path in self.folder.iterdir():
+            name, age = FILE.fullmatch(path.name), _time_of(path)
+            if name is not None:
+                ages[name[1]] = max(ages.get(name[1], 0.0), age)
+            elif path.match(f".*{SUFFIX}") and time.time() - age > LEFTOVER_SECONDS:
+                path.unlink(missing_ok=True)
         for result in sorted(ages, key=lambda name: ages[name])[:-MOST_RESULTS]:
             self.delete(*result.split("-"))
+            for damaged in self.folder.glob(f"{result}*{SET_ASIDE}"):
+                damaged.unlink(missing_ok=True)
+
+
+def _time_of(path: Path) -> float:
+    """Return when a file was changed last; long ago if another program has deleted it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _write(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
@@ -260,8 +293,7 @@ def _check(note: Note, stem: str) -> None:
         raise ValueError("it is that of another image")
     if not all(isinstance(facts[name], str) for name in TEXTS):
         raise ValueError("it does not say what made the result")
-    if not facts["settings"]["diameter"] > 0:
-        raise ValueError("it does not say how the result was made")
+    _check_settings(**facts["settings"])
     if note.date.tzinfo is None or not (isinstance(note.n_nuclei, int) and note.n_nuclei >= 0):
         raise ValueError("its date or its number of nuclei is wrong")
     types_fit = places.dtype == np.int64 and values.dtype == np.int32
@@ -271,6 +303,16 @@ def _check(note: Note, stem: str) -> None:
         raise ValueError("its labels or their places are out of range")
     if not re.fullmatch(rf"{stem}-[0-9a-f]{{16}}{re.escape(SUFFIX)}", note.beside):
         raise ValueError("it does not name the labels of the run")
+
+
+def _check_settings(
+    *, diameter: float, channel: int | None, link: str, instances: dict[str, Any], **_: Any
+) -> None:
+    """Raise a ValueError or TypeError if settings of a run are none that are used later."""
+    is_index = channel is None or (isinstance(channel, int) and channel >= 0)
+    if not (0 < diameter < np.inf and is_index and isinstance(link, str)):
+        raise ValueError("it does not say how the result was made")
+    InstanceSettings(**instances)
 
 
 def _read_prediction(path: Path, note: Note) -> NDArray[np.int32]:

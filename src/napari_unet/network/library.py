@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from platformdirs import user_data_path
 
 from napari_unet.network import SUFFIX
+from napari_unet.network.files import known_hash
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -99,6 +100,22 @@ def find_model(model: str | Path) -> ModelFile:
             f"{', '.join(known)}, or give a file."
         )
     return ModelFile(path.stem, path, built_in=False)
+
+
+def find_again(model: str, sha256: str) -> str:
+    """Return a model's name or file; where it is not there any more, the name it has by now.
+
+    Parameters
+    ----------
+    model : str
+        What it was loaded by.
+    sha256 : str
+        Of its file, which stays the same when it is renamed.
+    """
+    files = list_models()
+    if model in [file.name for file in files] or Path(model).is_file():
+        return model
+    return next((file.name for file in files if known_hash(file.path) == sha256), model)
 
 
 def _is_own_model(path: Path) -> bool:

@@ -4,10 +4,11 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
-from weakref import WeakKeyDictionary, ref
+from weakref import WeakKeyDictionary, WeakSet, ref
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -19,7 +20,16 @@ from qtpy.QtWidgets import QApplication
 from napari_unet.images.identity import identity
 from napari_unet.learning.autosave import Autosaves, Note
 from napari_unet.network.library import models_folder
-from napari_unet.widgets.corrections import CONFIRMED, PREDICTION, Edited, edited, facts_of
+from napari_unet.widgets.corrections import (
+    CONFIRMED,
+    METADATA,
+    PREDICTION,
+    Edited,
+    edited,
+    facts_of,
+    facts_of_copy,
+    is_result,
+)
 from napari_unet.widgets.counting import EVENTS
 from napari_unet.widgets.layers import full_resolution
 from napari_unet.widgets.running import one_sentence
@@ -29,7 +39,7 @@ NOTHING = (None, "", b"")
 WATCHED = (*EVENTS, "metadata")  # a view that is called right changes the metadata alone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Origin:
     """Which image a result was made of: what `images.identity` asks for."""
 
@@ -42,8 +52,17 @@ class Origin:
         """Return that of a layer."""
         return cls(full_resolution(image), image.source.path, image.name)
 
+    def is_same(self, other: "Origin") -> bool:
+        """Tell, without reading pixels, whether another one is of the same array, path and name."""
+        same = (self.path, self.name) == (other.path, other.name)
+        return same and self.pixels is other.pixels
+
     def identity(self) -> str:
-        """Return what tells it from all others; pixels are read."""
+        """Return what tells it from all others; pixels are read the first time."""
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> str:
         return identity(self.pixels, self.path, self.name)
 
 
@@ -55,29 +74,38 @@ class Keeper:
     origin : Origin
         The image.
     brought_back : Note, optional
-        What was saved of the result, if it was brought back.
+        What was saved of the result, if it was brought back. Another napari may write there, so
+        this one writes to files of its own, and deletes those once there is something in its own.
     prediction : int32 array, optional
         The labels of the run that it was brought back with.
     """
 
     def __init__(
         self,
-        origin: Origin,
+        origin: Origin | None,
         brought_back: Note | None = None,
         prediction: NDArray[np.int32] | None = None,
     ) -> None:
         self._saves = user_autosaves()
-        self._origin: Origin | None = origin
+        self._origin = origin
         self._image = ""
         self._token = uuid4().hex[:8]
-        self._is_saved = brought_back is not None
+        self._is_saved = False
+        self._earlier = brought_back
         # Of what was written last: labels of the run, the name of their file, a hash of the rest.
         self._last: tuple[Any, str, bytes] = NOTHING
         if brought_back is not None:
-            self._image, self._token = brought_back.image, brought_back.token
-            self._last = (prediction, brought_back.beside, _digest(brought_back))
+            self._image = brought_back.image
+            self._last = (prediction, "", _digest(brought_back))
         self._has_told = False
         self._lock = threading.Lock()
+
+    def for_copy(self) -> "Keeper":
+        """Return one for a copy of the layer."""
+        # In this order: a thread sets the second before it lets go of the first.
+        copy = Keeper(self._origin)
+        copy._image = self._image
+        return copy
 
     def keep(self, result: Edited, facts: dict[str, Any]) -> None:
         """Save what is corrected, or forget what was saved if nothing is any more.
@@ -104,9 +132,7 @@ class Keeper:
             # The labels were replaced by others: these are no corrections, but earlier ones were.
             return
         if not found:
-            if self._is_saved:
-                self._saves.delete(self._image, self._token)
-            self._is_saved, self._last = False, NOTHING
+            self._forget()
             return
         n_nuclei = len(found.changed) + found.n_removed + found.n_confirmed
         note, prediction = self._note(result, facts, n_nuclei), facts[PREDICTION]
@@ -118,6 +144,20 @@ class Keeper:
             note = replace(note, beside=self._last[1])
         self._last = (prediction, self._saves.save(note, prediction), digest)
         self._is_saved, self._has_told = True, False
+        self._forget_earlier()
+
+    def _forget(self) -> None:
+        """Delete what was saved."""
+        if self._is_saved:
+            self._saves.delete(self._image, self._token)
+        self._is_saved, self._last = False, NOTHING
+        self._forget_earlier()
+
+    def _forget_earlier(self) -> None:
+        """Delete what the result was brought back from."""
+        if self._earlier is not None:
+            self._saves.delete(self._earlier.image, self._earlier.token)
+            self._earlier = None
 
     def _note(self, result: Edited, facts: dict[str, Any], n_nuclei: int) -> Note:
         """Return what is to be written beside the labels of the run."""
@@ -153,10 +193,12 @@ class Keeper:
 class Watcher:
     """Lets what is corrected on a layer be saved, until it leaves the viewer.
 
+    A copy that the user makes of the layer gets facts of its own, and a watcher.
+
     Parameters
     ----------
-    viewer : napari.Viewer
-        Shows the layer.
+    events : EmitterGroup
+        Of the list that the layer is in.
     layer : Labels
         A result; nothing here keeps it in memory.
     keeper : Keeper
@@ -165,10 +207,10 @@ class Watcher:
         Comes when napari ends.
     """
 
-    def __init__(self, viewer: Any, layer: Labels, keeper: Keeper, quitting: Any) -> None:
+    def __init__(self, events: Any, layer: Labels, keeper: Keeper, quitting: Any) -> None:
         self._layer = ref(layer)
-        # The emitter alone: the list would keep the layer, which must be free to go.
-        self._removed = viewer.layers.events.removed
+        # The events alone: the list would keep the layer, which must be free to go.
+        self._events = events
         self._keeper = keeper
         self._thread: threading.Thread | None = None
         self._timer = QTimer()
@@ -177,14 +219,16 @@ class Watcher:
         self._timer.timeout.connect(self._save)
         for name in WATCHED:
             getattr(layer.events, name).connect(self._save_soon)
-        self._removed.connect(self._leave_with_layer)
+        self._events.removed.connect(self._leave_with_layer)
+        self._events.inserted.connect(self._watch_copy)
         self._quitting = quitting
         self._quitting.connect(self.leave)
 
     def leave(self) -> None:
         """Watch no more; what is painted and not saved yet is saved now."""
         layer = self._layer()
-        self._removed.disconnect(self._leave_with_layer)
+        self._events.removed.disconnect(self._leave_with_layer)
+        self._events.inserted.disconnect(self._watch_copy)
         with suppress(RuntimeError):
             # At napari's end Qt may have deleted the timer first.
             if self._timer.isActive():
@@ -201,6 +245,17 @@ class Watcher:
         """Leave when it is this layer that was removed."""
         if event.value == self._layer():
             self.leave()
+
+    def _watch_copy(self, event: Any) -> None:
+        """Give a copy of the layer facts of its own: napari lets it share those of the layer."""
+        layer, copy = self._layer(), event.value
+        if layer is None or copy == layer or not is_result(copy):
+            return
+        facts = facts_of(copy)
+        if facts is facts_of(layer):
+            copy.metadata[METADATA] = facts_of_copy(facts)
+            keeper = self._keeper.for_copy()
+            _watchers[copy] = Watcher(self._events, copy, keeper, self._quitting)
 
     def _save_soon(self, event: Any = None) -> None:
         """Save when two seconds have gone by, however much is painted until then."""
@@ -225,8 +280,10 @@ class Watcher:
             target=self._keeper.keep, args=(edited(layer), facts), name="autosave"
         )
         self._thread.start()
+        _threads.add(self._thread)
 
 
+_threads: WeakSet[threading.Thread] = WeakSet()
 _watchers: WeakKeyDictionary[Labels, Watcher] = WeakKeyDictionary()
 
 
@@ -248,7 +305,13 @@ def watch(viewer: Any, layer: Labels, image: Image, brought_back: Note | None = 
     application = QApplication.instance()
     if application is not None:
         keeper = Keeper(Origin.of(image), brought_back, facts_of(layer)[PREDICTION])
-        _watchers[layer] = Watcher(viewer, layer, keeper, application.aboutToQuit)
+        quitting = application.aboutToQuit
+        _watchers[layer] = Watcher(viewer.layers.events, layer, keeper, quitting)
+
+
+def saving() -> list[threading.Thread]:
+    """Return the threads that save at this moment: what is on disk is not the newest yet."""
+    return [thread for thread in _threads if thread.is_alive()]
 
 
 def _digest(note: Note) -> bytes:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 METADATA = "napari_unet"
 PREDICTION = "prediction"  # the labels as the run left them: what differs was corrected
 CONFIRMED = "confirmed"  # parts of the labels, tuples of slices, that the user said are right
+RESULT = "result"  # what tells a result from all others, for as long as it lives on disk too
 
 Place = tuple[slice, ...]
 PerAxis = TypeVar("PerAxis")
@@ -80,6 +82,16 @@ def facts_of(layer: Labels) -> dict[str, Any]:
     """Return what a result says of the run that made it."""
     facts: dict[str, Any] = layer.metadata[METADATA]
     return facts
+
+
+def own_id(layer: Labels) -> str:
+    """Return what tells a layer from all others; a result that is brought back keeps it."""
+    return str(facts_of(layer)[RESULT] if is_result(layer) else layer.unique_id)
+
+
+def facts_of_copy(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts for a copy of a result: what is confirmed on one is not on the other."""
+    return {**facts, RESULT: str(uuid4()), CONFIRMED: list(facts[CONFIRMED])}
 
 
 def edited(layer: Labels, *, copied: bool = False) -> Edited:

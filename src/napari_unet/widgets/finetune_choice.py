@@ -18,6 +18,7 @@ from napari_unet.widgets.corrections import (
     has_confirmed,
     image_of,
     is_result,
+    own_id,
     take_back,
 )
 from napari_unet.widgets.counting import Counter
@@ -176,7 +177,7 @@ class FinetuneChoice(FinetuneForm):
             # Live learning copies it in its thread, as it does with every later state.
             painted=self._read(layer, copied=not live),
             # An image that is opened and segmented again does not overwrite what was learned then.
-            source=f"{image.source.path or image.name} {layer.unique_id}",
+            source=f"{image.source.path or image.name} {own_id(layer)}",
             seconds=float(self.time.value),
             data=data_folder() if self.remember.value else None,
             live=live,

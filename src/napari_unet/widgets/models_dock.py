@@ -17,6 +17,7 @@ from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.model_actions import Action, Outcome, carry_out
 from napari_unet.widgets.model_events import model_chosen, models_changed
 from napari_unet.widgets.models_form import ModelsForm
+from napari_unet.widgets.window import PLUGIN
 
 FILTER = f"Model (*{SUFFIX})"
 
@@ -144,7 +145,7 @@ class ModelsDock(ModelsForm):
 
     def _choose(self, version: Version) -> None:
         """Open the dock that segments, with a model chosen in it."""
-        self._viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
+        self._viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
         with model_chosen.blocker(self._refresh):
             model_chosen(model=version.name)
         self.status.value = f"Segment nuclei uses {version.name!r} now."

@@ -1,7 +1,10 @@
 """Corrections that were saved before napari ended, offered back beside the image they are of."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -10,10 +13,12 @@ from napari.layers import Image
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from napari_unet.learning.autosave import Autosaves, Note
-from napari_unet.widgets.autosave import Origin, user_autosaves
-from napari_unet.widgets.form import wrap
+from napari_unet.network.library import find_again
+from napari_unet.widgets.autosave import Origin, saving, user_autosaves
+from napari_unet.widgets.form import row, wrap
 from napari_unet.widgets.results import bring_back, find_result
 from napari_unet.widgets.running import Failed, one_sentence
 
@@ -28,8 +33,9 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Read:
-    """The labels of a run, and what the user had made of them."""
+    """The labels of a run, and what the user had made of them; the note is the newest."""
 
+    note: Note
     labels: NDArray[np.int32]
     prediction: NDArray[np.int32]
 
@@ -47,7 +53,13 @@ class Offer(Container[Any]):
         self._viewer = viewer
         self._image: Image | None = None
         self._note: Note | None = None
+        self._origin: Origin | None = None
+        self._is_looking = self._is_stale = False
         self._has_left = False
+        # Looks once when all that hear of the same layer have done so: one of them may save it.
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._look)
         self.text = Label(value="")
         self.bring_back = PushButton(
             text="Bring back", tooltip="Show the labels of that time with all corrections"
@@ -55,10 +67,7 @@ class Offer(Container[Any]):
         self.delete = PushButton(
             text="Delete them", tooltip="Forget these corrections; they cannot be brought back then"
         )
-        buttons = Container(
-            widgets=[self.bring_back, self.delete], layout="horizontal", labels=False
-        )
-        buttons.margins = (0, 0, 0, 0)
+        buttons = row(self.bring_back, self.delete)
         super().__init__(widgets=[self.text, buttons], labels=False, visible=False)
         self.margins = (0, 0, 0, 0)
         wrap(self.text.native)
@@ -68,17 +77,34 @@ class Offer(Container[Any]):
     def look(self, image: Image | None) -> None:
         """Show what is saved of an image, if there is no result of it; nothing for None."""
         self._image, self._note, self.visible = image, None, False
-        saves = user_autosaves()
-        if not self._is_wanted(image) or saves.is_empty():
+        self._timer.start(0)
+
+    def _look(self) -> None:
+        """Find what is saved, in a thread; one look at a time, the last one is never left out."""
+        image, saves, threads = self._image, user_autosaves(), saving()
+        if self._is_looking:
+            self._is_stale = True
             return
-        worker = create_worker(find_saved, saves, Origin.of(image))
+        if not self._is_wanted(image) or (saves.is_empty() and not threads):
+            return
+        self._is_looking = True
+        worker = create_worker(find_saved, saves, self._origin_of(image), threads)
         worker.returned.connect(partial(self._show, image))
         worker.start()
+
+    def _origin_of(self, image: Image) -> Origin:
+        """Return that of an image; one that was looked at before has read its pixels already."""
+        origin = Origin.of(image)
+        if self._origin is None or not origin.is_same(self._origin):
+            self._origin = origin
+        return self._origin
 
     def leave(self) -> None:
         """Show nothing more; the widgets may be gone already."""
         self._has_left = True
-        self._image = self._note = None
+        self._image = self._note = self._origin = None
+        with suppress(RuntimeError):
+            self._timer.stop()
 
     def _is_wanted(self, image: Image | None) -> bool:
         """Tell whether something may be offered for an image."""
@@ -88,11 +114,14 @@ class Offer(Container[Any]):
 
     def _show(self, image: Image, found: Found) -> None:
         """Offer the newest of what was found, if that is still wanted."""
+        is_stale, self._is_looking, self._is_stale = self._is_stale, False, False
         if self._has_left:
             return
         for problem in found.problems:
             show_error(problem)
-        if found.notes and self._is_wanted(image):
+        if is_stale:
+            self._timer.start(0)
+        elif found.notes and self._is_wanted(image):
             self._note = found.notes[0]
             self.text.value = offered(self._note)
             self.visible = self.bring_back.enabled = self.delete.enabled = True
@@ -102,18 +131,18 @@ class Offer(Container[Any]):
         if self._note is None or self._image is None:
             return
         self.bring_back.enabled = self.delete.enabled = False
-        worker = create_worker(_read, user_autosaves(), self._note)
-        worker.returned.connect(partial(self._add, self._image, self._note))
+        worker = create_worker(read_saved, user_autosaves(), self._note, saving())
+        worker.returned.connect(partial(self._add, self._image))
         worker.start()
 
-    def _add(self, image: Image, note: Note, read: Read | Failed) -> None:
+    def _add(self, image: Image, read: Read | Failed) -> None:
         """Make the result as it was, or say why that cannot be."""
         if not self._is_wanted(image):
             return
         try:
             if isinstance(read, Failed):
                 raise ValueError(read.sentence)
-            bring_back(self._viewer, image, note, read.labels, read.prediction)
+            bring_back(self._viewer, image, read.note, read.labels, read.prediction)
         except ValueError as error:
             show_error(str(error))
         self.look(image)
@@ -140,8 +169,10 @@ def offered(note: Note) -> str:
     return f"Corrections of {nuclei} from {date} were saved for this image."
 
 
-def find_saved(saves: Autosaves, origin: Origin) -> Found:
-    """Return what is saved of an image; its pixels are read."""
+def find_saved(saves: Autosaves, origin: Origin, threads: Sequence[Thread] = ()) -> Found:
+    """Return what is saved of an image, when these threads have saved; its pixels are read."""
+    for thread in threads:
+        thread.join()
     try:
         image = origin.identity()
     # Whatever the image's own array or its decoder raises: a run will tell, and this must not.
@@ -149,16 +180,21 @@ def find_saved(saves: Autosaves, origin: Origin) -> Found:
         return Found([], [])
     try:
         return Found(*saves.of_image(image))
-    except OSError as error:
+    except (OSError, MemoryError) as error:
         advice = "allow reading there"
         return Found([], [one_sentence(error, "Saved corrections could not be read", advice)])
 
 
-def _read(saves: Autosaves, note: Note) -> Read | Failed:
-    """Read the labels of a run and what the user had made of them."""
+def read_saved(saves: Autosaves, offered: Note, threads: Sequence[Thread] = ()) -> Read | Failed:
+    """Read the labels of a run, and what the user has made of them by now."""
+    for thread in threads:
+        thread.join()
     try:
+        note = saves.again(offered)
+        model = find_again(note.facts["model_file"], note.facts["model_sha256"])
         prediction = saves.prediction(note)
-        return Read(note.labels(prediction), prediction)
+        note = replace(note, facts=note.facts | {"model_file": model})
+        return Read(note, note.labels(prediction), prediction)
     except (ValueError, OSError, MemoryError) as error:
         advice = "close other programs and try again"
         return Failed(one_sentence(error, "The corrections could not be read", advice))

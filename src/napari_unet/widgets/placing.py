@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
 
+from napari_unet.widgets.autosave import WATCHED
 from napari_unet.widgets.corrections import Edited, edited
 from napari_unet.widgets.layers import pixel_size
 from napari_unet.widgets.results import Drawn, add_result, draw, result_to_update, update_result
-from napari_unet.widgets.running import Failed, Finished
+from napari_unet.widgets.running import Failed, Finished, one_sentence
+
+MOST_TRIES = 3  # of drawing around corrections while they are painted on
 
 
 class Placing:
@@ -45,10 +49,13 @@ class Placing:
         self._outcome = outcome
         self._cancelled = cancelled
         self._done = done
-        self._worker: Any = None
+        self._n_tries = 0
 
     def start(self) -> None:
-        """Put them there; where an earlier result is, after a moment in a thread."""
+        """Put them there after a moment in a thread; around what is corrected in an earlier result.
+
+        What is painted meanwhile makes it start over, a few times; then the labels wait for it.
+        """
         if self._image not in self._viewer.layers:
             # A layer that is gone gets no result.
             name = self._image.name
@@ -56,37 +63,73 @@ class Placing:
             return
         layer = result_to_update(self._viewer.layers, self._image, self._outcome)
         if layer is None:
-            self._add()
-            return
-        earlier = edited(layer, copied=True)
-        self._worker = create_worker(_redraw, self._outcome, earlier, _start_thread=False)
-        self._worker.returned.connect(partial(self._update, layer, earlier))
-        self._worker.finished.connect(partial(self._end, self._worker))
-        self._worker.start()
+            self._draw(None, self._add)
+        else:
+            self._n_tries += 1
+            changes = Changes(layer, are_kept_out=self._n_tries >= MOST_TRIES)
+            self._draw(edited(layer), partial(self._update, layer, changes))
 
-    def _update(self, layer: Labels, earlier: Edited, drawn: Drawn | Failed | None) -> None:
+    def _draw(self, earlier: Edited | None, show: Callable[[Drawn | Failed | None], None]) -> None:
+        """Draw in a thread."""
+        worker = create_worker(_redraw, self._outcome, earlier, _start_thread=False)
+        worker.returned.connect(show)
+        worker.start()
+
+    def _update(self, layer: Labels, changes: "Changes", drawn: Drawn | Failed | None) -> None:
         """Show what was drawn around the corrections, unless these are others by now."""
-        self._worker = None
+        changes.leave()
         if self._cancelled.is_set() or isinstance(drawn, Failed):
             self._done(None if self._cancelled.is_set() else drawn)
         elif drawn is None:
-            self._add()
-        elif layer not in self._viewer.layers or not _is_same(earlier, edited(layer)):
+            self._draw(None, self._add)
+        elif layer not in self._viewer.layers or changes.happened:
             self.start()
         else:
             update_result(layer, self._image, self._outcome, drawn)
             self._done(drawn)
 
-    def _add(self) -> None:
+    def _add(self, drawn: Drawn | Failed | None) -> None:
         """Add a layer of its own."""
-        drawn = draw(self._outcome)
-        add_result(self._viewer, self._image, self._outcome, drawn)
-        self._done(drawn)
+        if self._cancelled.is_set() or not isinstance(drawn, Drawn):
+            self._done(None if self._cancelled.is_set() else drawn)
+        elif self._image not in self._viewer.layers:
+            self.start()
+        else:
+            add_result(self._viewer, self._image, self._outcome, drawn)
+            self._done(drawn)
 
-    def _end(self, worker: Any) -> None:
-        """Give up on a thread that ended without a result: napari has told why."""
-        if self._worker is worker:
-            self._done(None)
+
+class Changes:
+    """Tells whether a result was painted on, or a part of it confirmed, since this was made.
+
+    Parameters
+    ----------
+    layer : Labels
+        The result.
+    are_kept_out : bool
+        Whether nobody can paint on it until `leave`.
+    """
+
+    def __init__(self, layer: Labels, *, are_kept_out: bool = False) -> None:
+        self.happened = False
+        self._layer = layer
+        self._was_editable, self._mode = layer.editable, layer.mode
+        if are_kept_out:
+            layer.editable = False
+        # A layer that cannot be edited has nothing to undo, which alone is heard of as a redraw.
+        self._names = [name for name in WATCHED if not are_kept_out or name != "set_data"]
+        for name in self._names:
+            getattr(layer.events, name).connect(self._note)
+
+    def leave(self) -> None:
+        """Let the layer be painted on, and hear of it no more."""
+        for name in self._names:
+            getattr(self._layer.events, name).disconnect(self._note)
+        if self._layer.editable != self._was_editable:
+            self._layer.editable, self._layer.mode = self._was_editable, self._mode
+
+    def _note(self, event: Any = None) -> None:
+        self.happened = True
 
 
 def summary(outcome: Finished, drawn: Drawn, image: Image) -> str:
@@ -114,18 +157,20 @@ def _diameter_text(diameter: float, image: Image) -> str:
     return text if unit == "pixel" else f"{text} ({diameter * size:.3g} {unit})"
 
 
-def _redraw(outcome: Finished, earlier: Edited) -> Drawn | Failed | None:
-    """Draw a run around what was corrected; None if the labels there are no corrections."""
+def _redraw(outcome: Finished, earlier: Edited | None) -> Drawn | Failed | None:
+    """Draw a run around what was corrected; None if the labels there are no corrections.
+
+    A stroke that comes while the labels are copied is one of the `Changes`.
+    """
     try:
+        if earlier is not None:
+            earlier = replace(earlier, labels=np.array(earlier.labels))
         return draw(outcome, earlier)
-    except ValueError:
-        return None
     except MemoryError:
-        return Failed("There is not enough memory to keep your corrections; nothing was changed.")
-
-
-def _is_same(one: Edited, other: Edited) -> bool:
-    """Tell whether nothing was painted or confirmed in between."""
-    is_same_run = np.may_share_memory(one.prediction, other.prediction)
-    same = is_same_run and one.confirmed == other.confirmed
-    return same and np.array_equal(one.labels, other.labels)
+        return Failed("There is not enough memory to draw the result; nothing was changed.")
+    # Whatever it is: the dock must hear of it.
+    except Exception as error:
+        if isinstance(error, ValueError) and earlier is not None:
+            return None
+        advice = "nothing was changed, segment again or remove the earlier result first"
+        return Failed(one_sentence(error, "The result could not be drawn", advice))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -15,6 +16,7 @@ from napari_unet.widgets.corrections import (
     CONFIRMED,
     METADATA,
     PREDICTION,
+    RESULT,
     Edited,
     edited,
     facts_of,
@@ -51,19 +53,30 @@ class Drawn:
 
 def find_result(layers: Any, image: Image) -> Labels | None:
     """Return the newest labels layer that a run made of an image."""
-    for layer in reversed(layers):
-        if is_result(layer) and facts_of(layer)["image_id"] == str(image.unique_id):
-            return layer
-    return None
+    return next(iter(_results_of(layers, image)), None)
 
 
 def result_to_update(layers: Any, image: Image, outcome: Finished) -> Labels | None:
-    """Return the result of the same image that a run can be drawn into, if one fits."""
-    layer = find_result(layers, image)
-    if layer is None or edited(layer).labels.shape != outcome.shape:
-        return None
-    shown = as_layer_data(np.broadcast_to(np.int32(0), outcome.shape), outcome.facts["axes"])
-    return layer if layer.data.shape == shown.shape else None
+    """Return the newest result of the same pixels that a run can be drawn into, if one fits."""
+    results = _results_of(layers, image)
+    return next((layer for layer in results if _fits(layer, outcome)), None)
+
+
+def _results_of(layers: Any, image: Image) -> list[Labels]:
+    """Return the results of an image, the newest first; copies that the user made come last."""
+    results = filter(is_result, reversed(layers))
+    own = [layer for layer in results if facts_of(layer)["image_id"] == str(image.unique_id)]
+    return sorted(own, key=lambda layer: layer.source.parent is not None)
+
+
+def _fits(layer: Labels, outcome: Finished) -> bool:
+    """Tell whether a result is of the channel, the axes and the shape of a run."""
+    facts, axes = facts_of(layer), outcome.facts["axes"]
+    channels = {each["settings"]["channel"] for each in (facts, outcome.facts)}
+    if facts["axes"] != axes or len(channels) > 1:
+        return False
+    shown = as_layer_data(np.broadcast_to(np.int32(0), outcome.shape), axes)
+    return edited(layer).labels.shape == outcome.shape and layer.data.shape == shown.shape
 
 
 def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
@@ -182,9 +195,9 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     napari forgets what could be undone: every correction is in the new labels, and nothing else
     that the user did would be lost.
     """
-    axes, confirmed = outcome.facts["axes"], facts_of(layer)[CONFIRMED]
-    facts = _facts(image, outcome, drawn) | {CONFIRMED: confirmed}
-    layer.metadata[METADATA] = facts
+    axes, before = outcome.facts["axes"], facts_of(layer)
+    facts = _facts(image, outcome, drawn)
+    layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
     for name, value in spatial_fields(image, axes).items():
         setattr(layer, name, value)
@@ -205,6 +218,7 @@ def _of_image(image: Image, facts: dict[str, Any], prediction: NDArray[np.int32]
         "image_id": str(image.unique_id),
         PREDICTION: prediction,
         CONFIRMED: [],
+        RESULT: facts.get(RESULT) or str(uuid4()),
     }
 
 

@@ -26,8 +26,8 @@ from napari_unet.widgets.placing import Placing, summary
 from napari_unet.widgets.results import Drawn, find_result
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 from napari_unet.widgets.segment_form import SegmentForm
+from napari_unet.widgets.window import PLUGIN
 
-PLUGIN = "napari-unet-nuclei"
 CHOOSE_FILE = "choose a file …"
 CANCELLED = "Cancelled, nothing was changed."
 

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+PLUGIN = "napari-unet-nuclei"  # the name in the manifest
+
 
 def show(image: NDArray[Any], labels: NDArray[np.int32], name: str) -> None:
     """Open napari on an image and its labels, with the segment dock; return when it is closed."""
@@ -13,5 +15,5 @@ def show(image: NDArray[Any], labels: NDArray[np.int32], name: str) -> None:
     viewer = napari.Viewer(title="U-Net nuclei")
     viewer.add_image(image, name=name)
     viewer.add_labels(labels, name=f"{name} nuclei")
-    viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     napari.run()
