@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 
 from napari_unet.network.files import read_card
-from napari_unet.network.library import find_model, list_models, models_folder
+from napari_unet.network.library import find_again, find_model, list_models, models_folder
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.widgets.corrections import (
     confirm_view,
@@ -224,7 +224,8 @@ def _of_result(layer: Labels) -> dict[str, Any]:
     return {
         "axes": facts["axes"],
         "channel": facts["settings"]["channel"],
-        "model": facts["model_file"],
+        # It may have another name by now.
+        "model": find_again(facts["model_file"], facts["model_sha256"]),
         "device": facts["device_choice"],
         "line": facts["line"],
         "instances": InstanceSettings(**facts["settings"]["instances"]),
