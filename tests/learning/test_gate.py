@@ -78,6 +78,7 @@ def test_a_worse_or_blank_network_is_objected_to(change, words):
         (1, 0.0, 0.6, True),
         (4, 0.9, 0.94, False),
         (4, 0.9, 0.96, True),  # more than half of what was left
+        (4, 1.0, 1.0, False),
         (0, 0.0, 1.0, True),  # a false nucleus that is gone
     ],
 )

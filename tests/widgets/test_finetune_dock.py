@@ -210,7 +210,7 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     assert dock._learned is dock._request is dock._curve is None
     assert runs_in_memory() == []
     assert not dock.learn.native.isHidden()
-    assert dock.remember.text.startswith("Remember corrections (1 crop, ")
+    assert dock.stored.text.startswith("1 nucleus, ")
 
 
 @pytest.mark.usefixtures("quick")
@@ -439,17 +439,17 @@ def test_live_waits_for_a_nucleus_learns_new_ones_and_is_judged_when_switched_of
     assert dock.bar.native.isHidden()
     for label, place in enumerate([np.s_[0:4, 0:9], np.s_[0:4, 70:79], np.s_[50:60, 60:70]], 10):
         paint(layer, label, place)
-    wait_for(qtbot, lambda: dock.remember.text.startswith("Remember corrections (none"))
+    wait_for(qtbot, lambda: dock.stored.text == "none yet")
     wait_for(qtbot, lambda: len(dock._curve.marks) > 2)
     dock.live.native.click()
     wait(qtbot, dock)
-    assert dock.status.value.startswith("Overlap with corrected nuclei held back: ")
+    assert dock.status.value.startswith("Overlap with the corrected nuclei: ")
     assert dock.status.value.endswith("It got worse.")
     assert dock.begin.native.isHidden()
     dock.discard.native.click()
     assert not dock.live.value
     assert dock.layer.enabled
-    assert dock.remember.text.startswith("Remember corrections (1 crop, ")
+    assert dock.stored.text.startswith("4 nuclei, ")
 
 
 @pytest.mark.usefixtures("quick")

@@ -127,7 +127,7 @@ def test_crops_of_other_results_take_part_and_ones_own_are_replaced(
     assert [crop.source for crop in remembered(first, [])[0]] == ["another day"]
     remembered(first, crop_of(layer, first))
     assert Store.of_line(tmp_path / "data", "bright").size().n_crops == 2
-    assert store_text(Store.of_line(tmp_path / "data", "bright")).startswith("2 crops, 0.")
+    assert store_text(Store.of_line(tmp_path / "data", "bright")).startswith("2 nuclei, 0.")
     assert store_text(Store.of_line(tmp_path / "data", "other")) == "none yet"
 
 

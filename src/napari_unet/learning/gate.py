@@ -26,7 +26,7 @@ CAUTIOUS_SHARES = SHARES[2:]
 FEWEST_TO_JUDGE = 6  # nuclei held out; fewer say nothing alone
 MOST_FORGOTTEN = 0.03  # of the mean AP on synthetic fields
 LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected
-LEAST_GAIN = 0.01  # of the mean overlap with nuclei held out
+LEAST_GAIN = 0.01  # of the mean overlap with the corrected nuclei
 LEAST_LEARNED = 1.0  # of the summed overlap with nuclei that were learned: one nucleus more
 MATCH = 0.5  # least IoU of a nucleus that was found
 
@@ -189,7 +189,8 @@ def _least_gain(before: Marks) -> float:
     """
     if before.held_out:
         return LEAST_GAIN
-    return min(LEAST_LEARNED / max(1, before.n_corrected), (1 - before.corrected) / 2)
+    wanted = min(LEAST_LEARNED / max(1, before.n_corrected), (1 - before.corrected) / 2)
+    return max(LEAST_GAIN, wanted)
 
 
 def _mean(sums: Iterable[tuple[float, int]]) -> float:
