@@ -5,7 +5,7 @@
 Some nuclei of a drawn field are corrected in a real window, and the real dock learns from them in
 Qt's own event loop, where a timer of 10 ms notes the gaps between its ticks. The same fine-tune
 then runs for the same time in a plain loop of the same process. A loop that polls
-`processEvents` would measure its own polling. Marks are taken six times whatever the time, which
+`processEvents` would measure its own polling. Marks are taken a few times whatever the time, which
 counts on both sides: where a step takes a second, less than a minute says little, and so does a
 machine on which something else runs.
 """
@@ -100,7 +100,6 @@ def learn_plainly(request: Any, seconds: float) -> float:
     model = load_model(request.model, request.device)
     crops = corrected_crops(request, request.painted, model)
     run = FineTuning(model, crops, FineTuneSettings(seconds=seconds))
-    run.before  # noqa: B018 -- as in the dock, before the time is taken
     started = time.monotonic()
     steps = sum(1 for _ in run.steps())
     return steps / (time.monotonic() - started)

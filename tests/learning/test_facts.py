@@ -95,5 +95,5 @@ def test_python_names_the_images_in_the_card(parent: Model) -> None:
 
     assert names() == ["image 1", "image 2"]
     assert names(names=["b.tif", "a.tif"]) == ["a.tif", "b.tif"]
-    with pytest.raises(ValueError, match="different names of 2 images, got a.tif"):
+    with pytest.raises(ValueError, match=r"different names of 2 images, got a\.tif"):
         names(names=["a.tif"])
