@@ -130,6 +130,13 @@ def test_a_deleted_model_comes_back_as_it_was(mine: Path) -> None:
     assert list((models_folder().parent / "trash").iterdir()) == []
 
 
+def test_files_that_the_system_puts_into_the_trash_hinder_nothing(mine: Path) -> None:
+    trashed = delete(mine.stem)
+    (trashed.parent / ".DS_Store").touch()
+    assert restore(trashed) == mine
+    assert mine.exists()
+
+
 def test_of_several_deleted_models_of_one_name_the_last_comes_back_or_the_chosen(
     mine: Path,
 ) -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,7 +121,7 @@ def delete(name: str) -> Path:
     trashed = Path(shutil.move(path, folder / path.name))
     for old in list_deleted()[MOST_IN_TRASH:]:
         old.path.unlink()
-        old.path.parent.rmdir()
+        _remove_folder(old.path.parent)
     return trashed
 
 
@@ -161,7 +162,7 @@ def restore(model: str | Path) -> Path:
             "one first."
         )
     restored = Path(shutil.move(found[0], path))
-    found[0].parent.rmdir()
+    _remove_folder(found[0].parent)
     return restored
 
 
@@ -256,6 +257,12 @@ def _path_for(name: str, folder: Path) -> Path:
 
 def _taken(name: str) -> ValueError:
     return ValueError(f"Expected a new name, got {name!r}, which is taken; choose another.")
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder of the trash; one in which the system has put files of its own stays."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _trash() -> Path:
