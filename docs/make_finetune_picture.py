@@ -32,7 +32,7 @@ FEW_TOUCH = SyntheticSettings(touching=0.3)
 BRIGHT, DIM, GROUND, NOISE = 90, 8, 30, 8  # grey values: rims, insides, all, and its deviation
 RIM, WIDTH = 3.0, 2.0  # px: how deep the rims lie, and how wide they are
 N_PAINTED = 12
-SECONDS = 180.0
+SECONDS = 60.0
 GAP = 8  # px between the pictures
 FOUND = 0.5  # least IoU of a nucleus that was found
 

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.tuning import comparison, learn
 
 CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
+SECONDS_BETWEEN_GLANCES = 1.0  # the time left is told in seconds
 NOTHING_LEARNED = "Nothing was corrected, so nothing was learned."
 
 
@@ -154,7 +156,7 @@ class FinetuneDock(FinetuneChoice):
             self.stop.enabled = self.cancel_button.enabled = self.live.enabled = False
 
     def _show_glance(self, glance: Glance) -> None:
-        """Move bar and curve, show the view; they are asked to at most four times a second."""
+        """Move bar and curve, show the view; they are asked to once a second."""
         request = self._request
         if self._has_left or request is None or not self.cancel_button.enabled:
             return
@@ -263,4 +265,5 @@ def _time(request: LearnRequest, glance: Glance) -> str:
 
 def _background_learning(request: LearnRequest) -> Any:
     """Run in napari's worker thread; a function of its own, since napari shows its name."""
-    return (yield from seldom(learn(request), matters=lambda glance: glance.is_rare))
+    is_rare = attrgetter("is_rare")
+    return (yield from seldom(learn(request), matters=is_rare, every=SECONDS_BETWEEN_GLANCES))

@@ -189,18 +189,19 @@ def seldom(
     progress: Generator[Report, None, Any],
     clock: Callable[[], float] = time.monotonic,
     matters: Callable[[Report], bool] = lambda report: False,
+    every: float = SECONDS_BETWEEN_REPORTS,
 ) -> Generator[Report, None, Any]:
-    """Pass on at most four reports a second: every redraw of a bar takes time from the network.
+    """Pass on few reports, four a second: every redraw of a bar takes time from the network.
 
     Those that matter are passed on whenever they come.
     """
-    last = -SECONDS_BETWEEN_REPORTS
+    last = -every
     while True:
         try:
             report = next(progress)
         except StopIteration as end:
             return end.value
-        if matters(report) or clock() - last >= SECONDS_BETWEEN_REPORTS:
+        if matters(report) or clock() - last >= every:
             last = clock()
             yield report
 
