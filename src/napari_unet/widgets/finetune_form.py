@@ -87,7 +87,7 @@ class FinetuneForm(Container[Any]):
             tooltip="How long to learn; you can stop earlier and keep what is learned",
         )
         self.remember = CheckBox(
-            text="Remember corrections",
+            text="Remember",
             value=True,
             tooltip="Keep what you correct on this computer, and learn from it again next time",
         )
