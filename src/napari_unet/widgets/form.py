@@ -3,6 +3,7 @@
 from typing import Any
 
 from magicgui.widgets import Container, Widget
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
@@ -10,6 +11,16 @@ MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
 
 def align_labels(form: QWidget) -> None:
     """Make all labels of a form as wide as the widest, so that its fields line up."""
+    _align(form)
+    # Again when the form is in its window, whose style makes labels wider.
+    again = QTimer(form)
+    again.setSingleShot(True)
+    again.timeout.connect(lambda: _align(form))
+    again.timeout.connect(again.deleteLater)
+    again.start(0)
+
+
+def _align(form: QWidget) -> None:
     every = form.findChildren(QLabel)
     # Those that wrap are no names of fields.
     labels = [label for label in every if label.text() and not label.wordWrap()]
