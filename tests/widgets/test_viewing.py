@@ -14,7 +14,7 @@ from napari_unet.segmentation import SegmentSettings, finish, segment
 from napari_unet.widgets import viewing
 from napari_unet.widgets.corrections import Edited
 from napari_unet.widgets.messages import LearnRequest
-from napari_unet.widgets.viewing import Viewing
+from napari_unet.widgets.viewing import MOST_OF_THE_TIME, Viewing
 
 
 def bright_squares() -> np.ndarray:
@@ -102,3 +102,22 @@ def test_a_view_is_due_after_four_seconds_or_one_when_it_was_moved(bright_model:
     assert [at for at in (6.0, 6.5, 7.5) if is_due(at)] == [6.0]
     request.view.place = None
     assert not is_due(20.0)
+
+
+def test_views_that_take_long_are_due_less_often(bright_model: Any) -> None:
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 1.0  # a view takes a second: from when it is begun to when it is there
+        return now
+
+    model, nothing = load_model(bright_model, "cpu"), np.zeros((64, 80), np.int32)
+    edited = Edited(nothing, nothing, (), 20.0)
+    request = LearnRequest(bright_squares(), "YX", None, edited, "", "", "cpu", "", 1.0)
+    request.view.place = np.s_[0:64, 0:80]
+    seeing = Viewing(request, model.card, clock=clock)
+    assert len(list(seeing.due(model.network))) == 1
+    now += 1 / MOST_OF_THE_TIME - 2
+    assert not list(seeing.due(model.network))
+    assert len(list(seeing.due(model.network))) == 1

@@ -103,12 +103,7 @@ class FinetuneDock(FinetuneChoice):
         self._preview = Preview(self._viewer, layer, labels_axes(request.axes))
         self._tell_view()
         self.show_learning(live=live)
-        worker = create_worker(
-            _background_learning,
-            request,
-            _start_thread=False,
-            _progress={"desc": "Learn from corrections"},
-        )
+        worker = create_worker(_background_learning, request, _start_thread=False)
         worker.yielded.connect(self._show_glance)
         worker.returned.connect(partial(self._end, request))
         worker.finished.connect(partial(self._end_without_result, request))
@@ -264,6 +259,10 @@ def _time(request: LearnRequest, glance: Glance) -> str:
 
 
 def _background_learning(request: LearnRequest) -> Any:
-    """Run in napari's worker thread; a function of its own, since napari shows its name."""
+    """Run in napari's worker thread; a function of its own, since napari shows its name.
+
+    Not with a progress bar of napari's: while there is one, its animation draws the whole window
+    anew 25 times a second, which took half of the processor from the network.
+    """
     is_rare = attrgetter("is_rare")
     return (yield from seldom(learn(request), matters=is_rare, every=SECONDS_BETWEEN_GLANCES))

@@ -196,12 +196,7 @@ class SegmentDock(SegmentForm):
             return
         self._request = request
         self.show_run()
-        worker = create_worker(
-            _background_run,
-            request,
-            _start_thread=False,
-            _progress={"desc": "Segment nuclei"},
-        )
+        worker = create_worker(_background_run, request, _start_thread=False)
         worker.yielded.connect(partial(self._show_step, TimeLeft()))
         worker.returned.connect(partial(self._end, layer, request))
         # One that was cancelled too late for that ends with neither a result nor an error.
@@ -282,7 +277,11 @@ class SegmentDock(SegmentForm):
 
 
 def _background_run(request: Request) -> Any:
-    """Run in napari's worker thread; a function of its own, since napari shows its name."""
+    """Run in napari's worker thread; a function of its own, since napari shows its name.
+
+    Not with a progress bar of napari's: while there is one, its animation draws the whole window
+    anew 25 times a second, which took half of the processor from the network.
+    """
     return (yield from seldom(run(request)))
 
 

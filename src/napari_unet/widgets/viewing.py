@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LARGEST_SIDE = 512  # px as the network sees them: labelling as much takes a tenth of a second
 SECONDS_BETWEEN_SIGHTS = 4.0
 SECONDS_AFTER_A_MOVE = 1.0  # a view that was moved need not wait as long
+MOST_OF_THE_TIME = 0.05  # for sights that nothing but the learning makes due
 
 
 class Viewing:
@@ -50,21 +51,24 @@ class Viewing:
         self._axes = labels_axes(request.axes)
         self._limits: dict[Any, tuple[float, float]] = {}
         self._drawn: tuple[Place, float] | None = None
+        self._duration = 0.0
 
     def due(self, network: "UNet") -> Iterator[Sight]:
         """Yield what the canvas shows by a network, if it is time for that."""
         place = self._request.view.place
         if place is not None and self._is_due(place):
+            started = self._clock()
             yield self.sight(network, place)
             # After it: a slow computer must have time to learn as well.
             self._drawn = place, self._clock()
+            self._duration = self._drawn[1] - started
 
     def _is_due(self, place: Place) -> bool:
         if self._drawn is None:
             return True
         shown, at = self._drawn
-        wait = SECONDS_BETWEEN_SIGHTS if shown == place else SECONDS_AFTER_A_MOVE
-        return self._clock() - at >= wait
+        usual = max(SECONDS_BETWEEN_SIGHTS, self._duration / MOST_OF_THE_TIME)
+        return self._clock() - at >= (usual if shown == place else SECONDS_AFTER_A_MOVE)
 
     def sight(self, network: "UNet", place: Place) -> Sight:
         """Return what a network, in evaluation mode, makes of the middle of a place."""
