@@ -14,7 +14,7 @@ import napari_unet as nu
 from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crops import Crop, correction_crops
 from napari_unet.learning.finetune import FineTuneSettings, FineTuning
-from napari_unet.learning.lessons import held_out, lessons_of, rehearsal
+from napari_unet.learning.lessons import Found, emphasis, held_out, lessons_of, rehearsal
 from napari_unet.learning.runs import Scene
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model, load_model_file
@@ -22,9 +22,7 @@ from napari_unet.network.unet import UNet, UNetConfig
 
 CONFIG = UNetConfig(filters=(8, 16), dropout=(0.0,) * 3, stem=1)
 # A parent that knows nothing yet is none to hold on to.
-SMALL = FineTuneSettings(
-    seconds=1e4, learning_rate=1e-2, epsilon=1e-8, pull=1.0, crop=64, batch=2, seed=1
-)
+SMALL = FineTuneSettings(seconds=1e4, learning_rate=1e-2, epsilon=1e-8, crop=64, batch=2, seed=1)
 
 
 def discs(radius: float = 8, size: int = 96) -> tuple[np.ndarray, np.ndarray]:
@@ -51,9 +49,9 @@ def parent(tmp_path) -> Model:
     return load_model_file(path, "cpu")
 
 
-def nothing(scene: Scene) -> np.ndarray:
+def nothing(scene: Scene) -> Found:
     """Label a scene as a parent does that sees nothing."""
-    return np.zeros_like(scene.labels)
+    return Found(np.zeros_like(scene.labels), 0.0)
 
 
 def weights(model: Model) -> list[torch.Tensor]:
@@ -209,16 +207,17 @@ def test_where_nothing_is_taught_the_labels_are_the_parents():
     card = Card("parent", CONFIG, 16.0)
     crops = crops_with([1])
 
-    def left_half(scene: Scene) -> np.ndarray:
+    def left_half(scene: Scene) -> Found:
         labels = np.zeros_like(scene.labels)
         labels[:, : labels.shape[1] // 2] = 1
-        return labels
+        return Found(labels, 0.6)
 
     (lesson,) = lessons_of(crops, card, left_half)
     labels = lesson.sample.labels[0].numpy()
     assert np.array_equal(labels[lesson.taught] > 0, lesson.scene.labels[lesson.taught] > 0)
     unknown = ~lesson.taught
-    assert np.array_equal(labels[unknown] > 0, left_half(lesson.scene)[unknown] > 0)
+    assert np.unique(lesson.sample.known).tolist() == [0, np.float16(emphasis(0.6))]
+    assert np.array_equal(labels[unknown] > 0, left_half(lesson.scene).labels[unknown] > 0)
 
 
 def test_of_many_crops_only_the_first_are_judged(parent, monkeypatch):

@@ -24,13 +24,13 @@ from napari_unet.learning.facts import tuning_facts
 from napari_unet.learning.fit import Step, Trainer, fit, targets
 from napari_unet.learning.gate import (
     Exam,
-    Labels,
     Marks,
     between,
     label_scene,
     objection,
 )
 from napari_unet.learning.lessons import (
+    Found,
     Nucleus,
     lessons_of,
     n_judged,
@@ -46,6 +46,7 @@ from napari_unet.network.unet import UNet
 
 FIELDS_JUDGED = slice(1, None, 3)  # one of each look, of the middle diameter
 NO_END = 1_000_000  # steps: the time ends the run
+REHEARSAL = 2.0  # weight of the synthetic crops beside the corrected ones
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,6 @@ class FineTuneSettings:
     learning_rate, epsilon : float
         Of AdamW, see `Recipe`. A large epsilon: where the pull balances what is learned,
         gradients are small and only noise, which AdamW would follow as far as any other.
-    pull : float
-        Weight of what the parent makes of all that is not known: what keeps it from forgetting,
-        and from learning only what is painted.
     crop : int
         Side of the crops in pixels.
     batch, rehearsed : int
@@ -75,9 +73,8 @@ class FineTuneSettings:
     """
 
     seconds: float = 60.0
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     epsilon: float = 1e-3
-    pull: float = 20.0
     crop: int = 192
     batch: int = 3
     rehearsed: int = 1
@@ -172,13 +169,13 @@ class FineTuning:
         started = time.monotonic()
         self.parent = parent
         self.settings = settings or FineTuneSettings()
-        self._own: dict[bytes, Labels] = {}
+        self._own: dict[bytes, Found] = {}
         self._fields = rehearsal(parent.card)
         fields = [rehearsed(field, self._label) for field in self._fields]
         self._batches = CorrectedCrops([], fields, self.settings)
         self._held_out: dict[Nucleus, bool] = {}
         self.renew(crops)
-        loss = partial(tuning_loss, parent.network, self.settings.pull)
+        loss = partial(tuning_loss, parent.network, self.settings.batch)
         recipe = self.settings.recipe()
         self.trainer = Trainer(deepcopy(parent.network), recipe, loss, parent.sha256)
         # The statistics of the batch norms stay the parent's: a few crops are no sample.
@@ -253,13 +250,12 @@ class FineTuning:
     def conclude(self) -> FineTune:
         """Return the best network between the parent and where the run stands.
 
-        That is the one that gets what was held out best; where too little was, the one that lies
-        furthest from the parent. Those to which there is an objection come last.
+        That is the one that gets what was held out best, or what was learned, where too little
+        was held out; of equals, the one that lies nearest to the parent. Those to which there is
+        an objection come last.
         """
-        found = [self._between(share) for share in self.exam.shares]
+        found = [self._between(share) for share in reversed(self.exam.shares)]
         good = [each for each in found if not each.objection] or found
-        if not self.exam.is_held_out:
-            return good[0]
         return max(good, key=lambda each: each.after.corrected)
 
     def _between(self, share: float) -> FineTune:
@@ -300,8 +296,8 @@ class FineTuning:
         now = time.monotonic()
         return now - started + len(self.exam.shares) * (now - asked)
 
-    def _label(self, scene: Scene) -> Labels:
-        """Return the parent's labels of a scene, which live learning asks for again and again."""
+    def _label(self, scene: Scene) -> Found:
+        """Return what the parent makes of a scene, which live learning asks for again and again."""
         key = blake2b(np.ascontiguousarray(scene.pixels).data).digest()
         if key not in self._own:
             self._own[key] = label_scene(self.parent.network, self.parent.card, scene)
@@ -342,14 +338,25 @@ class CorrectedCrops(Dataset[Batch]):
 
 
 def tuning_loss(
-    parent: UNet, pull: float, network: UNet, batch: Batch, weights: LossWeights
+    parent: UNet, n_corrected: int, network: UNet, batch: Batch, weights: LossWeights
 ) -> Tensor:
-    """Return the loss on what is known, plus how far the rest is from what the parent makes of it.
+    """Return the loss on corrected crops, plus how far it is from the parent on synthetic ones.
 
-    The rest is pulled half to the parent's maps (Li, Hoiem, Learning without forgetting, ECCV
-    2016) and half to those of the nuclei that it found (Lee, Pseudo-label, ICML workshop 2013),
-    which are the batch's labels there: by the maps alone, a few nuclei that were missed teach the
-    network to see nuclei everywhere.
+    What is not known is pulled half to the parent's maps (Li, Hoiem, Learning without forgetting,
+    ECCV 2016) and half to those of the nuclei that it found (Lee, Pseudo-label, ICML workshop
+    2013), which are the batch's labels there: by the maps alone, a few nuclei that were missed
+    teach the network to see nuclei everywhere.
+
+    Parameters
+    ----------
+    parent, network : UNet
+        What is pulled to, and what is trained.
+    n_corrected : int
+        How many crops of the batch, the first ones, are corrected ones.
+    batch : Batch
+        Known pixels have more weight than 1, the others 0.
+    weights : LossWeights
+        Of the maps and their losses.
     """
     device = next(network.parameters()).device
     image = batch.image.to(device).contiguous(memory_format=torch.channels_last)
@@ -358,9 +365,11 @@ def tuning_loss(
         with torch.no_grad():
             own = parent(image).float().sigmoid()
     target, known = (part.to(device) for part in targets(batch, weights))
-    unknown = (known == 0).float()
-    kept = [
-        weight * cross_entropy(logits[:, i], (own[:, i] + target[:, i]) / 2, unknown)
+    target = torch.where((known > 0)[:, None], target, (own + target) / 2)
+    known = known.clamp(min=1)
+    new, old = slice(n_corrected), slice(n_corrected, None)
+    pull = [
+        REHEARSAL * weight * cross_entropy(logits[old, i], target[old, i], known[old])
         for i, weight in zip(range(logits.shape[1]), weights.per_map, strict=False)
     ]
-    return map_loss(logits, target, known, weights) + pull * torch.stack(kept).sum()
+    return map_loss(logits[new], target[new], known[new], weights) + torch.stack(pull).sum()

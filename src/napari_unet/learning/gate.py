@@ -10,22 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import clear_border
 
-from napari_unet.learning.lessons import Lesson
+from napari_unet.learning.lessons import Found, Labels, Lesson
 from napari_unet.learning.runs import Scene
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model
 from napari_unet.network.unet import UNet
 from napari_unet.nuclei.instances import instances
 from napari_unet.nuclei.metrics import Scores, evaluate, overlaps
+from napari_unet.nuclei.sizing import sureness
 
-Labels = NDArray[np.int32]
 SHARES = (1.0, 0.75, 0.5, 0.25)
 """How far from parent to child the weights are tried (Wortsman et al., CVPR 2022)."""
-CAUTIOUS_SHARES = SHARES[2:]
-"""Those that are tried where too little is held out to tell how far is too far."""
+FEW_SHARES = (1.0, 0.5)
+"""Those that are tried where too little is held out to tell them apart by little."""
 FEWEST_TO_JUDGE = 6  # nuclei held out; fewer say nothing alone
 MOST_FORGOTTEN = 0.03  # of the mean AP on synthetic fields
-LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected
+LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected, if little was gained
 LEAST_GAIN = 0.01  # of the mean overlap with the corrected nuclei
 LEAST_LEARNED = 1.0  # of the summed overlap with nuclei that were learned: one nucleus more
 MATCH = 0.5  # least IoU of a nucleus that was found
@@ -82,17 +82,18 @@ class Exam:
 
     @property
     def shares(self) -> tuple[float, ...]:
-        """How far from parent to child it can be told which network is best."""
-        return SHARES if self.is_held_out else CAUTIOUS_SHARES
+        """How far from parent to child networks are tried."""
+        return SHARES if self.is_held_out else FEW_SHARES
 
     def marks(self, network: UNet) -> Marks:
         """Return a network's marks; it is in evaluation mode."""
-        found = [label_scene(network, self.card, lesson.scene) for lesson in self.lessons]
+        found = [label_scene(network, self.card, each.scene).labels for each in self.lessons]
         pairs = list(zip(found, self.lessons, strict=True))
         held_out = [agreement(f, e.truth(e.held_out), e.examined) for f, e in pairs]
         learned = [agreement(f, e.truth(e.learned), e.taught) for f, e in pairs]
         fields = (
-            evaluate(label_scene(network, self.card, field), field.labels) for field in self.fields
+            evaluate(label_scene(network, self.card, field).labels, field.labels)
+            for field in self.fields
         )
         return Marks(
             _mean(held_out if self.is_held_out else [*held_out, *learned]),
@@ -144,9 +145,11 @@ def nowhere(labels: Labels) -> NDArray[np.bool_]:
     return np.zeros(labels.shape, bool)
 
 
-def label_scene(network: UNet, card: Card, scene: Scene) -> Labels:
-    """Return a network's labels of a scene at its own scale."""
-    return instances(Model(network, card).predict(scene.pixels), card.instances)
+def label_scene(network: UNet, card: Card, scene: Scene) -> Found:
+    """Return a network's labels of a scene at its own scale, and how sure it is of them."""
+    maps = Model(network, card).predict(scene.pixels)
+    labels = instances(maps, card.instances)
+    return Found(labels, sureness(maps[0], labels))
 
 
 def between(parent: UNet, child: UNet, share: float) -> UNet:
@@ -168,7 +171,8 @@ def objection(before: Marks, after: Marks) -> str:
             f"It forgot what it knew: on drawn nuclei it fell from {before.rehearsed:.2f} to "
             f"{after.rehearsed:.2f}."
         )
-    if after.kept < LEAST_KEPT:
+    # A parent that was as wrong as that of what was corrected is wrong of the rest, too.
+    if after.kept < LEAST_KEPT - max(0.0, after.corrected - before.corrected):
         return (
             f"It changed too much that was not corrected: only {after.kept:.0%} of it stayed as "
             "it was."

@@ -83,12 +83,31 @@ def estimate_diameter(
         areas = _nucleus_areas(labels)
         if len(areas) < FEWEST_NUCLEI:
             continue
-        seen, sureness = _typical_diameter(areas), _sureness(maps[0], labels)
-        found[seen / zoom] = sureness
+        seen, how_sure = _typical_diameter(areas), sureness(maps[0], labels)
+        found[seen / zoom] = how_sure
         fits = abs(math.log(seen / model_diameter)) <= math.log(TOLERANCE)
-        if zoom == 1 and fits and sureness >= SURE:
+        if zoom == 1 and fits and how_sure >= SURE:
             break
     return max(found, key=found.__getitem__) if found else model_diameter
+
+
+def sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32]) -> float:
+    """Return how far from a coin's toss the probability is inside nuclei, 0..1, on average.
+
+    Parameters
+    ----------
+    nucleus : (y, x) float32
+        Probability of a nucleus, 0..1.
+    labels : (y, x) int32
+        The nuclei that were made of it; 0 is returned where there is none.
+
+    Examples
+    --------
+    >>> sureness(np.float32([[0, 0.9, 0.7]]), np.int32([[0, 1, 1]]))
+    0.6
+    """
+    inside = nucleus[labels > 0]
+    return float(np.abs(2 * inside.astype(np.float64) - 1).mean().round(6)) if inside.size else 0.0
 
 
 def _robust(settings: InstanceSettings) -> InstanceSettings:
@@ -119,11 +138,6 @@ def _nucleus_areas(labels: NDArray[np.int32]) -> NDArray[np.intp]:
     """Return the area of every label, in pixels."""
     areas = np.bincount(labels.reshape(-1), minlength=1)[1:]
     return areas[areas > 0]
-
-
-def _sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32]) -> float:
-    """Return how far from a coin's toss the probability is inside nuclei, 0..1, on average."""
-    return float(np.abs(2 * nucleus[labels > 0] - 1).mean())
 
 
 def _typical_diameter(areas: NDArray[np.intp]) -> float:
