@@ -34,9 +34,10 @@ MAY_IMPORT = {
     "network.history": {"network.library", "network", "nuclei", "images"},
     "learning": {"network", "nuclei", "images"},
     "segmentation": {"nuclei", "images"},
+    "methods": set(),
     "chunked": {"segmentation", "nuclei", "images"},
     "api": ENGINE,
-    "widgets": ENGINE | {"api"},
+    "widgets": ENGINE | {"api", "methods"},
     "batch": ENGINE | {"api"},
     # `napari-unet demo` opens a window where there is a display.
     "demo": ENGINE | {"api", "widgets"},

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BUILT_IN = "nuclei"
 HOME_VARIABLE = "NAPARI_UNET_HOME"
+_home: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,20 @@ class ModelFile:
     built_in: bool
 
 
+def use_home(folder: Path | None) -> None:
+    """Let the user's data be in a folder, in the usual one for None."""
+    global _home
+    _home = folder
+
+
 def models_folder() -> Path:
-    """Return the folder of the user's models; ``NAPARI_UNET_HOME`` overrides where it is."""
+    """Return the folder of the user's models.
+
+    ``NAPARI_UNET_HOME`` overrides where it is, and after that `use_home` does.
+    """
     home = os.environ.get(HOME_VARIABLE)
-    data = Path(home).expanduser() if home else user_data_path("napari-unet", appauthor=False)
-    return data / "models"
+    chosen = Path(home).expanduser() if home else _home
+    return (chosen or user_data_path("napari-unet", appauthor=False)) / "models"
 
 
 def list_models() -> list[ModelFile]:

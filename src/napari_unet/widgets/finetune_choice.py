@@ -25,6 +25,7 @@ from napari_unet.widgets.counting import Counter
 from napari_unet.widgets.finetune_form import FinetuneForm
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
+from napari_unet.widgets.preferences import preferences, use_folder
 from napari_unet.widgets.remembering import store_text
 from napari_unet.widgets.scribbles import guess_image, is_scribbles, scribbled, shown_channel
 from napari_unet.widgets.store_menu import StoreMenu
@@ -52,6 +53,7 @@ class FinetuneChoice(FinetuneForm):
         self._has_left = False
         self._shown: Labels | None = None
         self._request: LearnRequest | None = None
+        use_folder()
         super().__init__(self._layers, self._images, _models)
         self._counter = Counter(self._show_count, self._read)
         self.layer.changed.connect(self._show_layer)
@@ -190,7 +192,7 @@ class FinetuneChoice(FinetuneForm):
             "axes": layer_axes(image),
             "channel": shown_channel(image, self._viewer),
             "model": str(self.model.value),
-            "device": "auto",
+            "device": preferences().device,
             "line": "",
         }
 

@@ -17,6 +17,7 @@ from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.model_actions import Action, Outcome, carry_out
 from napari_unet.widgets.model_events import model_chosen, models_changed
 from napari_unet.widgets.models_form import ModelsForm
+from napari_unet.widgets.preferences import use_folder
 from napari_unet.widgets.window import PLUGIN
 
 FILTER = f"Model (*{SUFFIX})"
@@ -38,6 +39,7 @@ class ModelsDock(ModelsForm):
         self._deleted: Path | None = None
         self._is_stale = False
         self._has_left = False
+        use_folder()
         super().__init__()
         self._connect()
         self._refresh()
