@@ -88,7 +88,10 @@ def test_a_renamed_model_is_found_again_by_its_hash(folder):
     assert find_again("old", sha256) == find_again(str(old), sha256) == "new"
     assert find_again(str(new), sha256) == str(new)
     assert find_again("old", "0" * 64) == "old"
-    assert find_again(BUILT_IN, sha256) == BUILT_IN
+    assert find_again(BUILT_IN, known_hash(list_models()[0].path)) == BUILT_IN
+    old.write_bytes(b"weights of another one")
+    assert find_again("old", sha256) == find_again(str(old), sha256) == "new"
+    assert find_again("old", known_hash(old)) == "old"
 
 
 def test_a_model_is_loaded_by_name_and_by_path(folder, bright_model):

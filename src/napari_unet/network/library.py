@@ -113,7 +113,7 @@ def find_model(model: str | Path) -> ModelFile:
 
 
 def find_again(model: str, sha256: str) -> str:
-    """Return a model's name or file; where it is not there any more, the name it has by now.
+    """Return a model's name or file; where that is another one by now, or gone, its new name.
 
     Parameters
     ----------
@@ -123,7 +123,8 @@ def find_again(model: str, sha256: str) -> str:
         Of its file, which stays the same when it is renamed.
     """
     files = list_models()
-    if model in [file.name for file in files] or Path(model).is_file():
+    own = [file.path for file in files if file.name == model] or [Path(model)]
+    if own[0].is_file() and known_hash(own[0]) == sha256:
         return model
     return next((file.name for file in files if known_hash(file.path) == sha256), model)
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error
 
 from napari_unet.network.files import read_card
 from napari_unet.network.library import find_again, find_model, list_models, models_folder
@@ -195,11 +194,6 @@ class FinetuneChoice(FinetuneForm):
             "device": preferences().device,
             "line": "",
         }
-
-    def _say(self, sentence: str) -> None:
-        """Tell the user what is wrong, in the dock and in napari's notification area."""
-        self.status.value = sentence
-        show_error(sentence)
 
 
 def data_folder() -> Path:

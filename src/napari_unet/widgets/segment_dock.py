@@ -72,13 +72,7 @@ class SegmentDock(SegmentForm):
         self._viewer.dims.events.current_step.connect(self._follow_channel)
         self._models = ModelList(self.model, self.status)
         self._copies = CopyMenu(self.copy, self._result_and_image, self._tell_copied)
-        self.native.destroyed.connect(self._leave)
-        self.native_parent_changed.connect(self._leave_without_parent)
-
-    def _leave_without_parent(self, parent: Any) -> None:
-        """Leave when napari closes the dock: it takes the widget out and keeps it."""
-        if parent is None:
-            self._leave()
+        self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
         """Stop the run and let go of the viewer; the widgets may be gone already."""
@@ -289,11 +283,6 @@ class SegmentDock(SegmentForm):
         """Show that no run goes on."""
         self._worker = self._request = None
         self.show_inputs(text)
-
-    def _say(self, sentence: str) -> None:
-        """Tell the user what is wrong, in the dock and in napari's notification area."""
-        self.status.value = sentence
-        show_error(sentence)
 
 
 def _background_run(request: Request) -> Any:

@@ -16,7 +16,7 @@ from magicgui.widgets import (
 
 from napari_unet.network.library import BUILT_IN
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.preferences import DEVICES, preferences
 from napari_unet.widgets.running import TimeLeft
@@ -26,7 +26,7 @@ QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALI
 START, CANCEL = "Segment nuclei", "Cancel"
 
 
-class SegmentForm(Container[Any]):
+class SegmentForm(DockForm):
     """What is chosen, and what is shown of a run.
 
     Parameters
