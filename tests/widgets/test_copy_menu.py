@@ -94,7 +94,7 @@ def test_the_script_and_the_command_make_the_labels_of_the_dock(
     assert not dock.copy.native.isHidden()
     assert layer.data.max() == 2
     np.testing.assert_array_equal(labels_of(copy(dock, PYTHON, qtbot)), layer.data)
-    assert dock.status.value == "The Python is in the clipboard."
+    assert dock.status.value == "The Python of 'my cells nuclei' is in the clipboard."
     run_in_shell(copy(dock, COMMAND, qtbot))
     np.testing.assert_array_equal(read_labels(path.with_name("my cells_labels.tif")), layer.data)
 
@@ -150,6 +150,19 @@ def test_a_part_that_is_drawn_into_an_earlier_result_says_so(
     assert "earlier runs" not in copy(dock, METHODS, qtbot)
 
 
+def test_of_several_results_the_active_one_is_meant(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    viewer.add_image(picture(2, 40, 50), name="cells")
+    dock.axes.value = "CYX"
+    first = segmented(viewer, dock, qtbot)
+    dock.channel.value = 1
+    segmented(viewer, dock, qtbot)
+    assert "axes CYX, channel 1" in copy(dock, METHODS, qtbot)
+    viewer.layers.selection.active = first
+    assert "axes CYX, channel 0" in copy(dock, METHODS, qtbot)
+
+
 def test_an_image_without_a_file_has_a_script_that_says_what_to_load(
     viewer: Any,
     dock: SegmentDock,
@@ -180,7 +193,7 @@ def test_what_was_corrected_by_hand_is_told_and_not_in_the_script(
     layer.data_setitem(np.nonzero(np.arange(50) >= 45 * np.ones((40, 1))), 9)
     layer.data_setitem(np.nonzero(layer.data == 1), 0)
     assert "Afterwards, 2 nuclei were corrected by hand." in copy(dock, METHODS, qtbot)
-    assert dock.status.value == "The methods text is in the clipboard."
+    assert dock.status.value == "The methods text of 'my cells nuclei' is in the clipboard."
     script = copy(dock, PYTHON, qtbot)
     assert "# Afterwards, 2 nuclei were corrected by hand. They are not in these" in script
     assert dock.status.value.endswith("makes the labels as they were before you corrected them.")

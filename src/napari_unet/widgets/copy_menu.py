@@ -33,8 +33,9 @@ FACTS_MISSING = (
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What a result says: facts of its run, what became of it, and the file of its image."""
+    """What a result says: its name, facts of its run, what became of it, its image's file."""
 
+    name: str
     facts: dict[str, Any]
     edited: Edited
     file: str | None
@@ -96,7 +97,7 @@ class CopyMenu:
         if found is None:
             return
         layer, image = found
-        told = Told(dict(facts_of(layer)), edited(layer), file_of(image))
+        told = Told(layer.name, dict(facts_of(layer)), edited(layer), file_of(image))
         worker = create_worker(copied, kind, told, _start_thread=False)
         worker.returned.connect(self._take)
         worker.start()
@@ -131,7 +132,7 @@ def copied(kind: str, told: Told) -> Copied | Failed:
 def _copied(kind: str, told: Told) -> Copied:
     found = told.edited.find()
     n_corrected = found.n_added + found.n_removed + found.n_reshaped
-    sentence = f"The {kind} is in the clipboard"
+    sentence = f"The {kind} of {told.name!r} is in the clipboard"
     if kind == METHODS:
         return Copied(methods_text(told.facts, n_corrected), f"{sentence}.")
     model = _model_now(told.facts)

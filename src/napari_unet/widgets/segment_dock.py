@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import Progress
 from napari_unet.widgets.copy_menu import CopyMenu
+from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -119,10 +120,13 @@ class SegmentDock(SegmentForm):
         self.offer.look(layer)
 
     def _result_and_image(self) -> tuple[Labels, Image] | None:
-        """Give the result of the image, and that, if both are there."""
-        layer = self._shown if self._shown in self._viewer.layers else None
-        result = None if layer is None else find_result(self._viewer.layers, layer)
-        return None if layer is None or result is None else (result, layer)
+        """Give the result of the image that is active or else the newest, and the image."""
+        layer, active = self._shown, self._viewer.layers.selection.active
+        if layer is None or layer not in self._viewer.layers:
+            return None
+        is_own = is_result(active) and facts_of(active)["image_id"] == str(layer.unique_id)
+        result = active if is_own else find_result(self._viewer.layers, layer)
+        return None if result is None else (result, layer)
 
     def _tell_copied(self, sentence: str, is_failed: bool) -> None:
         """Say what is in the clipboard, or why nothing is."""
