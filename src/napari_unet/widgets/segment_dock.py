@@ -158,7 +158,9 @@ class SegmentDock(SegmentForm):
         self.link.visible = "Z" in axes
         self.channel.visible = "C" in axes
         if "C" in axes:
-            self.channel.choices = range(full_resolution(layer).shape[axes.index("C")])
+            n_channels = full_resolution(layer).shape[axes.index("C")]
+            # A function: napari asks for the choices again whenever layers come and go.
+            self.channel.choices = lambda _: list(range(n_channels))
             self._slider = shown_index(layer, self._viewer, axes.index("C"))
             self.channel.value = self._slider
 
