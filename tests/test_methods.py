@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from napari_unet.methods import (
+from napari_unet.methods import methods_text
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.programs import (
     A_PART,
     NO_FILE,
     OTHER_THRESHOLDS,
     command_line,
-    methods_text,
     python_script,
     why_no_command,
 )
-from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import SegmentSettings
 
 
@@ -164,7 +164,7 @@ def test_a_fact_that_is_missing_is_an_error() -> None:
         methods_text(old)
 
 
-def test_the_module_needs_no_numpy() -> None:
-    code = "import sys, napari_unet.methods; print('numpy' in sys.modules)"
+def test_the_modules_need_no_numpy() -> None:
+    code = "import sys, napari_unet.programs; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -35,9 +35,10 @@ MAY_IMPORT = {
     "learning": {"network", "nuclei", "images"},
     "segmentation": {"nuclei", "images"},
     "methods": set(),
+    "programs": {"methods"},
     "chunked": {"segmentation", "nuclei", "images"},
     "api": ENGINE,
-    "widgets": ENGINE | {"api", "methods"},
+    "widgets": ENGINE | {"api", "methods", "programs"},
     "batch": ENGINE | {"api"},
     # `napari-unet demo` opens a window where there is a display.
     "demo": ENGINE | {"api", "widgets"},

@@ -16,7 +16,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.images.files import read_labels
-from napari_unet.methods import A_PART, NO_FILE
+from napari_unet.programs import A_PART, NO_FILE
 from napari_unet.widgets.copy_menu import COMMAND, FACTS_MISSING, METHODS, PYTHON
 from napari_unet.widgets.segment_dock import SegmentDock
 

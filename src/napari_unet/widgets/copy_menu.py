@@ -13,8 +13,9 @@ from qtpy.QtGui import QAction, QClipboard
 from qtpy.QtWidgets import QApplication, QMenu
 
 from napari_unet.images.file_axes import holds_image
-from napari_unet.methods import command_line, methods_text, python_script, why_no_command
+from napari_unet.methods import methods_text
 from napari_unet.network.library import find_again, find_model
+from napari_unet.programs import command_line, python_script, why_no_command
 from napari_unet.widgets.corrections import Edited, edited, facts_of
 from napari_unet.widgets.layers import full_resolution
 from napari_unet.widgets.running import Failed, one_sentence
