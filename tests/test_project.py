@@ -34,9 +34,11 @@ MAY_IMPORT = {
     "network.history": {"network.library", "network", "nuclei", "images"},
     "learning": {"network", "nuclei", "images"},
     "segmentation": {"nuclei", "images"},
+    "methods": set(),
+    "programs": {"methods"},
     "chunked": {"segmentation", "nuclei", "images"},
     "api": ENGINE,
-    "widgets": ENGINE | {"api"},
+    "widgets": ENGINE | {"api", "methods", "programs"},
     "batch": ENGINE | {"api"},
     # `napari-unet demo` opens a window where there is a display.
     "demo": ENGINE | {"api", "widgets"},

@@ -43,6 +43,7 @@ def segment(
     diameter: float | None = None,
     link: str = SegmentSettings.link,
     quality: str = SegmentSettings.quality,
+    tile: int = SegmentSettings.tile,
     instances: InstanceSettings | None = None,
     device: str | None = None,
     progress: Report | None = None,
@@ -69,6 +70,9 @@ def segment(
     quality : {"fast", "best"}
         "best" takes the mean over eight flips and quarter turns of the image,
         in eight times the time of the network.
+    tile : int
+        Side of the squares, in pixels, in which the network sees the image; smaller ones need
+        less memory.
     instances : InstanceSettings, optional
         How nuclei come out of the maps; what suits the model if not given.
     device : str, optional
@@ -95,6 +99,7 @@ def segment(
         diameter=diameter,
         link=link,
         quality=quality,
+        tile=tile,
         instances=instances,
         anisotropy=anisotropy(scale_by_axis({} if scale is None else scale, axes)),
     )

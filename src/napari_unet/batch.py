@@ -157,6 +157,7 @@ def segment_files(
     settings: SegmentSettings,
     *,
     axes: str | None = None,
+    anisotropy_is_given: bool = False,
     overwrite: bool = False,
     progress: Callable[[Job, Progress], None] = lambda job, step: None,
 ) -> Iterator[FileResult]:
@@ -172,6 +173,8 @@ def segment_files(
         How; the distance between planes is taken from each file.
     axes : str, optional
         One letter per axis, for files that do not say or are wrong.
+    anisotropy_is_given : bool
+        Take the distance between planes from the settings instead.
     overwrite : bool
         Whether existing label files may be replaced.
     progress : callable
@@ -191,7 +194,13 @@ def segment_files(
                     "or --overwrite."
                 )
             image = read_input(job.source, axes)
-            found = segment_image(image, predict, settings, partial(progress, job))
+            found = segment_image(
+                image,
+                predict,
+                settings,
+                partial(progress, job),
+                anisotropy_is_given=anisotropy_is_given,
+            )
             write_output(job.target, found.labels, image, overwrite=overwrite)
         # Whatever a file does to its decoder or to memory, the next file may be fine.
         except Exception as error:
@@ -222,9 +231,15 @@ def segment_image(
     predict: Predict,
     settings: SegmentSettings,
     progress: Callable[[Progress], None] | None = None,
+    *,
+    anisotropy_is_given: bool = False,
 ) -> Segmentation:
-    """Segment an image that was read, with the distance between planes that its file tells."""
-    settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
+    """Segment an image that was read, with the distance between planes that its file tells.
+
+    Where it is given, that of the settings is taken.
+    """
+    if not anisotropy_is_given:
+        settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
     return finish(walk(image.data, image.axes, predict, settings), progress)
 
 

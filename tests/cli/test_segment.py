@@ -7,6 +7,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
 import napari_unet
 from napari_unet.images.files import read_image, read_labels, write_labels
@@ -36,6 +37,22 @@ def test_a_folder_given_as_output_must_not_be_a_file(run, assert_refused, images
     assert_refused(
         run("segment", images, "-m", model, "--diameter", 18, "-o", images / "a.png"), 2, "a.png"
     )
+
+
+def test_the_distance_between_planes_and_the_tile_can_be_given(run, tmp_path, model):
+    stack = nuclei_stack((5, 40, 48), n=4, seed=1)[0]
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX", "spacing": 9})
+    options = ("--anisotropy", 2, "--tile", 192, "--diameter", 18, "--device", "cpu", "-m", model)
+    assert run("segment", tmp_path / "a.tif", *options).exit_code == 0
+    expected = napari_unet.segment(
+        stack, "ZYX", model=model, diameter=18, scale={"Z": 2, "Y": 1}, tile=192, device="cpu"
+    )
+    np.testing.assert_array_equal(read_labels(tmp_path / "a_labels.tif"), expected)
+
+
+def test_a_tile_that_is_smaller_than_the_overlap_is_told(run, assert_refused, images, model):
+    result = run("segment", images / "a.png", "-m", model, "--diameter", 18, "--tile", 100)
+    assert_refused(result, 1, "a tile of 100 pixels; choose a larger tile")
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", b"\x10\0\0\0\0\0\0\0{}"])

@@ -15,6 +15,7 @@ from napari_unet.network.library import (
     list_models,
     load_model,
     models_folder,
+    use_home,
 )
 
 
@@ -41,6 +42,19 @@ def test_without_the_home_variable_it_is_the_users_data_folder(monkeypatch, valu
     if value is not None:
         monkeypatch.setenv("NAPARI_UNET_HOME", value)
     assert models_folder().parts[-2:] == ("napari-unet", "models")
+
+
+def test_a_folder_that_was_chosen_is_used_unless_the_variable_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_variable = models_folder()
+    use_home(tmp_path / "chosen")
+    try:
+        assert models_folder() == by_variable
+        monkeypatch.delenv("NAPARI_UNET_HOME")
+        assert models_folder() == tmp_path / "chosen" / "models"
+    finally:
+        use_home(None)
 
 
 def test_the_built_in_model_comes_first_and_own_ones_by_name(folder):
@@ -74,7 +88,10 @@ def test_a_renamed_model_is_found_again_by_its_hash(folder):
     assert find_again("old", sha256) == find_again(str(old), sha256) == "new"
     assert find_again(str(new), sha256) == str(new)
     assert find_again("old", "0" * 64) == "old"
-    assert find_again(BUILT_IN, sha256) == BUILT_IN
+    assert find_again(BUILT_IN, known_hash(list_models()[0].path)) == BUILT_IN
+    old.write_bytes(b"weights of another one")
+    assert find_again("old", sha256) == find_again(str(old), sha256) == "new"
+    assert find_again("old", known_hash(old)) == "old"
 
 
 def test_a_model_is_loaded_by_name_and_by_path(folder, bright_model):

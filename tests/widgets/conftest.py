@@ -7,16 +7,35 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari import settings
 from napari.layers import Image, Labels
 from napari.utils.notifications import notification_manager
 
 from napari_unet.images.axes import label_shape
 from napari_unet.network.files import known_hash
+from napari_unet.network.library import use_home
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.results import add_result, draw
 from napari_unet.widgets.running import Finished
 
 AddResult = Callable[..., Labels]
+
+
+@pytest.fixture(autouse=True)
+def _own_preferences(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Keep the Preferences of whoever runs the tests out of them, and the tests' out of theirs.
+
+    As napari's fixture `plugin_settings` does, which knows no plugin that is installed.
+    """
+    path = str(tmp_path_factory.mktemp("config") / "settings.yaml")
+    monkeypatch.setattr(settings, "_CFG_PATH", path)
+    monkeypatch.setenv("NAPARI_CONFIG", path)  # for the programs that a test starts
+    settings._clear_plugin_settings_cache()
+    yield
+    settings._clear_plugin_settings_cache()
+    use_home(None)
 
 
 @pytest.fixture

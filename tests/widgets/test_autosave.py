@@ -82,6 +82,13 @@ def wait_until_saved(qtbot: Any, image: Any, condition: Callable[[Note], bool]) 
     return found[0]
 
 
+def painted(viewer: Any, add_squares: AddResult, qtbot: Any) -> tuple[Labels, Note]:
+    """Add a result, paint a nucleus on it, and wait until that is on disk."""
+    layer = add_squares(viewer)
+    paint_nucleus(layer)
+    return layer, wait_until_saved(qtbot, viewer.layers["cells"], lambda note: note.n_nuclei == 1)
+
+
 def wait_until_forgotten(qtbot: Any, image: Any) -> None:
     qtbot.waitUntil(lambda: saved(image) is None, timeout=20_000)
 
@@ -142,10 +149,8 @@ def test_what_is_saved_brings_the_result_back(
 def test_two_windows_with_one_result_write_files_of_their_own(
     viewer: Any, add_squares: AddResult, qtbot: Any
 ) -> None:
-    layer = add_squares(viewer)
+    layer, note = painted(viewer, add_squares, qtbot)
     image = viewer.layers["cells"]
-    paint_nucleus(layer)
-    note = wait_until_saved(qtbot, image, lambda note: True)
     prediction = user_autosaves().prediction(note)
     again = bring_back(ViewerModel(), image, note, note.labels(prediction), prediction)
     paint(again, 8, slice(0, 4), slice(0, 4))
@@ -166,10 +171,8 @@ def test_two_windows_with_one_result_write_files_of_their_own(
 def test_a_copy_of_a_result_is_saved_beside_it(
     viewer: Any, add_squares: AddResult, qtbot: Any
 ) -> None:
-    layer = add_squares(viewer)
+    layer, _ = painted(viewer, add_squares, qtbot)
     image = viewer.layers["cells"]
-    paint_nucleus(layer)
-    wait_until_saved(qtbot, image, lambda note: True)
     viewer.layers.selection.active = layer
     _duplicate_layer(viewer.layers)
     copy = viewer.layers[-1]
@@ -186,17 +189,14 @@ def test_a_copy_of_a_result_is_saved_beside_it(
 def test_undo_works_after_a_save_and_forgets_what_is_undone(
     viewer: Any, add_squares: AddResult, qtbot: Any
 ) -> None:
-    layer = add_squares(viewer)
-    image, before = viewer.layers["cells"], layer.data.copy()
-    paint_nucleus(layer)
-    painted = layer.data.copy()
-    wait_until_saved(qtbot, image, lambda note: note.n_nuclei == 1)
+    layer, _ = painted(viewer, add_squares, qtbot)
+    image, after = viewer.layers["cells"], layer.data.copy()
     layer.undo()
-    np.testing.assert_array_equal(layer.data, before)
+    np.testing.assert_array_equal(layer.data, layer.metadata[METADATA][PREDICTION])
     wait_until_forgotten(qtbot, image)
     assert user_autosaves().is_empty()
     layer.redo()
-    np.testing.assert_array_equal(layer.data, painted)
+    np.testing.assert_array_equal(layer.data, after)
     wait_until_saved(qtbot, image, lambda note: note.n_nuclei == 1)
 
 
@@ -217,10 +217,8 @@ def test_a_confirmed_view_is_saved_and_forgotten_when_it_is_taken_back(
 def test_a_run_around_the_corrections_is_saved_with_them(
     viewer: Any, add_squares: AddResult, qtbot: Any
 ) -> None:
-    layer = add_squares(viewer)
+    layer, _ = painted(viewer, add_squares, qtbot)
     image = viewer.layers["cells"]
-    paint_nucleus(layer)
-    wait_until_saved(qtbot, image, lambda note: True)
     new = np.zeros((64, 80), np.int32)
     new[5:20, 50:70] = 1
     facts = layer.metadata[METADATA]
@@ -254,14 +252,12 @@ def test_the_thread_of_the_window_never_writes(
 def test_nothing_is_written_twice_however_often_the_layer_is_drawn(
     viewer: Any, add_squares: AddResult, qtbot: Any
 ) -> None:
-    layer = add_squares(viewer)
-    paint_nucleus(layer)
-    date = wait_until_saved(qtbot, viewer.layers["cells"], lambda note: True).date
+    layer, note = painted(viewer, add_squares, qtbot)
     qtbot.wait(1100)
     layer.refresh()
     layer.events.set_data()
     qtbot.wait(300)
-    assert wait_until_saved(qtbot, viewer.layers["cells"], lambda note: True).date == date
+    assert wait_until_saved(qtbot, viewer.layers["cells"], lambda _: True).date == note.date
 
 
 def test_removing_a_layer_saves_its_last_strokes_and_lets_go_of_it(
@@ -290,9 +286,7 @@ def test_a_viewer_that_is_gone_takes_its_results_with_it(qapp: Any, add_squares:
 def test_labels_that_were_replaced_do_not_overwrite_what_was_saved(
     viewer: Any, add_squares: AddResult, qtbot: Any
 ) -> None:
-    layer = add_squares(viewer)
-    paint_nucleus(layer)
-    wait_until_saved(qtbot, viewer.layers["cells"], lambda note: True)
+    layer, _ = painted(viewer, add_squares, qtbot)
     layer.data = np.zeros((5, 5), np.int32)
     qtbot.wait(300)
     assert saved(viewer.layers["cells"]) is not None
@@ -385,13 +379,18 @@ QTimer.singleShot(500, close)
 """
 
 
+def painters_image(viewer: Any) -> Any:
+    """Add the image that the painting program segments."""
+    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 80), np.uint8)
+    return viewer.add_image(pixels, name="cells")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_corrections_survive_kill_9_and_are_brought_back_by_the_dock(
     make_napari_viewer_proxy: Callable[..., Any], qtbot: Any
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 80), np.uint8)
-    image = viewer.add_image(pixels, name="cells")
+    image = painters_image(viewer)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     with subprocess.Popen(
         [sys.executable, "-c", PAINTER], stdout=subprocess.PIPE, text=True, env=environment
@@ -410,15 +409,14 @@ def test_corrections_survive_kill_9_and_are_brought_back_by_the_dock(
     dock.offer.bring_back.native.click()
     qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
     layer = viewer.layers["cells nuclei"]
-    expected = np.zeros(pixels.shape, np.int32)
+    expected = np.zeros(image.data.shape, np.int32)
     expected[:, 5:20, 5:20], expected[:, :, 71:], expected[1, 6, 6] = 1, 9, 0
     np.testing.assert_array_equal(layer.data, expected)
     assert edited(layer).find().summary() == "1 nucleus added, 1 reshaped on 3 planes"
 
 
 def test_closing_napari_right_after_a_stroke_saves_it(viewer: Any, qtbot: Any) -> None:
-    pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 80), np.uint8)
-    image = viewer.add_image(pixels, name="cells")
+    image = painters_image(viewer)
     closing = PAINTER.replace("QTimer.singleShot(500, paint)", CLOSE)
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, "-c", closing], env=environment, timeout=120)

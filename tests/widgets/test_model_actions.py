@@ -2,14 +2,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from napari_unet.network.keeping import keep, list_deleted
-from napari_unet.network.library import load_model
+from napari_unet.network.library import load_model, models_folder
 from napari_unet.widgets import model_actions
 from napari_unet.widgets.model_actions import Done, Outcome, carry_out
 
 
 def names(outcome: Outcome) -> list[str]:
-    return [version.name for version in outcome.versions]
+    return [version.name for version in outcome.versions or []]
 
 
 def test_an_action_is_followed_by_the_models_as_they_are_then(bright_model: Path) -> None:
@@ -39,6 +41,22 @@ def test_a_model_is_exported_and_imported(bright_model: Path, tmp_path: Path) ->
     outcome = carry_out(lambda: model_actions.export("bright", copy, overwrite=False))
     assert outcome.done == Done("'bright' is copied to copy.safetensors.", has_changed=False)
     assert copy.read_bytes() == bright_model.read_bytes()
+
+
+def test_models_that_cannot_be_listed_are_told_after_what_was_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def damaged() -> None:
+        raise OSError("Input/output error")
+
+    monkeypatch.setattr(model_actions, "list_versions", damaged)
+    outcome = carry_out(model_actions.look)
+    assert outcome == Outcome(
+        None,
+        Done(has_changed=False),
+        "The models could not be listed (OSError: Input/output error); check the folder "
+        f"{str(models_folder())!r}.",
+    )
 
 
 def test_what_goes_wrong_is_one_sentence_beside_the_models() -> None:

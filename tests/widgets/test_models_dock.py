@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtWidgets import QAbstractItemDelegate, QLineEdit
 
+from napari_unet.network.files import known_hash
 from napari_unet.network.keeping import delete, keep, rename
-from napari_unet.network.library import list_models, load_model, models_folder
+from napari_unet.network.library import find_again, list_models, load_model, models_folder
 from napari_unet.network.model import Model
-from napari_unet.widgets import models_dock
+from napari_unet.widgets import model_actions, models_dock
 from napari_unet.widgets.model_events import model_chosen, models_changed
 from napari_unet.widgets.models_dock import ModelsDock
 
@@ -162,10 +164,11 @@ def test_a_renamed_model_is_followed_by_docks_and_results(
     add_squares: Callable[..., Labels],
     qtbot: Any,
 ) -> None:
-    layers = [add_squares(viewer), add_squares(viewer), add_squares(viewer)]
-    places = ["second", str(models_folder() / "second.safetensors"), "third"]
-    for layer, place in zip(layers, places, strict=True):
-        layer.metadata["napari_unet"]["model_file"] = place
+    facts = [add_squares(viewer).metadata["napari_unet"] for _ in range(3)]
+    file = models_folder() / "second.safetensors"
+    for fact, place in zip(facts, ["second", str(file), "third"], strict=True):
+        used = file if place != "third" else file.with_stem("third")
+        fact |= {"model_file": place, "model_sha256": known_hash(used)}
     model_chosen(model="second")
     wait(qtbot, dock)
     retype(dock, "second", "plate 7")
@@ -178,8 +181,8 @@ def test_a_renamed_model_is_followed_by_docks_and_results(
     assert [version.name for version in dock.selected()] == ["plate 7"]
     assert segment.model.value == "plate 7"
     assert segment.status.value == ""
-    files = [layer.metadata["napari_unet"]["model_file"] for layer in layers]
-    assert files == ["plate 7", "plate 7", "third"]
+    found = [find_again(fact["model_file"], fact["model_sha256"]) for fact in facts]
+    assert found == ["plate 7", "plate 7", "third"]
 
 
 def test_a_name_that_is_taken_is_refused_and_the_old_one_stays(
@@ -313,6 +316,36 @@ def test_what_changes_while_models_are_listed_is_listed_as_well(
     models_changed(renamed={"third": "last"})
     qtbot.waitUntil(lambda: outline(dock)[3].startswith("..last"), timeout=60_000)
     wait(qtbot, dock)
+
+
+def test_what_is_asked_for_while_something_is_done_is_done_next_and_in_order(
+    dock: ModelsDock, qtbot: Any
+) -> None:
+    dock._refresh()
+    dock._refresh()
+    dock._act(partial(model_actions.rename, "second", "plate 7"))
+    dock._act(partial(model_actions.delete, "third"))
+    dock._refresh()
+    assert names() == ["nuclei", "first", "second", "third"]
+    wait(qtbot, dock)
+    assert names() == ["nuclei", "first", "plate 7"]
+    assert outline(dock)[1:] == ["first", ".plate 7 0.41 → 0.72 7 2026-11-24"]
+    assert dock.status.value == "'third' is in the trash."
+
+
+def test_models_that_cannot_be_listed_stay_as_they_were(
+    dock: ModelsDock, notes: list[str], monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    def damaged() -> None:
+        raise OSError("Input/output error")
+
+    before = outline(dock)
+    monkeypatch.setattr(model_actions, "list_versions", damaged)
+    dock._refresh()
+    wait(qtbot, dock)
+    assert len(notes) == 1
+    assert notes[0].startswith("The models could not be listed (OSError: Input/output error); ")
+    assert outline(dock) == before
 
 
 def test_a_damaged_model_can_be_deleted_but_not_used(dock: ModelsDock, qtbot: Any) -> None:

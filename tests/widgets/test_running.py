@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Generator
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +43,12 @@ def test_a_run_gives_labels_and_what_made_them(bright_model: Path, picture: np.n
     assert len(outcome.facts["model_sha256"]) == 64
     assert outcome.facts["settings"]["diameter"] == 20.0
     assert outcome.facts["settings"]["instances"]["threshold"] == 0.5
+    assert outcome.facts["shape"] == [40, 50]
+    assert outcome.facts["dtype"] == "uint8"
+    assert outcome.facts["diameter_is_given"]
+    assert outcome.facts["versions"]["numpy"] == np.__version__
+    assert datetime.fromisoformat(outcome.facts["date"]).tzinfo is not None
+    assert json.loads(json.dumps(outcome.facts))["model"] == "bright"
 
 
 def test_only_the_region_is_run(bright_model: Path, picture: np.ndarray) -> None:

@@ -162,6 +162,10 @@ def test_a_channel_is_asked_for_only_where_there_are_channels(
     viewer.add_image(picture(2, 400, 500))
     assert not dock.channel.native.isHidden()
     assert list(dock.channel.choices) == [0, 1]
+    dock.channel.value = 1
+    viewer.add_points(np.zeros((1, 2)))
+    assert list(dock.channel.choices) == [0, 1]
+    assert dock.channel.value == 1
 
 
 def test_the_quality_is_passed_on_and_noted(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:

@@ -60,6 +60,21 @@ Quality = Annotated[
         show_default=False,
     ),
 ]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        help="Side of the squares, in pixels, in which the network sees an image; smaller ones "
+        "need less memory.",
+        show_default=False,
+    ),
+]
+Anisotropy = Annotated[
+    float | None,
+    typer.Option(
+        help="Distance between planes along Z in pixels; as each file says if not given.",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]

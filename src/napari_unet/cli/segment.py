@@ -9,6 +9,7 @@ import typer
 
 from napari_unet.cli.failures import FILES, complain, sentence
 from napari_unet.cli.options import (
+    Anisotropy,
     Axes,
     Channel,
     Device,
@@ -18,6 +19,7 @@ from napari_unet.cli.options import (
     Overwrite,
     Quality,
     Quiet,
+    Tile,
     check_axes,
     open_model,
     settings_for,
@@ -53,6 +55,8 @@ def segment(
     axes: Axes = None,
     link: Link = None,
     quality: Quality = None,
+    anisotropy: Anisotropy = None,
+    tile: Tile = None,
     device: Device = "auto",
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -70,7 +74,15 @@ def segment(
     from napari_unet.cli.progress import fraction_of, work_bar
 
     network = open_model(model, device)
-    settings = settings_for(network, channel=channel, diameter=diameter, link=link, quality=quality)
+    settings = settings_for(
+        network,
+        channel=channel,
+        diameter=diameter,
+        link=link,
+        quality=quality,
+        anisotropy=anisotropy,
+        tile=tile,
+    )
     jobs = choose_outputs(find_inputs(paths), output)
     results: list[FileResult] = []
     with work_bar(len(jobs), quiet=quiet) as show:
@@ -79,6 +91,7 @@ def segment(
             network.predict,
             settings,
             axes=axes,
+            anisotropy_is_given=anisotropy is not None,
             overwrite=overwrite,
             progress=lambda job, step: show(job.source.name, len(results) + fraction_of(step)),
         ):

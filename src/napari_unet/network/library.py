@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BUILT_IN = "nuclei"
 HOME_VARIABLE = "NAPARI_UNET_HOME"
+_home: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,20 @@ class ModelFile:
     built_in: bool
 
 
+def use_home(folder: Path | None) -> None:
+    """Let the user's data be in a folder, in the usual one for None."""
+    global _home
+    _home = folder
+
+
 def models_folder() -> Path:
-    """Return the folder of the user's models; ``NAPARI_UNET_HOME`` overrides where it is."""
+    """Return the folder of the user's models.
+
+    ``NAPARI_UNET_HOME`` overrides where it is, and after that `use_home` does.
+    """
     home = os.environ.get(HOME_VARIABLE)
-    data = Path(home).expanduser() if home else user_data_path("napari-unet", appauthor=False)
-    return data / "models"
+    chosen = Path(home).expanduser() if home else _home
+    return (chosen or user_data_path("napari-unet", appauthor=False)) / "models"
 
 
 def list_models() -> list[ModelFile]:
@@ -103,7 +113,7 @@ def find_model(model: str | Path) -> ModelFile:
 
 
 def find_again(model: str, sha256: str) -> str:
-    """Return a model's name or file; where it is not there any more, the name it has by now.
+    """Return a model's name or file; where that is another one by now, or gone, its new name.
 
     Parameters
     ----------
@@ -113,7 +123,8 @@ def find_again(model: str, sha256: str) -> str:
         Of its file, which stays the same when it is renamed.
     """
     files = list_models()
-    if model in [file.name for file in files] or Path(model).is_file():
+    own = [file.path for file in files if file.name == model] or [Path(model)]
+    if own[0].is_file() and known_hash(own[0]) == sha256:
         return model
     return next((file.name for file in files if known_hash(file.path) == sha256), model)
 

@@ -32,6 +32,7 @@ from napari_unet.widgets.corrections import (
 )
 from napari_unet.widgets.counting import EVENTS
 from napari_unet.widgets.layers import full_resolution
+from napari_unet.widgets.preferences import preferences
 from napari_unet.widgets.running import one_sentence
 
 MILLISECONDS_UNTIL_SAVED = 2000  # after the first stroke since the last time; 5 s are promised
@@ -273,7 +274,7 @@ class Watcher:
         # No worker of napari's: it would ask whether to close while one is at work, and then
         # end it. Python waits for this thread at its own end.
         layer = self._layer()
-        if layer is None:
+        if layer is None or not preferences().autosave:
             return
         facts = {**facts_of(layer), CONFIRMED: list(facts_of(layer)[CONFIRMED])}
         self._thread = threading.Thread(

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error
 
 from napari_unet.network.files import read_card
 from napari_unet.network.library import find_again, find_model, list_models, models_folder
@@ -25,6 +24,7 @@ from napari_unet.widgets.counting import Counter
 from napari_unet.widgets.finetune_form import FinetuneForm
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
+from napari_unet.widgets.preferences import preferences, use_folder
 from napari_unet.widgets.remembering import store_text
 from napari_unet.widgets.scribbles import guess_image, is_scribbles, scribbled, shown_channel
 from napari_unet.widgets.store_menu import StoreMenu
@@ -52,6 +52,7 @@ class FinetuneChoice(FinetuneForm):
         self._has_left = False
         self._shown: Labels | None = None
         self._request: LearnRequest | None = None
+        use_folder()
         super().__init__(self._layers, self._images, _models)
         self._counter = Counter(self._show_count, self._read)
         self.layer.changed.connect(self._show_layer)
@@ -190,14 +191,9 @@ class FinetuneChoice(FinetuneForm):
             "axes": layer_axes(image),
             "channel": shown_channel(image, self._viewer),
             "model": str(self.model.value),
-            "device": "auto",
+            "device": preferences().device,
             "line": "",
         }
-
-    def _say(self, sentence: str) -> None:
-        """Tell the user what is wrong, in the dock and in napari's notification area."""
-        self.status.value = sentence
-        show_error(sentence)
 
 
 def data_folder() -> Path:

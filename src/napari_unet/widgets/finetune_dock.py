@@ -51,13 +51,7 @@ class FinetuneDock(FinetuneChoice):
         self.keep.clicked.connect(self._keep)
         self.discard.clicked.connect(self._discard)
         self._viewer.events.theme.connect(self._show_theme)
-        self.native.destroyed.connect(self._leave)
-        self.native_parent_changed.connect(self._leave_without_parent)
-
-    def _leave_without_parent(self, parent: Any) -> None:
-        """Leave when napari closes the dock: it takes the widget out and keeps it."""
-        if parent is None:
-            self._leave()
+        self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
         """Stop learning and let go of the viewer; the widgets may be gone already."""

@@ -17,7 +17,8 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.before_after import AFTER, BEFORE
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
+from napari_unet.widgets.preferences import preferences
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
 USUAL_TIME = TIMES[1][1]
@@ -31,7 +32,7 @@ SCRIBBLES = (
 Choices = Callable[[Any], list[Any]]
 
 
-class FinetuneForm(Container[Any]):
+class FinetuneForm(DockForm):
     """What is chosen, what is shown while learning, and what is asked at the end.
 
     Parameters
@@ -88,7 +89,7 @@ class FinetuneForm(Container[Any]):
         )
         self.remember = CheckBox(
             text="Remember",
-            value=True,
+            value=preferences().remember,
             tooltip="Keep what you correct on this computer, and learn from it again next time",
         )
         self.stored = PushButton(tooltip="What is remembered: export it, import others', forget it")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_unet.network import keeping
 from napari_unet.network.history import Version, list_versions
+from napari_unet.network.library import models_folder
 from napari_unet.widgets.running import one_sentence
 
 
@@ -36,9 +37,12 @@ class Done:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The models as they are after an action; ``failed`` says in one sentence why it was none."""
+    """The models as they are after an action; ``failed`` says in one sentence what went wrong.
 
-    versions: list[Version]
+    They are None where they could not be listed.
+    """
+
+    versions: list[Version] | None
     done: Done
     failed: str = ""
 
@@ -48,14 +52,19 @@ Action = Callable[[], Done]
 
 def carry_out(action: Action) -> Outcome:
     """Do something, and list the models as they are then; errors become a sentence."""
+    # An error must not leave a worker: napari takes some for those of a deleted window.
     try:
         done, failed = action(), ""
-    # An error must not leave a worker: napari takes some for those of a deleted window.
     except Exception as error:
         advice = "check that its folder can be written and the disk has room"
         done = Done(has_changed=False)
         failed = one_sentence(error, "That could not be done", advice)
-    return Outcome(list_versions(), done, failed)
+    try:
+        return Outcome(list_versions(), done, failed)
+    except Exception as error:
+        advice = f"check the folder {str(models_folder())!r}"
+        unlisted = one_sentence(error, "The models could not be listed", advice)
+        return Outcome(None, done, " ".join(filter(None, (failed, unlisted))))
 
 
 def look() -> Done:

@@ -1,22 +1,21 @@
 """The dock "Models": where each came from, which one to use, and what else to do with them."""
 
+from collections import deque
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import FunctionWorker, create_worker
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QTreeWidgetItem
 
 from napari_unet.network import SUFFIX
 from napari_unet.network.history import Version, compare, describe, parent_of
-from napari_unet.network.library import models_folder
 from napari_unet.widgets import model_actions
-from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.model_actions import Action, Outcome, carry_out
 from napari_unet.widgets.model_events import model_chosen, models_changed
 from napari_unet.widgets.models_form import ModelsForm
+from napari_unet.widgets.preferences import use_folder
 from napari_unet.widgets.window import PLUGIN
 
 FILTER = f"Model (*{SUFFIX})"
@@ -28,7 +27,7 @@ class ModelsDock(ModelsForm):
     Parameters
     ----------
     napari_viewer : napari.Viewer
-        Has the dock that segments, and results that name their model.
+        Has the dock that segments.
     """
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
@@ -36,8 +35,9 @@ class ModelsDock(ModelsForm):
         self._worker: FunctionWorker | None = None
         self._listed: list[Version] = []
         self._deleted: Path | None = None
-        self._is_stale = False
+        self._waiting: deque[Action] = deque()
         self._has_left = False
+        use_folder()
         super().__init__()
         self._connect()
         self._refresh()
@@ -56,13 +56,7 @@ class ModelsDock(ModelsForm):
         self.import_.clicked.connect(self._import)
         model_chosen.connect(self._refresh)
         models_changed.connect(self._refresh)
-        self.native.destroyed.connect(self._leave)
-        self.native_parent_changed.connect(self._leave_without_parent)
-
-    def _leave_without_parent(self, parent: Any) -> None:
-        """Leave when napari closes the dock: it takes the widget out and keeps it."""
-        if parent is None:
-            self._leave()
+        self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
         """Hear of models no more; the widgets may be gone already."""
@@ -77,9 +71,11 @@ class ModelsDock(ModelsForm):
         self._act(model_actions.look)
 
     def _act(self, action: Action) -> None:
-        """Do something in a thread; while that goes on, nothing else can be done here."""
+        """Do something in a thread, and after it what is asked for meanwhile, in its order."""
         if self._worker is not None:
-            self._is_stale = True
+            # Whatever waits will list the models anew at its end.
+            if action is not model_actions.look or not self._waiting:
+                self._waiting.append(action)
             return
         worker = create_worker(carry_out, action, _start_thread=False)
         worker.returned.connect(self._end)
@@ -93,8 +89,9 @@ class ModelsDock(ModelsForm):
         if self._has_left:
             return
         done = outcome.done
-        self._listed = outcome.versions
-        self.show_versions(outcome.versions)
+        if outcome.versions is not None:
+            self._listed = outcome.versions
+            self.show_versions(outcome.versions)
         if done.selected:
             self.select([done.selected])
         self._offer_undo(outcome)
@@ -105,9 +102,8 @@ class ModelsDock(ModelsForm):
             self.status.value = done.text
         if done.has_changed:
             self._tell(done.renamed)
-        if self._is_stale:
-            self._is_stale = False
-            self._refresh()
+        if self._waiting:
+            self._act(self._waiting.popleft())
 
     def _offer_undo(self, outcome: Outcome) -> None:
         """Let the model that was deleted last come back, until it has or is not there any more."""
@@ -118,9 +114,7 @@ class ModelsDock(ModelsForm):
         self.undo.text = f"Bring {self._deleted.stem!r} back" if self._deleted else ""
 
     def _tell(self, renamed: dict[str, str]) -> None:
-        """Tell results and the other docks that models came, went or were renamed."""
-        for old, new in renamed.items():
-            rename_in_results(self._viewer.layers, old, new)
+        """Tell the other docks that models came, went or were renamed."""
         with models_changed.blocker(self._refresh):
             models_changed(renamed=renamed)
 
@@ -195,17 +189,3 @@ class ModelsDock(ModelsForm):
         if path:
             self.status.value = "Checking the file …"
             self._act(partial(model_actions.import_model, Path(path)))
-
-    def _say(self, sentence: str) -> None:
-        """Tell the user what is wrong, in the dock and in napari's notification area."""
-        self.status.value = sentence
-        show_error(sentence)
-
-
-def rename_in_results(layers: Any, old: str, new: str) -> None:
-    """Let results that a model made know its new name, so that it can be tuned on them."""
-    places = (old, str(models_folder() / f"{old}{SUFFIX}"))
-    for layer in filter(is_result, layers):
-        facts = facts_of(layer)
-        if facts["model_file"] in places:
-            facts["model_file"] = new

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.network.history import Branch, Version, ancestry
-from napari_unet.widgets.form import MINIMUM_WIDTH, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, row, wrap
 
 HEADER = ("Model", "Overlap", "Nuclei", "Date")
 TIPS = (
@@ -36,7 +36,7 @@ ENABLED, SELECTABLE, EDITABLE = (
 )
 
 
-class ModelsForm(Container[Any]):
+class ModelsForm(DockForm):
     """What there is, what can be done with it, and what came of that."""
 
     def __init__(self) -> None:

@@ -197,6 +197,7 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     """
     axes, before = outcome.facts["axes"], facts_of(layer)
     facts = _facts(image, outcome, drawn)
+    facts["has_earlier_labels"] = outcome.labels.shape != outcome.shape
     layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
     for name, value in spatial_fields(image, axes).items():

@@ -1,9 +1,13 @@
 """One run of the segmentation in a worker thread; it touches no layer and no widget."""
 
+import platform
 import threading
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -12,12 +16,15 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
+from napari_unet.methods import PLUGIN
+from napari_unet.network.library import BUILT_IN
 from napari_unet.segmentation import Progress, Segmentation, SegmentSettings, segment
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
 
 SECONDS_BETWEEN_REPORTS = 0.25
+DISTRIBUTIONS = (PLUGIN, "torch", "numpy", "scikit-image", "napari")
 Report = TypeVar("Report")
 Result = TypeVar("Result")
 
@@ -70,7 +77,7 @@ class Finished:
     seconds : float
         Duration.
     facts : dict
-        Model, its hash, device and settings: what the result's metadata say.
+        Model, its hash, device, settings, versions, date: what the result's metadata say.
     """
 
     labels: NDArray[np.int32]
@@ -138,7 +145,7 @@ def _steps(request: Request) -> Generator[Progress, None, Finished]:
     parts = zip(request.region, axes, strict=True)
     place = tuple(part for part, letter in parts if letter not in "CS")
     seconds = time.monotonic() - started
-    facts = _facts(request, model, replace(settings, diameter=round(diameter, 2)))
+    facts = _facts(request, model, replace(settings, diameter=diameter))
     return Finished(
         labels, place, label_shape(axes, request.pixels.shape), diameter, seconds, facts
     )
@@ -168,21 +175,41 @@ def load(model: str | Path, device: str) -> "Model":
 
 def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[str, Any]:
     """Return what made the labels, for the metadata of their layer."""
-    from napari_unet import __version__
     from napari_unet.network.device import describe_device
+    from napari_unet.network.provenance import Learned
 
+    learned = Learned.of_card(model.card)
     return {
-        "version": __version__,
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "versions": versions(),
         "model": model.name,
         "model_sha256": model.sha256,
         "model_file": str(request.model),
         "line": model.card.line,
+        "from_built_in": model.card.line == BUILT_IN,
+        "network": model.network.config.variant,
+        "parent": learned.parent_name,
+        "n_learned": learned.n_nuclei,
         "device": describe_device(model.device),
         "device_choice": request.device,
         "axes": request.axes,
+        "shape": [int(n) for n in request.pixels.shape],
+        "dtype": str(getattr(request.pixels, "dtype", "unknown")),
         "region": [(part.start, part.stop) for part in request.region],
         "settings": asdict(settings),
+        "instances_of_model": asdict(model.card.instances),
+        "diameter_is_given": request.choices.get("diameter") is not None,
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what makes labels, by the names of their distributions."""
+    found = {}
+    for name in DISTRIBUTIONS:
+        # What was built in place may say nothing of itself; a run must not fail for that.
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found | {"Python": platform.python_version()}
 
 
 def seldom(

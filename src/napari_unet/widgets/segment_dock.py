@@ -5,13 +5,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.qt.threading import GeneratorWorker, create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import Progress
+from napari_unet.widgets.copy_menu import CopyMenu
+from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -23,6 +25,7 @@ from napari_unet.widgets.layers import (
 from napari_unet.widgets.model_events import ModelList
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.placing import Placing, summary
+from napari_unet.widgets.preferences import preferences, use_folder
 from napari_unet.widgets.results import Drawn, find_result
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 from napari_unet.widgets.segment_form import SegmentForm
@@ -51,6 +54,7 @@ class SegmentDock(SegmentForm):
         self._typed: dict[object, str] = {}
         self._has_left = False
         self._slider = 0
+        use_folder()
         super().__init__(self._images, self._model_choices, Offer(napari_viewer))
         self._connect()
         self._follow_active()
@@ -68,13 +72,8 @@ class SegmentDock(SegmentForm):
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self._viewer.dims.events.current_step.connect(self._follow_channel)
         self._models = ModelList(self.model, self.status)
-        self.native.destroyed.connect(self._leave)
-        self.native_parent_changed.connect(self._leave_without_parent)
-
-    def _leave_without_parent(self, parent: Any) -> None:
-        """Leave when napari closes the dock: it takes the widget out and keeps it."""
-        if parent is None:
-            self._leave()
+        self._copies = CopyMenu(self.copy, self._result_and_image, self._tell_copied)
+        self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
         """Stop the run and let go of the viewer; the widgets may be gone already."""
@@ -117,8 +116,26 @@ class SegmentDock(SegmentForm):
         """Offer to correct the result of the image, or to bring an earlier one back."""
         layer = self._shown if self._shown in self._viewer.layers else None
         result = None if layer is None else find_result(self._viewer.layers, layer)
-        self.correct.visible = result is not None
+        self.correct.visible = self.copy.visible = result is not None
         self.offer.look(layer)
+
+    def _result_and_image(self) -> tuple[Labels, Image] | None:
+        """Give the result of the image that is active or else the newest, and the image."""
+        layer, active = self._shown, self._viewer.layers.selection.active
+        if layer is None or layer not in self._viewer.layers:
+            return None
+        is_own = is_result(active) and facts_of(active)["image_id"] == str(layer.unique_id)
+        result = active if is_own else find_result(self._viewer.layers, layer)
+        return None if result is None else (result, layer)
+
+    def _tell_copied(self, sentence: str, is_failed: bool) -> None:
+        """Say what is in the clipboard, or why nothing is."""
+        if self._has_left:
+            return
+        if is_failed:
+            self._say(sentence)
+        else:
+            self.status.value = sentence
 
     def _correct(self) -> None:
         """Open the dock that learns, on the result of the image."""
@@ -141,7 +158,9 @@ class SegmentDock(SegmentForm):
         self.link.visible = "Z" in axes
         self.channel.visible = "C" in axes
         if "C" in axes:
-            self.channel.choices = range(full_resolution(layer).shape[axes.index("C")])
+            n_channels = full_resolution(layer).shape[axes.index("C")]
+            # A function: napari asks for the choices again whenever layers come and go.
+            self.channel.choices = lambda _: list(range(n_channels))
             self._slider = shown_index(layer, self._viewer, axes.index("C"))
             self.channel.value = self._slider
 
@@ -221,6 +240,7 @@ class SegmentDock(SegmentForm):
             "diameter": float(self.diameter.value) or None,
             "link": str(self.link.value),
             "quality": str(self.quality.value),
+            "tile": preferences().tile,
             "anisotropy": plane_distance(layer, axes),
         }
         region = visible_region(layer, axes, self._viewer, str(self.region.value))
@@ -269,11 +289,6 @@ class SegmentDock(SegmentForm):
         """Show that no run goes on."""
         self._worker = self._request = None
         self.show_inputs(text)
-
-    def _say(self, sentence: str) -> None:
-        """Tell the user what is wrong, in the dock and in napari's notification area."""
-        self.status.value = sentence
-        show_error(sentence)
 
 
 def _background_run(request: Request) -> Any:

@@ -16,17 +16,17 @@ from magicgui.widgets import (
 
 from napari_unet.network.library import BUILT_IN
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
 from napari_unet.widgets.offer import Offer
+from napari_unet.widgets.preferences import DEVICES, preferences
 from napari_unet.widgets.running import TimeLeft
 
 REGIONS = ("everything", "this plane", "this view")
 QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALITIES[1])]
-DEVICES = ("auto", "cuda", "mps", "cpu")
 START, CANCEL = "Segment nuclei", "Cancel"
 
 
-class SegmentForm(Container[Any]):
+class SegmentForm(DockForm):
     """What is chosen, and what is shown of a run.
 
     Parameters
@@ -53,12 +53,17 @@ class SegmentForm(Container[Any]):
             tooltip="Repair nuclei on the result, and let the model learn from that",
             visible=False,
         )
+        self.copy = PushButton(
+            text="Copy …",
+            tooltip="How this result was made: for a paper, in Python, as a command",
+            visible=False,
+        )
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
         how = [self.link, self.quality, self.region, self.device]
         choices = Container(widgets=[*inputs, *how])
         choices.margins = (0, 0, 0, 0)
         align_labels(choices.native)
-        run = [self.button, self.bar, self.status, self.correct]
+        run = [self.button, self.bar, self.status, row(self.correct, self.copy)]
         super().__init__(widgets=[choices, self.offer, *run], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.status.native)
@@ -88,7 +93,7 @@ class SegmentForm(Container[Any]):
         )
         self.region = RadioButtons(label="Region", choices=REGIONS)
         self.region.value = REGIONS[0]
-        self.device = ComboBox(label="Device", choices=DEVICES)
+        self.device = ComboBox(label="Device", choices=DEVICES, value=preferences().device)
 
     def show_run(self) -> None:
         """Show that a run goes on."""

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PLUGIN = "napari-unet-nuclei"  # the name in the manifest
+from napari_unet import methods
+
+PLUGIN = methods.PLUGIN  # the name in the manifest
 
 
 def show(image: NDArray[Any], labels: NDArray[np.int32], name: str) -> None:
