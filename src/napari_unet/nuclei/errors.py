@@ -35,6 +35,17 @@ class Kind(IntEnum):
         return self.name.lower().replace("_", " ")
 
 
+# Told apart by colour-blind eyes, on dark and light grounds (Okabe, Ito, 2008).
+COLOURS = {
+    Kind.RIGHT: "#009e73",
+    Kind.MISSED: "#d55e00",
+    Kind.INVENTED: "#cc79a7",
+    Kind.MERGED: "#e69f00",
+    Kind.SPLIT: "#56b4e9",
+    Kind.BADLY_OUTLINED: "#f0e442",
+}
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that is right or wrong.

@@ -98,7 +98,7 @@ def _counted(
     if int(labels.max(initial=0)) > LARGEST_TABLE:
         ids, sizes = np.unique(labels[labels > 0], return_counts=True)
         return ids, sizes
-    sizes = np.bincount(labels.ravel())
+    sizes = np.bincount(labels.ravel().astype(np.intp, copy=False))
     sizes[:1] = 0
     ids = np.flatnonzero(sizes)
     return ids, sizes[ids]
