@@ -50,8 +50,9 @@ def write_error_image(folder: Path, name: str, image: NDArray[np.uint8]) -> Path
             iio.imwrite(temporary, pixels, extension=".png", plugin="pillow")
         else:
             axes = {"axes": WALK[-image.ndim :] + "S"}
-            how = {"photometric": "rgb", "compression": "zlib", "metadata": axes}
-            tifffile.imwrite(temporary, pixels, **how)
+            tifffile.imwrite(
+                temporary, pixels, photometric="rgb", compression="zlib", metadata=axes
+            )
     return file
 
 

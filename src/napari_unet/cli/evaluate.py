@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_unet.cli.scoring import Case, ImageScore
+    from napari_unet.nuclei.comparison import Comparison
     from napari_unet.nuclei.errors import Kind
     from napari_unet.nuclei.metrics import Scores
 
@@ -151,13 +152,17 @@ def score(
     from napari_unet.cli.progress import fraction_of, work_bar
     from napari_unet.cli.scoring import score_cases
 
+    def draw(case: Case, comparison: Comparison) -> None:
+        if errors is not None:
+            write_error_image(errors, case.name, comparison.image)
+
     rows: list[ImageScore] = []
     with work_bar(len(cases), quiet=quiet) as show:
         for row in score_cases(
             cases,
             lambda case, step: show(case.name, len(rows) + fraction_of(step)),
             each_plane=each_plane,
-            done=errors and (lambda case, it: write_error_image(errors, case.name, it.image)),
+            done=draw,
         ):
             rows.append(row)
             if row.error is not None:

@@ -136,7 +136,7 @@ def score_cases(
     progress: Callable[[Case, Progress], None],
     *,
     each_plane: bool = False,
-    done: Callable[[Case, Comparison], None] | None = None,
+    done: Callable[[Case, Comparison], None] = lambda case, comparison: None,
 ) -> Iterator[ImageScore]:
     """Score image after image; one that fails does not stop the others.
 
@@ -155,8 +155,7 @@ def score_cases(
         try:
             found, truth = case.read(partial(progress, case))
             comparison = finish(compare(found, truth, 2 if each_plane else found.ndim))
-            if done is not None:
-                done(case, comparison)
+            done(case, comparison)
             yield ImageScore(case.name, comparison.scores, n_by_kind(comparison.findings))
         # As for segmenting: whatever one file does, the next may be fine.
         except Exception as error:

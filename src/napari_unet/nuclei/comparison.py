@@ -76,7 +76,8 @@ def compare(
     scores, findings = Scores(), list[Finding]()
     image = np.zeros(found.shape, np.uint8)
     for done, place in enumerate(places, start=1):
-        judged = judge(np.asarray(found[place]), np.asarray(truth[place]), right_from)
+        # Copies, since somebody may paint meanwhile.
+        judged = judge(np.array(found[place]), np.array(truth[place]), right_from)
         scores += judged.scores
         findings.extend(replace(it, box=_whole_box(place, it.box)) for it in judged.findings)
         image[place] = judged.image

@@ -106,4 +106,5 @@ def _means(
     """Return the mean of the values of each id; NaN where there is none."""
     sizes = np.bincount(ids, minlength=n)
     sums = np.bincount(ids, weights=values, minlength=n)
-    return np.divide(sums, sizes, out=np.full(n, np.nan), where=sizes > 0)
+    means: npt.NDArray[np.float64] = np.full(n, np.nan)
+    return np.divide(sums, sizes, out=means, where=sizes > 0)

@@ -88,7 +88,7 @@ def numbered(
         return np.searchsorted(with_ground, labels).astype(np.int32)
     table = np.zeros(int(ids[-1]) + 1, np.int32)
     table[ids] = np.arange(1, len(ids) + 1)
-    return table[labels]
+    return np.asarray(table[labels])
 
 
 def _counted(
