@@ -10,7 +10,7 @@ from napari.utils.notifications import show_error
 
 from napari_unet.images.axes import guess_axes, label_axes
 from napari_unet.nuclei.comparison import Comparison, n_by_kind
-from napari_unet.widgets.compare_form import FLAT, IN_VOLUME, CompareForm
+from napari_unet.widgets.compare_form import FLAT, IN_VOLUME, CompareForm, count_text
 from napari_unet.widgets.comparing import CompareRequest, run_comparison
 from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.error_layer import go_to, new_error_layer
@@ -177,7 +177,7 @@ class CompareDock(CompareForm):
             self._fail(f"The layer {gone[0]!r} was removed meanwhile; nothing was compared.")
         else:
             # They may have been painted on meanwhile.
-            self._rest(STALE if self.status.value == STALE else "")
+            self._rest(STALE if self.status.value == STALE else count_text(outcome.scores))
             self._comparison = outcome
             self._colour(self._pair[0], outcome.image)
             self.show_scores(outcome.scores, n_by_kind(outcome.findings))

@@ -13,6 +13,7 @@ from magicgui.widgets import (
     PushButton,
 )
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout
 
 from napari_unet.nuclei.errors import RIGHT_FROM, Kind
 from napari_unet.nuclei.metrics import Scores
@@ -89,18 +90,23 @@ class CompareForm(Container[Any]):
             kind: CheckBox(text=kind.words, value=kind != Kind.RIGHT, tooltip=MEANINGS[kind])
             for kind in Kind
         }
-        boxes = list(self.kinds.values())
-        rows = [row(*pair) for pair in zip(boxes[::2], boxes[1::2], strict=True)]
-        for kind, box in self.kinds.items():
-            box.native.setIcon(swatch(kind))
-        self.outcome = Container(widgets=[self.scores, *rows], labels=False)
+        self.outcome = Container(widgets=[self.scores], labels=False)
         self.outcome.margins = (0, 0, 0, 0)
+        self.outcome.native.layout().addLayout(self._legend())
         self.table = ErrorTable()
         self.previous = PushButton(text="Previous", tooltip="Show the line before in the viewer")
         self.next = PushButton(text="Next", tooltip="Show the next line in the viewer")
         self.position = Label(value="")
         self.position.native.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.stepping = row(self.previous, self.position, self.next)
+
+    def _legend(self) -> QGridLayout:
+        """Return the kinds with their colours in two columns that line up."""
+        grid = QGridLayout()
+        for number, (kind, box) in enumerate(self.kinds.items()):
+            box.native.setIcon(swatch(kind))
+            grid.addWidget(box.native, number // 2, number % 2)
+        return grid
 
     def chosen_kinds(self) -> set[Kind]:
         """Return the kinds that are listed."""
@@ -134,15 +140,18 @@ class CompareForm(Container[Any]):
 
 def score_text(scores: Scores) -> str:
     """Return the figures as a small table of HTML."""
-    figures = {
-        "AP50": scores.ap50,
-        "AP75": scores.ap75,
-        "AP50:95": scores.mean_ap_95,
-        "F1": scores.f1,
-        "PQ": scores.pq,
-        "Dice": scores.dice,
-    }
-    names = "".join(f"<td>{name}&nbsp;&nbsp;</td>" for name in figures)
-    values = "".join(f"<td><b>{value:.3f}</b>&nbsp;&nbsp;</td>" for value in figures.values())
-    counts = f"{scores.n_predicted} found, {scores.n_truth} true nuclei"
-    return f"<table><tr>{names}</tr><tr>{values}</tr></table>{counts}"
+    figures = [
+        ("AP50", scores.ap50),
+        ("AP75", scores.ap75),
+        ("AP50:95", scores.mean_ap_95),
+        ("F1", scores.f1),
+        ("PQ", scores.pq),
+        ("Dice", scores.dice),
+    ]
+    cells = [f"<td>{name}&nbsp;</td><td><b>{x:.3f}</b>&nbsp;&nbsp;</td>" for name, x in figures]
+    return f"<table><tr>{''.join(cells[:3])}</tr><tr>{''.join(cells[3:])}</tr></table>"
+
+
+def count_text(scores: Scores) -> str:
+    """Return how many nuclei there are on both sides."""
+    return f"{scores.n_predicted} found, {scores.n_truth} true nuclei."

@@ -48,10 +48,11 @@ def go_to(viewer: Any, layer: Labels, finding: Finding) -> None:
     shown = [axis - shift for axis in viewer.dims.displayed]
     if min(shown) < 0:
         return
-    viewer.camera.center = tuple(centre[axis] for axis in shown)
+    camera = viewer.scene.camera
+    camera.center = tuple(centre[axis] for axis in shown)
     low, high = (
         np.asarray(layer.data_to_world([getattr(part, end) for part in finding.box]))[shown]
         for end in ("start", "stop")
     )
     size = float(np.abs(high - low).max())
-    viewer.camera.zoom = float(np.clip(viewer.camera.zoom, SMALLEST / size, LARGEST / size))
+    camera.zoom = float(np.clip(camera.zoom, SMALLEST / size, LARGEST / size))

@@ -10,17 +10,17 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from napari_unet.nuclei.comparison import middle
 from napari_unet.nuclei.errors import COLOURS, Finding, Kind
 
-HEADER = ("Kind", "Found", "True", "IoU", "At")
+HEADER = ("Kind", "At", "Found", "True", "IoU")
 TIPS = (
     "What is right or wrong",
+    "Plane or frame",
     "Ids of nuclei in the result",
     "Ids of nuclei in the truth",
     "The largest intersection over union of these",
-    "Plane or frame",
 )
 AT = HEADER.index("At")
 SWATCH = 12  # px
-MOST_IDS = 3  # of one side that a line shows; its tooltip shows all
+MOST_IDS = 2  # of one side that a line shows; its tooltip shows all
 
 _NOWHERE = QModelIndex()
 
@@ -131,11 +131,11 @@ def texts(finding: Finding) -> tuple[str, ...]:
     Examples
     --------
     >>> texts(Finding(Kind.MERGED, (4,), (1, 2), 0.5, (slice(3, 4), slice(0, 2), slice(0, 2))))
-    ('merged', '4', '1, 2', '0.50', '3')
+    ('merged', '3', '4', '1, 2', '0.50')
     """
     iou = f"{finding.iou:.2f}" if finding.iou else ""
     at = ", ".join(str(index) for index in middle(finding)[:-2])
-    return finding.kind.words, _ids(finding.found), _ids(finding.truth), iou, at
+    return finding.kind.words, at, _ids(finding.found), _ids(finding.truth), iou
 
 
 def tip(finding: Finding) -> str:
