@@ -22,7 +22,7 @@ from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
 
 START, CANCEL = "Compare", "Cancel"
 FLAT, IN_VOLUME = 2, 3  # how many axes a nucleus has
-SPANS = [("each plane or frame for itself", FLAT), ("in 3-D, through planes", IN_VOLUME)]
+SPANS = [("plane by plane", FLAT), ("in 3-D", IN_VOLUME)]
 MEANINGS = {
     Kind.RIGHT: "Found alone, with a good outline",
     Kind.MISSED: "True, and nothing was found",
@@ -67,7 +67,9 @@ class CompareForm(Container[Any]):
             label="Truth", choices=layers, nullable=True, tooltip="The labels that are right"
         )
         self.span = ComboBox(
-            label="Nuclei", choices=SPANS, tooltip="What is one nucleus in a stack or a movie"
+            label="Nuclei",
+            choices=SPANS,
+            tooltip="Compare each plane of a stack or frame of a movie for itself, or volumes",
         )
         self.right_from = FloatSpinBox(
             label="Right from",
@@ -103,6 +105,7 @@ class CompareForm(Container[Any]):
     def _legend(self) -> QGridLayout:
         """Return the kinds with their colours in two columns that line up."""
         grid = QGridLayout()
+        grid.setHorizontalSpacing(0)
         for number, (kind, box) in enumerate(self.kinds.items()):
             box.native.setIcon(swatch(kind))
             grid.addWidget(box.native, number // 2, number % 2)
@@ -148,8 +151,10 @@ def score_text(scores: Scores) -> str:
         ("PQ", scores.pq),
         ("Dice", scores.dice),
     ]
-    cells = [f"<td>{name}&nbsp;</td><td><b>{x:.3f}</b>&nbsp;&nbsp;</td>" for name, x in figures]
-    return f"<table><tr>{''.join(cells[:3])}</tr><tr>{''.join(cells[3:])}</tr></table>"
+    cells = [f"<td>{name}&nbsp;</td><td><b>{x:.3f}</b>&nbsp;</td>" for name, x in figures]
+    return (
+        f"<table cellspacing='0'><tr>{''.join(cells[:3])}</tr><tr>{''.join(cells[3:])}</tr></table>"
+    )
 
 
 def count_text(scores: Scores) -> str:
