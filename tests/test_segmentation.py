@@ -230,3 +230,12 @@ def test_stopping_early_runs_no_more_tiles() -> None:
     next(steps)
     steps.close()
     assert len(calls) == 1
+
+
+def test_each_nucleus_has_the_confidence_of_its_maps() -> None:
+    def grey(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.where(pixels[0] > 0.5, 0.8, 0.0) * np.ones((3, 1, 1)) * [[[1]], [[0]], [[1]]]
+
+    result = finish(segment(two_squares("ZYX"), "ZYX", grey, SETTINGS))
+    assert np.isnan(result.confidence).tolist() == [True, False, False]
+    assert result.confidence[1:] == pytest.approx([0.8, 0.8], abs=0.01)

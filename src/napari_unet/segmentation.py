@@ -17,6 +17,7 @@ from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import as_bytes, read_plane, resized, stack_limits, zoomed
 from napari_unet.images.tiling import Stitch, Tile, tiles
 from napari_unet.images.turns import averaged_over_turns
+from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.linking import linked_frames
 from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
@@ -37,6 +38,7 @@ WALK = "TZYX"
 N_MAPS = 3  # of an image without pixels, which no network has seen
 LINKS = ("auto", "volume", "overlap", "none")
 QUALITIES = ("fast", "best")
+Step = TypeVar("Step")
 Result = TypeVar("Result")
 
 
@@ -122,6 +124,14 @@ class Segmentation:
     labels: NDArray[np.int32]
     maps: NDArray[np.uint8]
     diameter: float
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """How sure the network is of each nucleus, 0..1, by label; NaN for the background.
+
+        Worked out each time; see :func:`napari_unet.nuclei.confidence.confidence`.
+        """
+        return confidence(self.maps, self.labels)
 
 
 def segment(
@@ -268,7 +278,7 @@ def _link(labels: NDArray[np.int32]) -> Generator[Progress, None, None]:
 
 
 def finish(
-    steps: Generator[Progress, None, Result], progress: Callable[[Progress], None] | None = None
+    steps: Generator[Step, None, Result], progress: Callable[[Step], None] | None = None
 ) -> Result:
     """Run a walk to its end and return what it returns.
 
@@ -277,7 +287,7 @@ def finish(
     steps : generator
         Of :func:`segment` and its like.
     progress : callable, optional
-        Called with every :class:`Progress`.
+        Called with every step that it yields, such as :class:`Progress`.
     """
     while True:
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
 import napari_unet
 from napari_unet.images.files import write_labels
@@ -50,8 +51,8 @@ def test_two_folders_are_scored_by_stem_and_pooled(run, squares):
     assert [image["name"] for image in scores["images"]] == ["a", "b"]
     assert (scores["pooled"]["n_predicted"], scores["pooled"]["n_truth"]) == (2, 4)
     lines = run("evaluate", *folders, "--per-image").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == ["image", "a", "b", "2"]
-    assert len(run("evaluate", *folders).stdout.splitlines()) == 2
+    assert [line.split()[0] for line in lines if line] == ["image", "a", "b", "2"] * 2
+    assert len(run("evaluate", *folders).stdout.splitlines()) == 5
 
 
 def test_a_truth_without_prediction_is_reported_and_the_rest_scored(run, squares):
@@ -109,3 +110,45 @@ def test_the_truth_may_be_one_mask_file_per_nucleus(run, squares):
     result = run("evaluate", squares / "predicted", squares / "data", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["pooled"]["ap50"] == 0.5
+
+
+def test_what_is_wrong_is_counted(run, squares):
+    folders = (squares / "predicted", squares / "truth")
+    lines = run("evaluate", *folders).stdout.splitlines()
+    assert lines[-2].split() == [
+        *("image", "right", "missed", "invented", "merged", "split", "badly", "outlined")
+    ]
+    assert lines[-1].split() == ["2", "images,", "pooled", "2", "2", "0", "0", "0", "0"]
+    scores = json.loads(run("evaluate", *folders, "--json").stdout)
+    kinds = {"right": 1, "missed": 1, "invented": 0, "merged": 0, "split": 0, "badly outlined": 0}
+    assert scores["images"][0]["kinds"] == kinds
+    assert scores["pooled"]["dice"] == pytest.approx(2 / 3)
+
+
+def test_errors_are_drawn_in_colours_and_never_written_over_unasked(run, assert_refused, squares):
+    given = ("evaluate", squares / "predicted", squares / "truth", "--errors", squares / "wrong")
+    assert run(*given).exit_code == 0
+    image = iio.imread(squares / "wrong" / "a_errors.png")
+    assert image.shape == (20, 30, 3)
+    assert image[3, 3].tolist() == [0, 158, 115]
+    assert image[13, 13].tolist() == [213, 94, 0]
+    assert image[0, 0].tolist() == [0, 0, 0]
+    assert_refused(run(*given), 1, "a_errors.png")
+    assert run(*given, "--overwrite").exit_code == 0
+
+
+def test_the_planes_of_a_stack_are_one_volume_or_each_for_itself(run, tmp_path):
+    truth = np.zeros((2, 20, 30), np.int32)
+    truth[:, 2:8, 2:8] = 1
+    found = truth * [[[1]], [[0]]]
+    for name, labels in (("found", found), ("truth", truth)):
+        write_labels(tmp_path / f"{name}.tif", labels.astype(np.int32), "ZYX")
+    files = (tmp_path / "found.tif", tmp_path / "truth.tif")
+    whole = json.loads(run("evaluate", *files, "--json").stdout)["pooled"]
+    assert (whole["n_truth"], whole["kinds"]["badly outlined"]) == (1, 1)
+    given = ("evaluate", *files, "--each-plane", "--errors", tmp_path, "--json")
+    planes = json.loads(run(*given).stdout)["pooled"]
+    assert (planes["n_truth"], planes["kinds"]["right"], planes["kinds"]["missed"]) == (2, 1, 1)
+    with tifffile.TiffFile(tmp_path / "truth_errors.tif") as file:
+        assert file.series[0].axes == "ZYXS"
+        assert file.series[0].asarray()[:, 3, 3].tolist() == [[0, 158, 115], [213, 94, 0]]

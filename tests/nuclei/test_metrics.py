@@ -97,3 +97,11 @@ def test_labels_must_be_integers_from_zero():
         evaluate(TRUTH * 1.0, TRUTH)
     with pytest.raises(ValueError, match="got -2"):
         evaluate(TRUTH, -TRUTH)
+
+
+def test_dice_counts_pixels_and_not_nuclei():
+    merged = np.array([[3, 3, 3, 3, 0, 3, 3, 0, 0, 0]])
+    scores = evaluate(merged, TRUTH)
+    assert (scores.n_shared, scores.n_pixels) == (6, 14)
+    assert scores.dice == pytest.approx(6 / 7)
+    assert (scores + evaluate(TRUTH, TRUTH)).dice == pytest.approx(28 / 30)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -271,3 +271,37 @@ def test_the_result_says_what_made_it(viewer: ViewerModel) -> None:
     assert facts["model"] == "nuclei"
     assert facts["image"] == "cells"
     assert facts["image_id"] == str(image.unique_id)
+
+
+def sure(layer: Labels) -> dict[int, float]:
+    """Return the confidence of each nucleus that has one."""
+    return dict(zip(layer.features["index"], layer.features["confidence"].tolist(), strict=True))
+
+
+def test_the_layer_says_how_sure_the_network_is_of_each_nucleus(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    outcome = finished(squares(20, 30), "YX")
+    assert sure(show(viewer, image, outcome)) == {}
+    confidence = np.array([np.nan, 0.75, 0.5], np.float32)
+    layer = show(viewer, image, replace(outcome, confidence=confidence))
+    assert sure(layer) == {1: 0.75, 2: 0.5}
+
+
+def test_the_network_is_not_asked_of_what_was_corrected(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    confidence = np.array([np.nan, 0.75, 0.5], np.float32)
+    first, second = (
+        replace(finished(squares(20, 30), "YX"), confidence=confidence) for _ in range(2)
+    )
+    layer = show(viewer, image, first)
+    paint(layer, 2, slice(10, 18), slice(12, 15))
+    assert sure(show(viewer, image, second)) == {1: 0.75}
+
+
+def test_a_region_has_the_confidence_of_its_run(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    labels = squares(20, 30)[8:] // 2
+    place = np.s_[8:20, 0:30]
+    run = finished(labels, "YX", (20, 30), place)
+    layer = show(viewer, image, replace(run, confidence=np.array([np.nan, 0.5], np.float32)))
+    assert sure(layer) == {1: 0.5}

@@ -39,6 +39,8 @@ def test_a_run_gives_labels_and_what_made_them(bright_model: Path, picture: np.n
     outcome = finish(run(request(bright_model, picture, "YX", (slice(None),) * 2)))
     assert isinstance(outcome, Finished)
     assert outcome.n_nuclei == 2
+    assert outcome.confidence is not None
+    assert outcome.confidence[1:] == pytest.approx([1.0, 1.0], abs=0.1)
     assert outcome.facts["model"] == "bright"
     assert len(outcome.facts["model_sha256"]) == 64
     assert outcome.facts["settings"]["diameter"] == 20.0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 from napari_unet.batch import LABELS, read_input, segment_image, stem_of
 from napari_unet.images.files import image_files, read_labels
 from napari_unet.learning.datasets import Pair, find_pairs, read_truth
-from napari_unet.nuclei.metrics import Scores, evaluate
-from napari_unet.segmentation import Predict, Progress, SegmentSettings
+from napari_unet.nuclei.comparison import Comparison, compare, n_by_kind
+from napari_unet.nuclei.errors import Kind
+from napari_unet.nuclei.metrics import Scores
+from napari_unet.segmentation import Predict, Progress, SegmentSettings, finish
 
 Labels = NDArray[np.int32]
 Report = Callable[[Progress], None]
@@ -39,10 +42,11 @@ class Case:
 
 @dataclass(frozen=True)
 class ImageScore:
-    """The scores of one image, or why there are none."""
+    """The scores of one image and its nuclei by kind, or why there are none."""
 
     name: str
     scores: Scores | None = None
+    kinds: Mapping[Kind, int] = field(default_factory=dict)
     error: Exception | None = None
 
 
@@ -128,12 +132,31 @@ def model_cases(data: Path, predict: Predict, settings: SegmentSettings) -> list
 
 
 def score_cases(
-    cases: Iterable[Case], progress: Callable[[Case, Progress], None]
+    cases: Iterable[Case],
+    progress: Callable[[Case, Progress], None],
+    *,
+    each_plane: bool = False,
+    done: Callable[[Case, Comparison], None] = lambda case, comparison: None,
 ) -> Iterator[ImageScore]:
-    """Score image after image; one that fails does not stop the others."""
+    """Score image after image; one that fails does not stop the others.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        The images.
+    progress : callable
+        Called as a network goes on with one of them.
+    each_plane : bool
+        Take every plane or frame for itself, instead of all axes as those of one volume.
+    done : callable, optional
+        Called with what came of each image.
+    """
     for case in cases:
         try:
-            yield ImageScore(case.name, evaluate(*case.read(partial(progress, case))))
+            found, truth = case.read(partial(progress, case))
+            comparison = finish(compare(found, truth, 2 if each_plane else found.ndim))
+            done(case, comparison)
+            yield ImageScore(case.name, comparison.scores, n_by_kind(comparison.findings))
         # As for segmenting: whatever one file does, the next may be fine.
         except Exception as error:
             yield ImageScore(case.name, error=error)
@@ -144,9 +167,17 @@ def pool(rows: Iterable[ImageScore]) -> Scores:
     return sum((row.scores for row in rows if row.scores is not None), start=Scores())
 
 
+def pool_kinds(rows: Iterable[ImageScore]) -> dict[Kind, int]:
+    """Return the nuclei of all images by kind."""
+    counts: Counter[Kind] = Counter()
+    for row in rows:
+        counts.update(row.kinds)
+    return {kind: counts[kind] for kind in Kind}
+
+
 def facts(scores: Scores) -> dict[str, Any]:
     """Return scores as JSON holds them."""
-    names = ("n_predicted", "n_truth", "ap50", "ap75", "mean_ap", "mean_ap_95", "f1", "pq")
+    names = ("n_predicted", "n_truth", "ap50", "ap75", "mean_ap", "mean_ap_95", "f1", "pq", "dice")
     return {name: getattr(scores, name) for name in (*names, "precision", "recall")} | {
         "ap": {f"{iou:.2f}": ap for iou, ap in zip(scores.thresholds, scores.ap, strict=True)}
     }

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from napari.layers import Image
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import guess_axes, parse_axes
@@ -173,3 +173,12 @@ def plane_distance(layer: Image, axes: str) -> float:
     units = {letter: str(unit) for letter, unit in zip(dims, layer.units, strict=True)}
     # A mirrored layer has negative sizes.
     return anisotropy(scale_by_axis(tuple(np.abs(layer.scale)), dims), units)
+
+
+def add_on_top(viewer: Any, layer: Layer) -> None:
+    """Add a layer on top; what was selected, and is painted on, stays so."""
+    selection = viewer.layers.selection
+    selected, active = set(selection), selection.active
+    viewer.add_layer(layer)
+    selection.select_only(active) if active is not None else selection.clear()
+    selection.update(selected)

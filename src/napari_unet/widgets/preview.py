@@ -7,7 +7,7 @@ from napari.layers import Labels
 from napari.utils import DirectLabelColormap
 
 from napari_unet.widgets.corrections import Place
-from napari_unet.widgets.layers import visible_region
+from napari_unet.widgets.layers import add_on_top, visible_region
 from napari_unet.widgets.messages import Sight
 from napari_unet.widgets.scribbles import PREVIEW
 
@@ -62,7 +62,7 @@ class Preview:
         translate = self._translate(sight.place)
         if self._layer is None:
             self._layer = self._new_layer(data, translate)
-            self._add(self._layer)
+            add_on_top(self._viewer, self._layer)
         else:
             self._layer.translate = translate
             self._layer.data = data
@@ -93,11 +93,3 @@ class Preview:
         layer.contour = CONTOUR
         layer.editable = False
         return layer
-
-    def _add(self, layer: Labels) -> None:
-        """Add a layer on top; what was selected, and is painted on, stays so."""
-        selection = self._viewer.layers.selection
-        selected, active = set(selection), selection.active
-        self._viewer.add_layer(layer)
-        selection.select_only(active) if active is not None else selection.clear()
-        selection.update(selected)

@@ -12,6 +12,7 @@ from napari_unet.images.axes import label_axes, label_shape
 from napari_unet.learning.autosave import Note
 from napari_unet.nuclei.linking import match
 from napari_unet.widgets.autosave import watch
+from napari_unet.widgets.certainty import confidence_in, features_of
 from napari_unet.widgets.corrections import (
     CONFIRMED,
     METADATA,
@@ -43,12 +44,15 @@ class Drawn:
         Of the whole image: as the user sees them, and what they are compared with.
     n_kept, n_left_out : int
         Corrected nuclei that stay as they were, and removed ones that stay away.
+    confidence : array of float32, optional
+        How sure the network is of each nucleus, by label.
     """
 
     labels: NDArray[np.int32]
     prediction: NDArray[np.int32]
     n_kept: int = 0
     n_left_out: int = 0
+    confidence: NDArray[np.float32] | None = None
 
 
 def find_result(layers: Any, image: Image) -> Labels | None:
@@ -98,7 +102,7 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
     """
     if earlier is None:
         new = _with_region(np.zeros(outcome.shape, np.int32), outcome)
-        return Drawn(new, new.copy())
+        return Drawn(new, new.copy(), confidence=confidence_in(outcome, new))
     from napari_unet.learning.corrections import rim_for
     from napari_unet.learning.locking import redrawn
 
@@ -114,7 +118,8 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
     )
     shown = (again.labels, again.prediction)
     labels, prediction = shown if z is None else (np.moveaxis(array, -3, z) for array in shown)
-    return Drawn(labels, prediction, again.n_kept, again.n_left_out)
+    sure = confidence_in(outcome, labels)
+    return Drawn(labels, prediction, again.n_kept, again.n_left_out, sure)
 
 
 def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> Labels:
@@ -137,6 +142,7 @@ def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> La
         as_layer_data(drawn.labels, axes),
         name=f"{image.name} nuclei",
         metadata={METADATA: _facts(image, outcome, drawn)},
+        features=features_of(drawn.confidence),
         **spatial_fields(image, axes),
     )
     viewer.add_layer(layer)
@@ -200,6 +206,7 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     facts["has_earlier_labels"] = outcome.labels.shape != outcome.shape
     layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
+    layer.features = features_of(drawn.confidence)
     for name, value in spatial_fields(image, axes).items():
         setattr(layer, name, value)
 

@@ -78,6 +78,8 @@ class Finished:
         Duration.
     facts : dict
         Model, its hash, device, settings, versions, date: what the result's metadata say.
+    confidence : array of float32, optional
+        How sure the network is of each nucleus, by label.
     """
 
     labels: NDArray[np.int32]
@@ -86,6 +88,7 @@ class Finished:
     diameter: float
     seconds: float
     facts: dict[str, Any]
+    confidence: NDArray[np.float32] | None = None
 
     @property
     def n_nuclei(self) -> int:
@@ -141,22 +144,21 @@ def _steps(request: Request) -> Generator[Progress, None, Finished]:
 
     settings = model_settings(model, **request.choices)
     pixels = Region(request.pixels, request.region)
-    labels, diameter = yield from _labels(segment(pixels, axes, model.predict, settings))
+    labels, diameter, sure = yield from _labels(segment(pixels, axes, model.predict, settings))
     parts = zip(request.region, axes, strict=True)
     place = tuple(part for part, letter in parts if letter not in "CS")
     seconds = time.monotonic() - started
     facts = _facts(request, model, replace(settings, diameter=diameter))
-    return Finished(
-        labels, place, label_shape(axes, request.pixels.shape), diameter, seconds, facts
-    )
+    shape = label_shape(axes, request.pixels.shape)
+    return Finished(labels, place, shape, diameter, seconds, facts, sure)
 
 
 def _labels(
     walk: Generator[Progress, None, Segmentation],
-) -> Generator[Progress, None, tuple[NDArray[np.int32], float]]:
+) -> Generator[Progress, None, tuple[NDArray[np.int32], float, NDArray[np.float32]]]:
     """Keep of a walk what is shown: its maps take as much memory as the labels."""
     result = yield from walk
-    return result.labels, result.diameter
+    return result.labels, result.diameter, result.confidence
 
 
 def load(model: str | Path, device: str) -> "Model":

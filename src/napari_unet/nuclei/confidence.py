@@ -1,0 +1,110 @@
+"""How sure the network is of each nucleus, from its maps."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.nuclei.shared import Shared, share
+
+
+def confidence(
+    maps: npt.NDArray[np.floating | np.uint8], labels: npt.NDArray[np.integer]
+) -> npt.NDArray[np.float32]:
+    """Return how sure the network is of each nucleus, 0..1.
+
+    It is the geometric mean of how sure it is that the nucleus's pixels are nucleus, on average,
+    and how deep the deepest of them lies inside one: what is invented is grey, or has no core.
+    `benchmarks/confidence.py` compares it with others, such as those that look at the outline.
+    It orders nuclei; it is no probability.
+
+    Parameters
+    ----------
+    maps : array of float in 0..1 or uint8 in 0..255, shape (3, [z,] y, x)
+        Nucleus probability, border probability, distance to the nucleus's edge; or, of shape
+        (1, [z,] y, x), the nucleus probability alone, of which the mean is taken.
+    labels : array of int, shape ([z,] y, x)
+        0 is background.
+
+    Returns
+    -------
+    array of float32, shape (highest label + 1,)
+        By label; NaN for the background and for labels that are not there.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not of the maps' shape.
+
+    Examples
+    --------
+    >>> nucleus = np.array([1, 1, 0, 0.5, 0.5])
+    >>> maps = np.stack([nucleus, np.zeros(5), nucleus])
+    >>> confidence(maps, np.array([1, 1, 0, 3, 3]))
+    array([nan, 1. , nan, 0.5], dtype=float32)
+    """
+    maps, labels = np.asarray(maps), np.asarray(labels)
+    if maps.shape[1:] != labels.shape:
+        raise ValueError(
+            f"Expected labels of the maps' shape {maps.shape[1:]}, got {labels.shape}; give the "
+            "maps that the labels were made from."
+        )
+    scale = 255 if maps.dtype == np.uint8 else 1
+    inside = labels > 0
+    ids, shape = labels[inside], int(labels.max(initial=0)) + 1
+    likely = _means(maps[0][inside], ids, shape) / scale
+    if len(maps) == 1:
+        return likely.astype(np.float32)
+    deepest = np.zeros(shape, maps.dtype)
+    np.maximum.at(deepest, ids, maps[2][inside])
+    return np.sqrt(likely * (deepest / scale)).astype(np.float32)
+
+
+def carried_over(
+    confidences: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.integer],
+    changed: npt.NDArray[np.integer],
+) -> npt.NDArray[np.float32]:
+    """Return the confidence of labels that were renumbered or redrawn.
+
+    Parameters
+    ----------
+    confidences : array of float32, by label
+        As `confidence` returns it for ``labels``.
+    labels, changed : array of int, same shape
+        Before and after.
+
+    Returns
+    -------
+    array of float32, shape (highest changed label + 1,)
+        NaN for nuclei that are not pixel for pixel one of before.
+
+    Examples
+    --------
+    >>> before = np.array([np.nan, 0.75, 0.5], np.float32)
+    >>> carried_over(before, np.array([1, 1, 0, 2, 2]), np.array([4, 4, 0, 1, 0]))
+    array([ nan,  nan,  nan,  nan, 0.75], dtype=float32)
+    """
+    shared = share(changed, labels)
+    rows, columns = _same(shared)
+    carried = np.full(int(changed.max(initial=0)) + 1, np.nan, np.float32)
+    carried[shared.predicted[rows]] = confidences[shared.truth[columns]]
+    return carried
+
+
+def _same(shared: Shared) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the rows and columns of the pairs that are the same pixel for pixel."""
+    pairs = shared.pixels.tocoo()
+    larger = np.maximum(shared.predicted_sizes[pairs.row], shared.truth_sizes[pairs.col])
+    same = pairs.data == larger
+    return pairs.row[same], pairs.col[same]
+
+
+def _means(
+    values: npt.NDArray[np.floating | np.uint8], ids: npt.NDArray[np.integer], n: int
+) -> npt.NDArray[np.float64]:
+    """Return the mean of the values of each id; NaN where there is none."""
+    sizes = np.bincount(ids, minlength=n)
+    sums = np.bincount(ids, weights=values, minlength=n)
+    means: npt.NDArray[np.float64] = np.full(n, np.nan)
+    return np.divide(sums, sizes, out=means, where=sizes > 0)
