@@ -58,6 +58,7 @@ def test_nuclei_that_are_known_or_cut_say_nothing_of_the_rest():
             "does not get the corrected nuclei clearly better: 0.20 before, 0.20 after",
         ),
         ({"corrected": 0.1}, "clearly better: 0.20 before, 0.10 after"),
+        ({"corrected": 0.24}, ""),
         ({"corrected": 0.5, "rehearsed": 0.7}, "forgot what it knew"),
         ({"corrected": 0.5, "kept": 0.2}, "only 20% of it stayed"),
         ({"corrected": 0.6, "kept": 0.3}, ""),  # what was corrected shows that much was wrong
@@ -88,6 +89,12 @@ def test_nuclei_that_were_learned_must_be_clearly_better(n, before, after, is_en
     known = replace(BEFORE, held_out=False, n_corrected=n)
     marks = replace(known, corrected=before), replace(known, corrected=after)
     assert bool(objection(*marks)) != is_enough
+
+
+def test_where_little_is_left_to_gain_a_quarter_of_it_is_enough():
+    before = replace(BEFORE, corrected=0.92)
+    assert "0.92 before, 0.93 after" in objection(before, replace(before, corrected=0.93))
+    assert not objection(before, replace(before, corrected=0.945))
 
 
 def test_weights_lie_between_the_parent_and_the_child():

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import clear_border
 
-from napari_unet.learning.lessons import Found, Labels, Lesson
+from napari_unet.learning.lessons import SURE, Found, Labels, Lesson
 from napari_unet.learning.runs import Scene
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model
@@ -21,12 +22,14 @@ from napari_unet.nuclei.sizing import sureness
 
 SHARES = (1.0, 0.75, 0.5, 0.25)
 """How far from parent to child the weights are tried (Wortsman et al., CVPR 2022)."""
-FEW_SHARES = (1.0, 0.5)
-"""Those that are tried where too little is held out to tell them apart by little."""
+CAUTIOUS_SHARES = SHARES[2:]
+"""Those that are tried where too little is held out to tell how far is too far, unless the parent
+is unsure of these images: then there is little to lose."""
 FEWEST_TO_JUDGE = 6  # nuclei held out; fewer say nothing alone
 MOST_FORGOTTEN = 0.03  # of the mean AP on synthetic fields
 LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected, if little was gained
-LEAST_GAIN = 0.01  # of the mean overlap with the corrected nuclei
+NO_GAIN = 0.01  # of the mean overlap with corrected nuclei: less is none
+LEAST_GAIN = 0.03  # of the mean overlap with held-out nuclei: less may be chance
 LEAST_LEARNED = 1.0  # of the summed overlap with nuclei that were learned: one nucleus more
 MATCH = 0.5  # least IoU of a nucleus that was found
 
@@ -83,7 +86,8 @@ class Exam:
     @property
     def shares(self) -> tuple[float, ...]:
         """How far from parent to child networks are tried."""
-        return SHARES if self.is_held_out else FEW_SHARES
+        is_sure = fmean(lesson.sureness for lesson in self.lessons) >= SURE
+        return CAUTIOUS_SHARES if is_sure and not self.is_held_out else SHARES
 
     def marks(self, network: UNet) -> Marks:
         """Return a network's marks; it is in evaluation mode."""
@@ -188,13 +192,13 @@ def objection(before: Marks, after: Marks) -> str:
 def _least_gain(before: Marks) -> float:
     """Return by how much a network must get the corrected nuclei better.
 
-    Of nuclei that it learned from, it must get one more right, or half of all there is to gain:
-    less than that says nothing of others.
+    Where little is left to gain, a quarter of that is enough. Of nuclei that it learned from, it
+    must get one more right, or half of all there is to gain: less than that says nothing of others.
     """
+    left = 1 - before.corrected
     if before.held_out:
-        return LEAST_GAIN
-    wanted = min(LEAST_LEARNED / max(1, before.n_corrected), (1 - before.corrected) / 2)
-    return max(LEAST_GAIN, wanted)
+        return max(NO_GAIN, min(LEAST_GAIN, left / 4))
+    return max(NO_GAIN, min(LEAST_LEARNED / max(1, before.n_corrected), left / 2))
 
 
 def _mean(sums: Iterable[tuple[float, int]]) -> float:

@@ -70,6 +70,8 @@ class Lesson:
         Labels of the known nuclei that are learned, and of those that are held out.
     own : (y, x) int32
         The parent's labels.
+    sureness : float
+        Of the parent, 0..1.
     """
 
     sample: Sample
@@ -78,6 +80,7 @@ class Lesson:
     learned: NDArray[np.int32]
     held_out: NDArray[np.int32]
     own: NDArray[np.int32]
+    sureness: float
 
     @property
     def taught(self) -> NDArray[np.bool_]:
@@ -233,6 +236,7 @@ def _lesson(
         np.setdiff1d(labels[taught], [0, *held_out]).astype(np.int32),
         held_out,
         own,
+        sureness,
     )
 
 
