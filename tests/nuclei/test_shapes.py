@@ -67,7 +67,7 @@ def test_an_ellipsoid_in_flat_voxels_is_measured():
     assert row["major_axis_um"] == pytest.approx(10, rel=0.01)
     assert row["middle_axis_um"] == pytest.approx(8, rel=0.01)
     assert row["minor_axis_um"] == pytest.approx(6, rel=0.025)  # 10 planes
-    assert row["solidity"] > 0.97
+    assert row["solidity"] > 0.87
     # Knud Thomsen's formula; the steps between voxels are 8 to 20 % of a smooth surface.
     p = 1.6075
     true = 4 * np.pi * ((12**p + 15**p + 20**p) / 3) ** (1 / p)

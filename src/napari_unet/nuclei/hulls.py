@@ -29,7 +29,7 @@ def hull_size(mask: npt.NDArray[np.bool_]) -> int:
     Examples
     --------
     >>> hull_size(np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]], bool))
-    5
+    7
     """
     return _hull_of_plane(mask) if mask.ndim == 2 else _hull_of_stack(mask)
 
@@ -51,9 +51,7 @@ def _hull_of_plane(mask: npt.NDArray[np.bool_]) -> int:
     return int(np.maximum(counts, 0).sum())
 
 
-def _left_side(
-    rows: npt.NDArray[np.intp], first: npt.NDArray[np.intp], n_rows: int
-) -> npt.NDArray[np.float64]:
+def _left_side(rows: npt.NDArray[np.intp], first: npt.NDArray[np.intp], n_rows: int) -> Floats:
     """Return where the hull begins in each of the rows 0 to n_rows - 1."""
     # At half rows, where the middles of the upper and lower sides are.
     places = np.full(2 * n_rows + 1, np.inf)
@@ -63,7 +61,9 @@ def _left_side(
     known = np.flatnonzero(np.isfinite(places))
     chain = _convex_chain(zip(known.tolist(), places[known].tolist(), strict=True))
     at, values = np.array(chain).T
-    return np.interp(np.arange(1, 2 * n_rows, 2), at, values, left=np.inf, right=np.inf)
+    middles = np.arange(1, 2 * n_rows, 2)
+    side: Floats = np.interp(middles, at, values, left=np.inf, right=np.inf)
+    return side
 
 
 def _convex_chain(points: Iterable[Point]) -> list[Point]:

@@ -86,8 +86,10 @@ class Measured:
         One row for each nucleus of each frame; see `napari_unet.measure`.
     centroids : (rows, axes)
         Middle of each nucleus in the labels' array.
+    walked : tuple of int
+        Axes along which every entry was measured for itself.
     n_frames : int
-        Frames, or planes, that were measured for themselves.
+        Entries along them: frames, or planes.
     shape : tuple of int
         Pixels along each axis of one of them.
     spacing : tuple of float
@@ -98,6 +100,7 @@ class Measured:
 
     table: pd.DataFrame
     centroids: Floats
+    walked: tuple[int, ...]
     n_frames: int
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
@@ -130,7 +133,8 @@ def steps(task: Task) -> Generator[float, None, Measured]:
     # Labels without frames are still a table with the names of its columns.
     table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"label": []})
     middles = np.concatenate(centroids) if centroids else np.zeros((0, len(task.axes)))
-    return Measured(table, middles, n_frames, shape, spacing, task.unit)
+    walked = tuple(task.axes.index(letter) for letter in task.walked)
+    return Measured(table, middles, walked, n_frames, shape, spacing, task.unit)
 
 
 def check_labels(labels: Any) -> None:

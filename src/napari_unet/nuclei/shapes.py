@@ -88,13 +88,13 @@ def moments(numbered: Numbered) -> tuple[Floats, Floats, Floats]:
 
 def planes(pixels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return a plane or a stack as planes one after the other."""
-    return pixels.reshape((-1, *pixels.shape[-2:]))
+    return pixels if pixels.ndim == 3 else pixels[np.newaxis]
 
 
 def variances(covariances: Floats, spacing: Floats) -> Floats:
     """Return the variances along the axes of each nucleus, (n, axes), the largest first."""
-    in_units = covariances * spacing[:, None] * spacing
-    return np.maximum(np.linalg.eigvalsh(in_units), 0)[:, ::-1]
+    rising: Floats = np.linalg.eigvalsh(covariances * spacing[:, None] * spacing)
+    return np.maximum(rising, 0)[:, ::-1]
 
 
 def axis_lengths(along: Floats) -> Floats:
@@ -103,13 +103,15 @@ def axis_lengths(along: Floats) -> Floats:
     A filled ellipse of full axes ``a`` has the variances ``a**2 / 16``, an ellipsoid
     ``a**2 / 20``.
     """
-    return np.sqrt(along * {2: 16, 3: 20}[along.shape[1]])
+    lengths: Floats = np.sqrt(along * {2: 16, 3: 20}[along.shape[1]])
+    return lengths
 
 
 def eccentricities(along: Floats) -> Floats:
     """Return the eccentricity of the ellipse with these variances: 0 for a circle, below 1."""
     ratios = np.divide(along[:, 1], along[:, 0], out=np.ones(len(along)), where=along[:, 0] > 0)
-    return np.sqrt(1 - ratios)
+    found: Floats = np.sqrt(1 - ratios)
+    return found
 
 
 def perimeters(numbered: Numbered, spacing: Floats) -> Floats:

@@ -79,7 +79,7 @@ def readable(value: float) -> str:
 
     Examples
     --------
-    >>> readable(0.01234), readable(52.34), readable(81234.5)
-    ('0.0123', '52.3', '81,235')
+    >>> readable(0.01234), readable(52.34), readable(81234.0)
+    ('0.0123', '52.3', '81,234')
     """
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
