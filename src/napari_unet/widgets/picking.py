@@ -141,4 +141,4 @@ def look_at(viewer: Any, place: NDArray[np.float64]) -> None:
     for axis in dims.not_displayed:
         dims.set_point(axis, whole[axis])
     shown = [float(whole[axis]) for axis in dims.displayed]
-    viewer.camera.center = (*(0.0,) * (3 - len(shown)), *shown)
+    viewer.scene.camera.center = (*(0.0,) * (3 - len(shown)), *shown)
