@@ -93,8 +93,10 @@ def planes(pixels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
 
 def variances(covariances: Floats, spacing: Floats) -> Floats:
     """Return the variances along the axes of each nucleus, (n, axes), the largest first."""
-    rising: Floats = np.linalg.eigvalsh(covariances * spacing[:, None] * spacing)
-    return np.maximum(rising, 0)[:, ::-1]
+    rising = np.linalg.eigvalsh(covariances * spacing[:, None] * spacing)
+    # Rounding makes the smallest of them negative for nuclei without any extent that way.
+    falling: Floats = np.maximum(rising.astype(np.float64), 0)[:, ::-1]
+    return falling
 
 
 def axis_lengths(along: Floats) -> Floats:

@@ -73,4 +73,4 @@ def _hash(layer: Labels) -> int | None:
     data = layer.data
     if not isinstance(data, np.ndarray) or data.size > LARGEST_AT_ONCE:
         return None
-    return zlib.crc32(np.ascontiguousarray(data))
+    return zlib.crc32(np.ascontiguousarray(data).data)

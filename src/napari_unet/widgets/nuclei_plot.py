@@ -22,6 +22,7 @@ LONGEST_TICK = 4  # digits before ticks are written with an exponent
 
 Rows = NDArray[np.intp]
 Values = NDArray[np.float64]
+Place = tuple[float, float]
 
 
 class NucleiPlot(QWidget):
@@ -43,19 +44,17 @@ class NucleiPlot(QWidget):
         from matplotlib.figure import Figure
 
         self._picked = picked
-        self._x, self._y, self._edges = np.zeros(0), None, np.zeros(0)
-        self._start: tuple[float, float] | None = None
+        self._x, self._edges = np.zeros(0), np.zeros(0)
+        self._y: Values | None = None
+        self._start: Place | None = None
         self._chosen: Any = None
         self._figure = Figure()
         self._figure.subplots_adjust(**MARGINS)
         self._axes = self._figure.add_subplot()
         self._canvas: Any = FigureCanvasQTAgg(self._figure)  # type: ignore[no-untyped-call]
-        for name, act in (
-            ("button_press_event", self._press),
-            ("motion_notify_event", self._move),
-            ("button_release_event", self._release),
-        ):
-            self._canvas.mpl_connect(name, act)
+        self._canvas.mpl_connect("button_press_event", self._press)
+        self._canvas.mpl_connect("motion_notify_event", self._move)
+        self._canvas.mpl_connect("button_release_event", self._release)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)
@@ -99,7 +98,7 @@ class NucleiPlot(QWidget):
         self._axes.set_xlabel(names[0])
         self._axes.set_ylabel(names[1])
         limits = (-LONGEST_TICK, LONGEST_TICK)
-        self._axes.ticklabel_format(scilimits=limits)  # type: ignore[no-untyped-call]
+        self._axes.ticklabel_format(scilimits=limits)
         self._add_band()
         self._colour()
         self._canvas.draw_idle()
@@ -138,7 +137,7 @@ class NucleiPlot(QWidget):
     def _move(self, event: Any) -> None:
         """Show what would be brushed."""
         if self._start is not None and _distance(self._start, event) > STILL:
-            (left, bottom), (right, top) = self._brushed(event)
+            (left, bottom), (right, top) = self._brushed(self._start, event)
             self._band.set_bounds(left, bottom, right - left, top - bottom)
             self._band.set_visible(True)
             self._canvas.draw_idle()
@@ -152,16 +151,15 @@ class NucleiPlot(QWidget):
         if _distance(start, event) <= STILL:
             self._click(event)
             return
-        low, high = self._brushed(event, start)
+        low, high = self._brushed(start, event)
         inside = (self._x >= low[0]) & (self._x <= high[0])
         if self._y is not None:
             inside &= (self._y >= low[1]) & (self._y <= high[1])
         self._picked(np.flatnonzero(inside), False)
 
-    def _brushed(self, event: Any, start: Any = None) -> tuple[Values, Values]:
+    def _brushed(self, start: Place, event: Any) -> tuple[Values, Values]:
         """Return the lower left and upper right corner that the mouse has drawn, in values."""
-        ends = [self._start if start is None else start, (event.x, event.y)]
-        corners = self._axes.transData.inverted().transform(ends)
+        corners = self._axes.transData.inverted().transform([start, (event.x, event.y)])
         if self._y is None:
             corners[:, 1] = self._axes.get_ylim()
         return corners.min(axis=0), corners.max(axis=0)
@@ -202,5 +200,5 @@ def bar_edges(values: Values) -> Values:
     return np.linspace(low, high, int(np.ceil((high - low) / width)) + 1)
 
 
-def _distance(start: tuple[float, float], event: Any) -> float:
+def _distance(start: Place, event: Any) -> float:
     return float(np.hypot(event.x - start[0], event.y - start[1]))
