@@ -117,7 +117,7 @@ def test_the_planes_of_a_stack_can_be_measured_for_themselves(run, tmp_path):
     assert run(*command, tmp_path / "whole.csv").exit_code == 0
     assert [row["volume_um3"] for row in table_rows(tmp_path / "whole.csv")] == ["150.0"]
     result = run(*command, tmp_path / "planes.csv", "--each-plane")
-    assert "3 nuclei in 5 frames or planes, median area 25 µm²" in result.output
+    assert "3 nuclei in 5 planes, median area 25 µm²" in result.output
     rows = table_rows(tmp_path / "planes.csv")
     assert [(row["plane"], row["area_um2"], row["centroid_z_um"]) for row in rows] == [
         ("1", "25.0", "2.0"),

@@ -79,8 +79,8 @@ def test_an_image_of_another_shape_is_refused():
 @pytest.mark.parametrize(
     ("axes", "size", "unit", "text"),
     [
-        ("TYX", 1, "px", "3 nuclei in 3 frames or planes, median area 24 px², 1.67 per 1,000 px"),
-        ("TYX", 1, "um", "3 nuclei in 3 frames or planes, median area 24 µm², 1,667 per mm²"),
+        ("TYX", 1, "px", "3 nuclei in 3 frames, median area 24 px², 1.67 per 1,000 px"),
+        ("TYX", 1, "um", "3 nuclei in 3 frames, median area 24 µm², 1,667 per mm²"),
         ("ZYX", 1000, "nm", "2 nuclei, median volume 28,000,000,000 nm³, 1,111,111 per mm³"),
         ("ZYX", 1, "units", "2 nuclei, median volume 28 units³, 1,111 per 1,000,000 px"),
     ],
@@ -91,4 +91,4 @@ def test_a_summary_counts_measures_and_says_how_dense_nuclei_are(axes, size, uni
 
 
 def test_a_summary_of_nothing_counts_to_0():
-    assert summarise(finish(steps(task(SQUARES * 0)))).text == "0 nuclei in 3 frames or planes"
+    assert summarise(finish(steps(task(SQUARES * 0)))).text == "0 nuclei in 3 frames"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask.array
 import numpy as np
 import pandas as pd
 import pytest
@@ -88,6 +89,18 @@ def test_channels_are_read_where_they_are():
 def test_one_image_does_not_lengthen_the_names():
     table = measured(Labels(squares()), [Image(squares() * 2, name="DAPI")])
     assert table["intensity_mean"].tolist() == [6, 10]
+
+
+def test_labels_and_images_may_be_lazy_or_have_several_levels():
+    movie = squares((3, 20, 24))
+    lazy = dask.array.from_array(movie, chunks=(1, 20, 24))
+    layer = Labels(lazy, axis_labels=("t", "y", "x"))
+    table = measured(layer, [Image(lazy * 2, axis_labels=("t", "y", "x"))])
+    assert table["frame"].tolist() == [0, 0, 1, 1, 2, 2]
+    assert table["intensity_mean"].tolist() == [6, 10] * 3
+    levels = [squares(), squares()[::2, ::2]]
+    table = measured(Labels(levels, multiscale=True), [Image(levels, multiscale=True)])
+    assert table[["area_px", "intensity_mean"]].to_numpy().tolist() == [[24, 3], [8, 5]]
 
 
 def test_centroids_are_where_the_layer_lies_in_the_world():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_unet.images.spacing import IN_UM
-from napari_unet.nuclei.measuring import Measured, with_unit
+from napari_unet.nuclei.measuring import INDEX_NAMES, Measured, with_unit
 
 UM_PER_MM = IN_UM["mm"]
 PIXELS = {2: 1_000, 3: 1_000_000}  # that nuclei are counted on where there is no length
@@ -24,7 +24,9 @@ class Summary:
     n_nuclei : int
         Rows of the table: in a movie, every nucleus in every frame.
     n_frames : int
-        Frames, or planes, that were measured for themselves.
+        What was measured for itself.
+    frames : str
+        What that is: "frames", "planes", or both.
     median : float
         Of the areas or volumes; NaN without nuclei.
     median_unit : str
@@ -37,6 +39,7 @@ class Summary:
 
     n_nuclei: int
     n_frames: int
+    frames: str
     median: float
     median_unit: str
     density: float
@@ -46,7 +49,7 @@ class Summary:
     def text(self) -> str:
         """Return the summary in words."""
         size = SIZES[3 if self.median_unit.endswith("³") else 2]
-        frames = f" in {self.n_frames} frames or planes" if self.n_frames > 1 else ""
+        frames = f" in {self.n_frames} {self.frames}" if self.n_frames > 1 else ""
         count = f"{self.n_nuclei:,} {'nucleus' if self.n_nuclei == 1 else 'nuclei'}{frames}"
         if not self.n_nuclei:
             return count
@@ -67,6 +70,7 @@ def summarise(measured: Measured) -> Summary:
     return Summary(
         n,
         measured.n_frames,
+        " and ".join(f"{name}s" for name in INDEX_NAMES.values() if name in measured.table),
         float("nan") if sizes is None else float(sizes.median()),
         f"{measured.unit.replace('um', 'µm')}{POWERS[ndim]}",
         per_frame / field,

@@ -59,6 +59,8 @@ class MeasureForm(Container[Any]):
         self.images.setToolTip("Ticked: how bright the nuclei are in it is measured too")
         self._place_of_images: Container[Any] = Container(label="Intensity", labels=False)
         self._place_of_images.margins = (0, 0, 0, 0)
+        self.images.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.images.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         place = self._place_of_images.native
         place.layout().addWidget(self.images)
         place.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
@@ -96,8 +98,8 @@ class MeasureForm(Container[Any]):
         self._place_of_images.visible = bool(names)
 
     def _line_height(self) -> int:
-        height = self.images.sizeHintForRow(0)
-        return height if height > 0 else self.images.fontMetrics().height()
+        # A line may have no height yet before it is shown.
+        return max(self.images.sizeHintForRow(0), self.images.fontMetrics().height())
 
     def ticked(self, *, are: bool = True) -> list[str]:
         """Return the names in the list that are ticked, or those that are not."""

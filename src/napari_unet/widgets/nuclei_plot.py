@@ -17,7 +17,7 @@ MARGINS = {"left": 0.18, "right": 0.97, "bottom": 0.2, "top": 0.96}  # of the pl
 NEAR = 8.0  # px: a click this near to a point means it
 STILL = 4.0  # px: moved less than this, the mouse has clicked and not brushed
 MOST_BARS = 50
-POINT_SIZE = 4.0
+POINT_SIZE, SMALL_POINT, MANY = 4.0, 2.5, 1_000  # smaller for so many nuclei
 LONGEST_TICK = 4  # digits before ticks are written with an exponent
 
 Rows = NDArray[np.intp]
@@ -94,7 +94,7 @@ class NucleiPlot(QWidget):
             self._edges = bar_edges(x)
             self._axes.stairs(self._counts(x), self._edges, fill=True, color=PLAIN)
         else:
-            self._axes.plot(x, y, "o", color=PLAIN, ms=POINT_SIZE, mew=0, alpha=0.7)
+            self._axes.plot(x, y, "o", color=PLAIN, ms=self._point_size(), mew=0, alpha=0.7)
         self._axes.set_xlabel(names[0])
         self._axes.set_ylabel(names[1])
         limits = (-LONGEST_TICK, LONGEST_TICK)
@@ -120,10 +120,13 @@ class NucleiPlot(QWidget):
             self._chosen = self._axes.stairs(counts, self._edges, fill=True, color=CHOSEN)
         else:
             (self._chosen,) = self._axes.plot(
-                self._x[rows], self._y[rows], "o", color=CHOSEN, ms=POINT_SIZE + 1, mew=0
+                self._x[rows], self._y[rows], "o", color=CHOSEN, ms=self._point_size() + 1, mew=0
             )
         self._axes.axis(limits)
         self._canvas.draw_idle()
+
+    def _point_size(self) -> float:
+        return POINT_SIZE if len(self._x) < MANY else SMALL_POINT
 
     def _counts(self, values: Values) -> NDArray[np.intp]:
         """Return how high the bars of some nuclei are."""
