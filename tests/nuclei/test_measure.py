@@ -116,6 +116,15 @@ def test_background_farther_away_counts_where_there_is_none_near():
     assert measure(labels, image)["intensity_corrected"].tolist() == [23, 23]
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_pixel_that_is_no_number_spoils_its_nucleus_alone(value):
+    image = LABELS.astype(float)
+    image[1, 1] = value
+    table = measure(LABELS, image)
+    assert np.isfinite(table["intensity_mean"]).tolist() == [True, False]
+    assert np.isfinite(table["intensity_std"]).tolist() == [True, False]
+
+
 def test_without_background_nothing_is_corrected():
     full = np.ones((8, 8), np.int32)
     assert np.isnan(measure(full, full)["intensity_corrected"][0])

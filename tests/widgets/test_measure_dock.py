@@ -140,6 +140,22 @@ def test_a_brush_selects_many_in_plot_and_image(viewer: Any, qtbot: Any) -> None
     assert layer.colormap == before
 
 
+def test_every_column_of_numbers_can_be_plotted(viewer: Any, qtbot: Any) -> None:
+    viewer.add_image(squares() * 10.0, name="DAPI")
+    layer = viewer.add_labels(squares(), name="nuclei")
+    layer.features = {"index": [2, 4], "confidence": [0.5, 0.7], "name": ["a", "b"]}
+    dock = open_dock(viewer)
+    measure(dock, qtbot)
+    assert "touches_rim" in dock.x.choices
+    assert "confidence" in dock.x.choices
+    assert {"index", "name"}.isdisjoint(dock.x.choices)
+    for column in dock.x.choices:
+        dock.x.value = dock.y.value = column
+        shown = layer.features[column].astype(float).to_numpy()
+        np.testing.assert_array_equal(dock._picking._plot._x, shown)
+        np.testing.assert_array_equal(dock._picking._plot._y, shown)
+
+
 def test_a_span_of_the_histogram_and_a_bar_select_what_is_in_them(viewer: Any, qtbot: Any) -> None:
     labels = np.zeros((30, 400), np.int32)
     for label in range(1, 31):
@@ -290,3 +306,12 @@ def test_images_that_were_not_ticked_stay_so(viewer: Any, qtbot: Any) -> None:
     dock.images.item(0).setCheckState(Qt.CheckState.Unchecked)
     viewer.add_image(squares() * 3.0, name="GFP")
     assert dock.ticked() == ["GFP"]
+
+
+def test_an_image_that_was_renamed_is_measured(viewer: Any, qtbot: Any) -> None:
+    image = viewer.add_image(squares() * 10.0, name="DAPI")
+    layer = viewer.add_labels(squares(), name="nuclei")
+    dock = open_dock(viewer)
+    image.name = "Hoechst"
+    measure(dock, qtbot)
+    assert layer.features["intensity_mean"].tolist() == [20, 40, 60]

@@ -158,6 +158,14 @@ def test_columns_of_others_stay_with_their_nuclei():
     assert layer.features.columns[0] == "index"
 
 
+def test_an_index_that_is_no_number_is_no_nucleus():
+    layer = Labels(squares(), features={"index": ["a", "5"], "mine": [1.0, 2.0]})
+    write_features(layer, measured(layer))
+    assert layer.features["index"].tolist() == [3, 5]
+    assert np.isnan(layer.features["mine"][0])
+    assert layer.features["mine"][1] == 2
+
+
 def test_features_without_an_index_go_by_their_row():
     layer = Labels(squares(), features={"name": list("abcdef")})
     write_features(layer, measured(layer))
@@ -188,3 +196,5 @@ def test_in_a_movie_columns_of_others_go_to_every_frame_or_to_theirs():
 def test_a_file_begins_with_frame_and_label():
     table = for_file(pd.DataFrame({"index": [3], "area_px": [1.0], "frame": [0]}))
     assert table.columns.tolist() == ["frame", "label", "area_px"]
+    table = for_file(pd.DataFrame({"index": [3], "area_px": [1.0], "label": ["a"]}))
+    assert table.columns.tolist() == ["index", "label", "area_px"]

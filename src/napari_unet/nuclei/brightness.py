@@ -25,7 +25,8 @@ def intensities(numbered: Numbered, image: npt.NDArray[Any]) -> dict[str, Floats
     numbered : Numbered
         The nuclei.
     image : array, shape of the labels
-        Of any real type; a nucleus with a NaN has no mean.
+        Of any real type; a nucleus with a NaN has no mean, and that of one with an
+        infinity is infinite.
     """
     n = len(numbered.ids)
     sizes, sums, squares = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -38,7 +39,9 @@ def intensities(numbered: Numbered, image: npt.NDArray[Any]) -> dict[str, Floats
     # From the differences to the mean: squares of large values would leave few digits.
     for labels, plane in pairs:
         numbers, values = _values(labels, plane)
-        squares += np.bincount(numbers, (values - means[numbers]) ** 2, minlength=n)
+        with np.errstate(invalid="ignore"):  # infinite less infinite is no number, and stays so
+            apart = values - means[numbers]
+        squares += np.bincount(numbers, apart**2, minlength=n)
     return {
         "intensity_mean": means,
         "intensity_sum": sums,

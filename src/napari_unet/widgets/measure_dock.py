@@ -175,6 +175,8 @@ class MeasureDock(MeasureForm):
     def _new_request(self, layer: Labels) -> MeasureRequest:
         """Put the user's choices together."""
         axes = checked_axes(layer, str(self.axes.value))
+        # An image may have another name by now.
+        self._show_images()
         ticked = self.ticked()
         chosen = [it for it in sources(self._viewer.layers, layer, axes) if it.name in ticked]
         each_plane = "Z" in axes and self.planes.value == EACH_PLANE

@@ -112,13 +112,13 @@ class MeasureForm(Container[Any]):
         self.button.text = CANCEL
         self.bar.value = 0
         self.bar.visible = True
-        self.choices.enabled = False
+        self.choices.enabled = self.save.enabled = False
         self.status.value = "Measuring …"
 
     def show_rest(self, text: str) -> None:
         """Show that nothing is measured, with what came of it."""
         self.button.text = START
-        self.button.enabled = self.choices.enabled = True
+        self.button.enabled = self.choices.enabled = self.save.enabled = True
         self.bar.visible = False
         self.status.value = text
 

@@ -202,6 +202,8 @@ def with_features(layer: Labels, table: pd.DataFrame) -> pd.DataFrame:
     others = pd.DataFrame(layer.features).reset_index(drop=True)
     if INDEX not in others:
         others.insert(0, INDEX, np.arange(len(others)))
+    # What is no number can be no nucleus's, and would not be compared with one.
+    others[INDEX] = pd.to_numeric(others[INDEX], errors="coerce")
     keys = [INDEX, *(name for name in INDEX_NAMES.values() if name in new and name in others)]
     earlier = {*new.columns, *layer.metadata.get(COLUMNS, ())}.difference(keys)
     others = others.drop(columns=[name for name in others.columns if name in earlier])
@@ -218,7 +220,10 @@ def write_features(layer: Labels, table: pd.DataFrame) -> None:
 
 
 def for_file(features: pd.DataFrame) -> pd.DataFrame:
-    """Return features as they go into a file, frames first and with the name of the nuclei."""
-    table = features.rename(columns={INDEX: LABEL})
-    first = [name for name in (*INDEX_NAMES.values(), LABEL) if name in table]
+    """Return features as they go into a file: frame and nucleus first, which is called label.
+
+    If somebody else's column is called that already, the nucleus stays under ``index``.
+    """
+    table = features if LABEL in features else features.rename(columns={INDEX: LABEL})
+    first = [name for name in (*INDEX_NAMES.values(), INDEX, LABEL) if name in table]
     return table[[*first, *(name for name in table.columns if name not in first)]]
