@@ -192,6 +192,17 @@ def test_edits_after_measuring_are_told(viewer: Any, qtbot: Any) -> None:
     assert is_shown(dock.outdated)
 
 
+def test_labels_of_other_axes_have_none_of_the_places_of_the_table(viewer: Any, qtbot: Any) -> None:
+    layer = viewer.add_labels(squares(2), name="nuclei")
+    dock = open_dock(viewer)
+    measure(dock, qtbot)
+    layer.data = squares()
+    assert is_shown(dock.outdated)
+    dock._picking._pick(np.array([1]), True)
+    assert coloured(layer) == []
+    assert layer.selected_label == 1
+
+
 def test_looking_around_is_no_edit(viewer: Any, qtbot: Any) -> None:
     layer = viewer.add_labels(squares(3), name="nuclei")
     dock = open_dock(viewer)

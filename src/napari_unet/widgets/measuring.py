@@ -10,7 +10,8 @@ import pandas as pd
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.nuclei.measuring import Measured, Task, steps
-from napari_unet.widgets.running import Failed, one_sentence, until
+from napari_unet.widgets.curve import load_matplotlib
+from napari_unet.widgets.running import Failed, one_sentence, seldom, until
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +52,6 @@ def save(table: pd.DataFrame, path: Path) -> str | Failed:
 
 def background_measure(request: MeasureRequest) -> Any:
     """Run in napari's worker thread; a function of its own, since napari shows its name."""
-    from napari_unet.widgets.nuclei_plot import load_matplotlib
-    from napari_unet.widgets.running import seldom
-
     outcome = yield from seldom(measure(request))
     load_matplotlib()
     return outcome

@@ -7,10 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_unet.widgets.curve import FONT_SIZE, load_matplotlib
+from napari_unet.widgets.curve import FONT_SIZE
 from napari_unet.widgets.highlight import CHOSEN, PLAIN
-
-__all__ = ["NucleiPlot", "load_matplotlib"]
 
 HEIGHT = 210  # px
 MARGINS = {"left": 0.18, "right": 0.97, "bottom": 0.2, "top": 0.96}  # of the plot's sides

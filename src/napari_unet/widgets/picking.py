@@ -78,7 +78,10 @@ class Picking:
 
     def _pick(self, rows: Rows, is_point: bool) -> None:
         """Select nuclei, and go to the one whose point was clicked."""
-        if self._layer is None:
+        if self._layer is None or self._measured is None:
+            return
+        # The layer may have other labels by now, of which no place in the table is one.
+        if self._layer.ndim != self._measured.centroids.shape[1]:
             return
         self._rows = rows
         self._show_rows()
