@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import napari
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 PLUGIN = "napari-unet-nuclei"
@@ -33,6 +35,26 @@ def segmented(sample: str) -> napari.Viewer:
     return viewer
 
 
+def measured(sample: str, x: str, y: str) -> napari.Viewer:
+    """Measure what was segmented, and brush over a part of the plot."""
+    viewer = segmented(sample)
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Measure nuclei", tabify=True)
+    dock.button.native.click()
+    for _ in range(LONGEST_RUN // 50):
+        QTest.qWait(50)
+        if dock.button.text == "Measure nuclei":
+            break
+    dock.native.parent().raise_()
+    dock.x.value, dock.y.value = x, y
+    QTest.qWait(SETTLE)
+    canvas = dock.plot.native.findChild(FigureCanvasQTAgg)
+    button, (width, height) = Qt.MouseButton.LeftButton, (canvas.width(), canvas.height())
+    QTest.mousePress(canvas, button, pos=QPoint(width * 5 // 9, height // 9))
+    QTest.mouseMove(canvas, QPoint(width * 17 // 18, height * 7 // 9))
+    QTest.mouseRelease(canvas, button, pos=QPoint(width * 17 // 18, height * 7 // 9))
+    return viewer
+
+
 def image_layer(viewer: napari.Viewer) -> Any:
     return next(layer for layer in viewer.layers if isinstance(layer, napari.layers.Image))
 
@@ -46,6 +68,7 @@ def take(viewer: napari.Viewer, name: str) -> None:
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     take(segmented("field"), "dock.png")
+    take(measured("field", "area_um2", "intensity_corrected"), "measure.png")
 
 
 if __name__ == "__main__":

@@ -94,3 +94,33 @@ def test_an_image_of_another_shape_is_refused(run, assert_refused, tmp_path):
     )
     assert_refused(result, 1, "(20, 31)")
     assert not (tmp_path / "t.csv").exists()
+
+
+def test_images_given_together_have_their_names_at_the_end_of_the_columns(run, tmp_path):
+    labels = np.ones((20, 30), np.int32)
+    write_labels(tmp_path / "l.tif", labels, "YX")
+    for name, value in (("DAPI", 3), ("GFP", 7)):
+        iio.imwrite(tmp_path / f"{name}.png", (labels * value).astype(np.uint8))
+    images = ("--image", tmp_path / "DAPI.png", "--image", tmp_path / "GFP.png")
+    result = run("measure", tmp_path / "l.tif", *images, "-o", tmp_path / "t.csv")
+    assert result.exit_code == 0, result.output
+    (row,) = table_rows(tmp_path / "t.csv")
+    assert (row["intensity_mean_DAPI"], row["intensity_mean_GFP"]) == ("3.0", "7.0")
+
+
+def test_the_planes_of_a_stack_can_be_measured_for_themselves(run, tmp_path):
+    stack = np.zeros((5, 40, 50), np.int32)
+    stack[1:4, 10:20, 10:20] = 3
+    um = dict.fromkeys("ZYX", "um")
+    write_labels(tmp_path / "l.tif", stack, "ZYX", {"Z": 2.0, "Y": 0.5, "X": 0.5}, um)
+    command = ("measure", tmp_path / "l.tif", "-o")
+    assert run(*command, tmp_path / "whole.csv").exit_code == 0
+    assert [row["volume_um3"] for row in table_rows(tmp_path / "whole.csv")] == ["150.0"]
+    result = run(*command, tmp_path / "planes.csv", "--each-plane")
+    assert "3 nuclei in 5 planes, median area 25 µm²" in result.output
+    rows = table_rows(tmp_path / "planes.csv")
+    assert [(row["plane"], row["area_um2"], row["centroid_z_um"]) for row in rows] == [
+        ("1", "25.0", "2.0"),
+        ("2", "25.0", "4.0"),
+        ("3", "25.0", "6.0"),
+    ]

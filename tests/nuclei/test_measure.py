@@ -55,6 +55,11 @@ def test_volumes():
         "centroid_z_um",
         "centroid_y_um",
         "centroid_x_um",
+        "major_axis_um",
+        "middle_axis_um",
+        "minor_axis_um",
+        "solidity",
+        "surface_um2",
         "touches_rim",
     ]
     assert table.iloc[0, 1] == 4.0
@@ -80,6 +85,51 @@ def test_a_physical_sum_is_over_pixels_not_area():
     assert measure(LABELS, LABELS, scale=(3, 3))["intensity_sum"].tolist() == [8, 56]
 
 
+def test_images_have_their_names_at_the_end_of_the_columns():
+    table = measure(LABELS, {"DAPI": LABELS * 2, "GFP": LABELS * 3})
+    assert table["intensity_mean_DAPI"].tolist() == [4, 14]
+    assert table["intensity_corrected_GFP"].tolist() == [6, 21]
+
+
+def test_the_background_is_the_median_of_what_is_three_pixels_away():
+    labels = np.zeros((40, 40), np.int32)
+    labels[15:25, 15:25] = 1
+    image = np.full(labels.shape, 10.0)
+    image[13:27, 13:27] = 99  # blur, 2 pixels wide
+    image[labels > 0] = 60
+    image[0, 0] = 1e6  # one bright speck is no background
+    assert measure(labels, image)["intensity_corrected"].tolist() == [50]
+
+
+def test_each_nucleus_has_the_background_that_is_near_it():
+    labels = np.zeros((30, 200), np.int32)
+    labels[10:20, 10:20], labels[10:20, 180:190] = 1, 2
+    image = np.where(np.arange(200) < 100, 5.0, 25.0) + 100 * (labels > 0)
+    assert measure(labels, image)["intensity_corrected"].tolist() == [100, 100]
+
+
+def test_background_farther_away_counts_where_there_is_none_near():
+    labels = np.ones((12, 400), np.int32)
+    labels[:, 6:] = 2
+    labels[:, 380:] = 0
+    image = np.where(labels > 0, 30.0, 7.0)
+    assert measure(labels, image)["intensity_corrected"].tolist() == [23, 23]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_pixel_that_is_no_number_spoils_its_nucleus_alone(value):
+    image = LABELS.astype(float)
+    image[1, 1] = value
+    table = measure(LABELS, image)
+    assert np.isfinite(table["intensity_mean"]).tolist() == [True, False]
+    assert np.isfinite(table["intensity_std"]).tolist() == [True, False]
+
+
+def test_without_background_nothing_is_corrected():
+    full = np.ones((8, 8), np.int32)
+    assert np.isnan(measure(full, full)["intensity_corrected"][0])
+
+
 @pytest.mark.parametrize("shape", [(5, 5), (2, 5, 5)])
 def test_no_nuclei_is_a_table_without_rows(shape):
     labels = np.zeros(shape, np.int32)
@@ -92,6 +142,8 @@ def test_no_nuclei_is_a_table_without_rows(shape):
     [
         ({"labels": np.zeros((2, 2, 2, 2), int)}, "frame by frame"),
         ({"labels": LABELS, "image": np.zeros((6, 9))}, r"shape \(6, 8\), got \(6, 9\)"),
+        ({"labels": LABELS, "image": {"a": np.zeros((6, 9))}}, r"got \(6, 9\)"),
+        ({"labels": LABELS / 2}, "whole numbers, got float64"),
         ({"labels": LABELS, "scale": (1.0,)}, "2 pixel sizes above 0"),
         ({"labels": LABELS, "scale": (1.0, 0.0)}, "2 pixel sizes above 0"),
         ({"labels": LABELS, "units": "um"}, "Expected a scale"),

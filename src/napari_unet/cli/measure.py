@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,28 +14,35 @@ from napari_unet.cli.options import Axes, Channel, Overwrite, Quiet, check_axes
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
     from napari_unet.images.files import ImageFile
+    from napari_unet.nuclei.measuring import Task
 
 
 def measure(
     labels: Annotated[Path, typer.Argument(help="Label file, one value per nucleus.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The table, a .csv file.")],
     image: Annotated[
-        Path | None,
-        typer.Option(help="Image of the same shape, for intensities.", show_default=False),
+        list[Path] | None,
+        typer.Option(
+            help="Image of the same shape, for intensities; may be given several times.",
+            show_default=False,
+        ),
     ] = None,
     channel: Channel = None,
     axes: Axes = None,
+    each_plane: Annotated[
+        bool,
+        typer.Option("--each-plane", help="Measure each plane along Z as an image of its own."),
+    ] = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Write a table of the nuclei in a label file.
 
     Size, place, shape and intensity, in the units of the label file. Of a movie, every frame is
-    measured for itself.
+    measured for itself. Several channels or images have their names at the end of the columns.
 
     Example: napari-unet measure cells_labels.tif --image cells.tif -o cells.csv
     """
@@ -46,15 +55,18 @@ def measure(
             FILES,
         )
     from napari_unet.images.atomic import overwriting
+    from napari_unet.nuclei.measuring import finish, steps
+    from napari_unet.nuclei.summary import summarise
 
     found = read_label_file(labels, axes)
-    pixels = None if image is None else intensities(image, channel, axes)
-    table = measure_frames(found, pixels)
+    measured = finish(
+        steps(task_of(found, all_intensities(image or [], channel, axes), each_plane))
+    )
     output.parent.mkdir(parents=True, exist_ok=True)
     with overwriting(output) as temporary:
-        table.to_csv(temporary, index=False)
+        measured.table.to_csv(temporary, index=False)
     if not quiet:
-        print(f"{labels} -> {output}: {len(table)} rows")
+        print(f"{labels} -> {output}: {summarise(measured).text}")
 
 
 def read_label_file(path: Path, axes: str | None) -> ImageFile:
@@ -72,8 +84,22 @@ def read_label_file(path: Path, axes: str | None) -> ImageFile:
     return replace(file, data=labels, axes=parse_axes(axes or likely, labels.shape))
 
 
-def intensities(path: Path, channel: int | None, axes: str | None) -> NDArray[np.generic]:
-    """Read an image with its channels or colours last, or one channel of it.
+def all_intensities(
+    paths: Sequence[Path], channel: int | None, axes: str | None
+) -> dict[str, NDArray[np.generic]]:
+    """Read images by what ends the names of their columns: the file's name if there are more."""
+    named: dict[str, NDArray[np.generic]] = {}
+    for path in paths:
+        for name, pixels in intensities(path, channel, axes).items():
+            longer = f"{path.stem}_{name}" if name else path.stem
+            named[longer if len(paths) > 1 else name] = pixels
+    return named
+
+
+def intensities(
+    path: Path, channel: int | None, axes: str | None
+) -> dict[str, NDArray[np.generic]]:
+    """Read an image, or its channels or colours by their names or numbers.
 
     The axes of the labels are also the image's, unless it has more or fewer of them.
     """
@@ -89,45 +115,36 @@ def intensities(path: Path, channel: int | None, axes: str | None) -> NDArray[np
     pixels = drop_alpha(image.data, letters)
     if channel is not None:
         planes(letters, image.data.shape, channel)  # refuses a channel that is not there
-    if "C" not in letters:
-        return pixels
-    channels_last = np.moveaxis(pixels, letters.index("C"), -1)
-    return channels_last if channel is None else channels_last[..., channel]
+    axis = max(letters.find("C"), letters.find("S"))
+    if axis < 0:
+        return {"": pixels}
+    separate = np.moveaxis(pixels, axis, 0)
+    if channel is not None and "C" in letters:
+        return {"": separate[channel]}
+    names = image.channels if len(set(image.channels)) == len(separate) else map(str, count())
+    return dict(zip(names, separate, strict=False))
 
 
-def measure_frames(labels: ImageFile, pixels: NDArray[np.generic] | None) -> pd.DataFrame:
-    """Measure labels; those of a movie frame by frame, with a first column ``frame``."""
-    from itertools import repeat
-
+def task_of(labels: ImageFile, images: dict[str, NDArray[np.generic]], each_plane: bool) -> Task:
+    """Return what is to be measured, in the units of the label file where it has them."""
     import numpy as np
-    import pandas as pd
 
-    from napari_unet.nuclei.measure import measure as measure_nuclei
+    from napari_unet.nuclei.measure import symbol
+    from napari_unet.nuclei.measuring import Task
 
-    spatial = labels.axes.replace("T", "")
-    options: dict[str, Any] = calibration(labels, spatial)
-    if "T" not in labels.axes:
-        return measure_nuclei(labels.data, pixels, **options)
-    time = labels.axes.index("T")
-    if pixels is not None and pixels.shape[: labels.data.ndim] != labels.data.shape:
-        raise ValueError(
-            f"Expected an image of the labels' shape {labels.data.shape}, got {pixels.shape}; "
-            "choose the image that the labels were made from."
-        )
-    frames = np.moveaxis(labels.data, time, 0)
-    seen = repeat(None) if pixels is None else np.moveaxis(pixels, time, 0)
-    tables = [measure_nuclei(*pair, **options) for pair in zip(frames, seen, strict=False)]
-    for frame, table in enumerate(tables):
-        table.insert(0, "frame", frame)
-    return pd.concat(tables, ignore_index=True)
+    known = calibration(labels, labels.axes.replace("T", ""))
+    sizes = [known["scale"].get(axis, 1.0) if known else 1.0 for axis in labels.axes]
+    transform = np.column_stack([np.diag(sizes), np.zeros(len(sizes))])
+    unit = symbol(sizes, known["units"]) if known else symbol(None, None)
+    return Task(labels.data, labels.axes, images, transform, unit, each_plane)
 
 
 def calibration(labels: ImageFile, spatial: str) -> dict[str, Any]:
-    """Return pixel size and unit where the file knows both of every axis, in one unit."""
+    """Return pixel sizes and unit where the file knows both of every axis, in one unit."""
     units = {labels.units.get(axis) for axis in spatial}
     if not all(axis in labels.scale for axis in spatial):
         return {}
     if len(units) > 1:
         complain("The axes have different units, so sizes are given in pixels.")
         return {}
-    return {"scale": [labels.scale[axis] for axis in spatial], "units": units.pop()}
+    return {"scale": {axis: labels.scale[axis] for axis in spatial}, "units": units.pop()}

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from skimage.measure import regionprops_table
 
 from napari_unet.images.calibration import UNITS
-from napari_unet.nuclei.cleaning import rim_ids
+from napari_unet.nuclei.measuring import Task, check_shape, finish, steps
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _PIXELS = ("pixel", "pixels", "px")
+Images = npt.NDArray[Any] | Mapping[str, npt.NDArray[Any]] | None
 
 
 def measure(
     labels: npt.NDArray[np.integer],
-    image: npt.NDArray[Any] | None = None,
+    image: Images = None,
     scale: Sequence[float] | None = None,
     units: str | None = None,
 ) -> pd.DataFrame:
@@ -30,9 +30,9 @@ def measure(
     ----------
     labels : array of int, shape (y, x) or (z, y, x)
         0 is background.
-    image : array, shape of ``labels``, optional
-        Adds the mean, sum and standard deviation of its intensities; with a last axis of
-        channels, one of each for every channel, numbered from 0.
+    image : array, shape of ``labels``, or mapping of str to array, optional
+        Adds its intensities; with a last axis of channels, those of every channel, numbered from
+        0; of several images, those of each, with its name at the end of the columns' names.
     scale : sequence of float, optional
         Pixel size along each axis of ``labels``; pixels if None.
     units : str, optional
@@ -42,11 +42,36 @@ def measure(
     Returns
     -------
     pandas.DataFrame
-        Columns ``label``; ``area_um2`` (2-D) or ``volume_um3`` (3-D), of pixels ``area_px``
-        and ``volume_px``; ``equivalent_diameter_um``; ``centroid_y_um`` and so on, from the
-        middle of the first pixel; ``eccentricity`` and ``solidity`` (2-D only, without unit);
-        ``touches_rim``, true for nuclei cut by any face of the image; ``intensity_mean``,
-        ``intensity_sum``, ``intensity_std``. Rows are in ascending order of the labels.
+        One row for each nucleus, in ascending order of the labels, with the columns
+
+        ``label``
+            The nucleus.
+        ``area_um2`` (2-D), ``volume_um3`` (3-D)
+            Its size; of pixels ``area_px`` and ``volume_px``.
+        ``equivalent_diameter_um``
+            Diameter of the circle or ball of that size.
+        ``centroid_y_um`` and so on
+            Its middle, from the middle of the first pixel.
+        ``major_axis_um``, ``middle_axis_um`` (3-D only), ``minor_axis_um``
+            Full lengths of the axes of the ellipse or ellipsoid with the same second moments.
+        ``eccentricity`` (2-D only)
+            Of that ellipse: 0 for a circle, below 1.
+        ``solidity``
+            Its part of the pixels of its convex hull.
+        ``perimeter_um`` (2-D)
+            By Crofton's formula; see `napari_unet.nuclei.shapes.perimeters`.
+        ``surface_um2`` (3-D)
+            Area of the surface by marching cubes; see `napari_unet.nuclei.shapes.surface`.
+        ``touches_rim``
+            True for a nucleus cut by any face of the image.
+        ``intensity_mean``, ``intensity_sum``, ``intensity_std``
+            Of its pixels.
+        ``intensity_corrected``
+            The mean, minus the median of the background near it. That are the pixels in its
+            bounding box, made larger on every side by half its equivalent diameter and at least
+            3 pixels, that are 3 or more steps along y and x from every nucleus. If there are
+            none, the box is made larger by twice, four or eight times as much; then all such
+            pixels of the image count. NaN if there are none at all.
 
     Raises
     ------
@@ -59,52 +84,39 @@ def measure(
     >>> float(table["area_um2"][0]), float(table["centroid_x_um"][0])
     (1.0, 0.75)
     """
-    import pandas as pd
-
     _check(labels, image, scale, units)
-    unit = _symbol(scale, units)
-    spacing = None if scale is None else tuple(scale)
-    table = pd.DataFrame(_shapes(labels, spacing, unit))
-    table["touches_rim"] = np.isin(table["label"], rim_ids(labels, range(labels.ndim)))
-    if image is not None:
-        table = table.join(pd.DataFrame(_intensities(labels, image)))
-    return table
+    steps_along = np.ones(labels.ndim) if scale is None else np.asarray(scale, float)
+    task = Task(
+        labels,
+        "ZYX"[-labels.ndim :],
+        channels(image, labels.ndim),
+        np.column_stack([np.diag(steps_along), np.zeros(labels.ndim)]),
+        symbol(scale, units),
+    )
+    return finish(steps(task)).table
 
 
-_Columns = dict[str, npt.NDArray[Any]]
+def channels(image: Images, ndim: int) -> dict[str, npt.NDArray[Any]]:
+    """Return images by the names that end their columns.
+
+    Parameters
+    ----------
+    image : array, mapping of str to array, or None
+        An array of one more axis than the labels has its channels last: they are numbered.
+    ndim : int
+        Axes of the labels.
+    """
+    if image is None:
+        return {}
+    if isinstance(image, Mapping):
+        return dict(image)
+    if image.ndim == ndim:
+        return {"": image}
+    return {str(channel): image[..., channel] for channel in range(image.shape[-1])}
 
 
-def _shapes(
-    labels: npt.NDArray[np.integer], spacing: tuple[float, ...] | None, unit: str
-) -> _Columns:
-    size, power = ("area", 2) if labels.ndim == 2 else ("volume", 3)
-    names = {
-        "label": "label",
-        "area": f"{size}_px" if unit == "px" else f"{size}_{unit}{power}",
-        "equivalent_diameter_area": f"equivalent_diameter_{unit}",
-    }
-    for axis, letter in enumerate("zyx"[-labels.ndim :]):
-        names[f"centroid-{axis}"] = f"centroid_{letter}_{unit}"
-    if labels.ndim == 2:
-        names |= {"eccentricity": "eccentricity", "solidity": "solidity"}
-    properties = sorted({name.split("-")[0] for name in names})
-    columns = regionprops_table(labels, properties=properties, spacing=spacing)
-    return {name: columns[key] for key, name in names.items()}
-
-
-def _intensities(labels: npt.NDArray[np.integer], image: npt.NDArray[Any]) -> _Columns:
-    properties = ("num_pixels", "intensity_mean", "intensity_std")
-    columns: _Columns = regionprops_table(labels, image, properties=properties, separator="_")
-    n_pixels = columns.pop("num_pixels")
-    sums = {
-        name.replace("mean", "sum"): mean * n_pixels
-        for name, mean in columns.items()
-        if name.startswith("intensity_mean")
-    }
-    return columns | sums
-
-
-def _symbol(scale: Sequence[float] | None, units: str | None) -> str:
+def symbol(scale: Sequence[float] | None, units: str | None) -> str:
+    """Return the unit as the names of columns have it."""
     if units is None:
         return "px" if scale is None else "units"
     return "px" if units in _PIXELS else UNITS.get(units.lower(), units)
@@ -112,7 +124,7 @@ def _symbol(scale: Sequence[float] | None, units: str | None) -> str:
 
 def _check(
     labels: npt.NDArray[np.integer],
-    image: npt.NDArray[Any] | None,
+    image: Images,
     scale: Sequence[float] | None,
     units: str | None,
 ) -> None:
@@ -121,11 +133,9 @@ def _check(
             f"Expected labels of shape (y, x) or (z, y, x), got {labels.shape}; "
             "measure a time series frame by frame."
         )
-    if image is not None and image.shape not in (labels.shape, (*labels.shape, *image.shape[-1:])):
-        raise ValueError(
-            f"Expected an image of the labels' shape {labels.shape}, got {image.shape}; "
-            "choose the image that the labels were made from."
-        )
+    if not isinstance(image, Mapping | None):
+        n_more = image.ndim - labels.ndim
+        check_shape(image[..., 0] if n_more == 1 else image, labels)
     if scale is None and units not in (None, *_PIXELS):
         raise ValueError(
             f"Expected a scale for units of {units!r}, got none; give both or neither."
