@@ -55,13 +55,7 @@ class CompareDock(CompareForm):
         self.table.gone_to.connect(self._go)
         self.previous.clicked.connect(partial(self.table.step, -1))
         self.next.clicked.connect(partial(self.table.step, 1))
-        self.native.destroyed.connect(self._leave)
-        self.native_parent_changed.connect(self._leave_without_parent)
-
-    def _leave_without_parent(self, parent: Any) -> None:
-        """Leave when napari closes the dock: it takes the widget out and keeps it."""
-        if parent is None:
-            self._leave()
+        self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
         """Stop comparing and let go of the layers; the widgets may be gone already."""
@@ -252,11 +246,6 @@ class CompareDock(CompareForm):
     def _note_change(self, event: Any = None) -> None:
         """Say that the labels are not those any more that were compared."""
         self.status.value = STALE
-
-    def _say(self, sentence: str) -> None:
-        """Tell the user what is wrong, in the dock and in napari's notification area."""
-        self.status.value = sentence
-        show_error(sentence)
 
 
 def _background_run(request: CompareRequest) -> Any:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QGridLayout
 from napari_unet.nuclei.errors import RIGHT_FROM, Kind
 from napari_unet.nuclei.metrics import Scores
 from napari_unet.widgets.error_table import ErrorTable, swatch
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
 
 START, CANCEL = "Compare", "Cancel"
 FLAT, IN_VOLUME = 2, 3  # how many axes a nucleus has
@@ -35,7 +35,7 @@ MEANINGS = {
 Choices = Callable[[Any], list[Any]]
 
 
-class CompareForm(Container[Any]):
+class CompareForm(DockForm):
     """What is chosen, how well it agrees, and what is wrong.
 
     Parameters

@@ -7,7 +7,6 @@ from typing import Any
 
 from napari.layers import Labels
 from napari.qt.threading import FunctionWorker, GeneratorWorker, create_worker
-from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.nuclei.measuring import Measured
@@ -69,13 +68,7 @@ class MeasureDock(MeasureForm):
         layers.events.inserted.connect(self._show_images)
         layers.events.removed.connect(self._show_images)
         layers.selection.events.active.connect(self._follow_active)
-        self.native.destroyed.connect(self._leave)
-        self.native_parent_changed.connect(self._leave_without_parent)
-
-    def _leave_without_parent(self, parent: Any) -> None:
-        """Leave when napari closes the dock: it takes the widget out and keeps it."""
-        if parent is None:
-            self._leave()
+        self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
         """Stop measuring and let go of the viewer; the widgets may be gone already."""
@@ -253,8 +246,3 @@ class MeasureDock(MeasureForm):
             self._say(outcome.sentence)
         else:
             self.status.value = outcome
-
-    def _say(self, sentence: str) -> None:
-        """Tell the user what is wrong, in the dock and in napari's notification area."""
-        self.status.value = sentence
-        show_error(sentence)

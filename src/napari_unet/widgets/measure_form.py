@@ -7,7 +7,7 @@ from magicgui.widgets import ComboBox, Container, Label, LineEdit, ProgressBar, 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
-from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
 
 START, CANCEL = "Measure nuclei", "Cancel"
 TOGETHER, EACH_PLANE = "a nucleus goes across them", "each for itself"
@@ -16,7 +16,7 @@ MOST_LINES = 4  # of the list of images, before it scrolls
 PADDING = 6  # px
 
 
-class MeasureForm(Container[Any]):
+class MeasureForm(DockForm):
     """What is measured, and what is shown of it.
 
     Parameters
