@@ -9,6 +9,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
+from napari_unet.nuclei.cleaning import has_table
+
 THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 """IoU thresholds of the 2018 Data Science Bowl."""
 
@@ -242,8 +244,15 @@ def _numbered(
     labels: npt.NDArray[np.integer],
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
     """Return each pixel's nucleus as 0, 1, ... (-1: background) and the nuclei's sizes."""
-    ids = np.union1d(np.zeros(1, labels.dtype), labels)
-    numbers = np.searchsorted(ids, labels.ravel()) - 1
+    flat = labels.ravel()
+    if has_table(flat):
+        flat = flat.astype(np.intp, copy=False)
+        sizes = np.bincount(flat, minlength=1)
+        sizes[0] = 1  # the background counts as there, so that the first nucleus is 0
+        numbers = (np.cumsum(sizes > 0) - 2)[flat]
+        return numbers, sizes[1:][sizes[1:] > 0]
+    ids = np.union1d(np.zeros(1, labels.dtype), flat)
+    numbers = np.searchsorted(ids, flat) - 1
     return numbers, np.bincount(numbers + 1, minlength=len(ids))[1:]
 
 

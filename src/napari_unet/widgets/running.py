@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
-from napari_unet.segmentation import Progress, Segmentation, SegmentSettings, segment
+from napari_unet.images.roomy import roomy
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.segmentation import Progress, SegmentSettings, segment
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -71,6 +73,10 @@ class Finished:
         Duration.
     facts : dict
         Model, its hash, device and settings: what the result's metadata say.
+    maps : (maps, ...) uint8, optional
+        Of the region: what the labels were made from.
+    own : InstanceSettings, optional
+        What suits the model.
     """
 
     labels: NDArray[np.int32]
@@ -79,6 +85,8 @@ class Finished:
     diameter: float
     seconds: float
     facts: dict[str, Any]
+    maps: NDArray[np.uint8] | None = None
+    own: InstanceSettings | None = None
 
     @property
     def n_nuclei(self) -> int:
@@ -134,22 +142,13 @@ def _steps(request: Request) -> Generator[Progress, None, Finished]:
 
     settings = model_settings(model, **request.choices)
     pixels = Region(request.pixels, request.region)
-    labels, diameter = yield from _labels(segment(pixels, axes, model.predict, settings))
+    found = yield from segment(pixels, axes, model.predict, settings, roomy)
     parts = zip(request.region, axes, strict=True)
     place = tuple(part for part, letter in parts if letter not in "CS")
     seconds = time.monotonic() - started
-    facts = _facts(request, model, replace(settings, diameter=round(diameter, 2)))
-    return Finished(
-        labels, place, label_shape(axes, request.pixels.shape), diameter, seconds, facts
-    )
-
-
-def _labels(
-    walk: Generator[Progress, None, Segmentation],
-) -> Generator[Progress, None, tuple[NDArray[np.int32], float]]:
-    """Keep of a walk what is shown: its maps take as much memory as the labels."""
-    result = yield from walk
-    return result.labels, result.diameter
+    facts = _facts(request, model, replace(settings, diameter=round(found.diameter, 2)))
+    shape, own = label_shape(axes, request.pixels.shape), model.card.instances
+    return Finished(found.labels, place, shape, found.diameter, seconds, facts, found.maps, own)
 
 
 def load(model: str | Path, device: str) -> "Model":
