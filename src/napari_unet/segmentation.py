@@ -25,6 +25,9 @@ from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
 
+Find = Callable[[NDArray[np.uint8], InstanceSettings, float], NDArray[np.int32]]
+"""Maps of a plane or volume, settings and anisotropy to labels."""
+
 STEPS = {
     "model": "loading the model",
     "diameter": "estimating the diameter of the nuclei",
@@ -228,7 +231,7 @@ def _predict_tiles(
 
 
 def label_maps(
-    maps: NDArray[np.uint8], axes: str, settings: SegmentSettings
+    maps: NDArray[np.uint8], axes: str, settings: SegmentSettings, find: Find = instances
 ) -> Generator[Progress, None, NDArray[np.int32]]:
     """Turn maps (maps, ...) into labels: in 3-D, plane by plane, linked or not.
 
@@ -240,6 +243,8 @@ def label_maps(
         The image's axes.
     settings : SegmentSettings
         How.
+    find : callable
+        `instances`, or what does the same from what it remembers.
     """
     labels = np.zeros(maps.shape[1:], np.int32)
     order, ordered = walk_order(axes)
@@ -249,7 +254,7 @@ def label_maps(
     walk = list(np.ndindex(view.shape[:n_walked]))
     highest = 0
     for done, place in enumerate(walk, start=1):
-        found = instances(maps[:, *place], settings.instances, settings.anisotropy)
+        found = find(maps[:, *place], settings.instances, settings.anisotropy)
         view[place] = np.where(found > 0, found + highest, 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))

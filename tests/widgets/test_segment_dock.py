@@ -154,6 +154,14 @@ def test_the_channel_follows_the_slider(viewer: Any, dock: SegmentDock) -> None:
     assert dock.channel.value == 0
 
 
+def test_all_channels_can_be_chosen_after_a_layer_was_added(viewer: Any, dock: SegmentDock) -> None:
+    viewer.add_image(picture(4, 40, 50))
+    dock.axes.value = "CYX"
+    viewer.add_labels(np.zeros((40, 50), int))
+    viewer.dims.set_current_step(0, 2)
+    assert dock.channel.value == 2
+
+
 def test_a_channel_is_asked_for_only_where_there_are_channels(
     viewer: Any, dock: SegmentDock
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from napari_unet.nuclei.instances import InstanceSettings, smallest_size
+from napari_unet.nuclei.instances import InstanceSettings, least_size
 
 MOST_SPLITTING = 0.9  # beyond it too little core is left for seeds, and nuclei merge again
 _TOLERANCE = 0.051  # px; sliders go in steps of 0.1 px
@@ -56,9 +56,7 @@ def adjustment_of(settings: InstanceSettings, ndim: int = 2, anisotropy: float =
     >>> adjustment_of(InstanceSettings(min_size=314)).largest is None
     True
     """
-    min_size = settings.min_size
-    if min_size is None:
-        min_size = smallest_size(ndim, anisotropy)
+    min_size = least_size(settings, ndim, anisotropy)
     largest = settings.max_size
     return Adjustment(
         settings.threshold,

@@ -113,13 +113,34 @@ def drop(
     array([[0, 0, 2, 2]], dtype=int32)
     """
     sizes = np.bincount(labels.reshape(-1), minlength=1)
+    at_rim = rim_ids(labels, range(labels.ndim - 2, labels.ndim)) if rim else None
+    return selection(sizes, min_size, max_size, at_rim)[labels]
+
+
+def selection(
+    sizes: npt.NDArray[np.intp],
+    min_size: int,
+    max_size: int | None,
+    at_rim: npt.NDArray[np.integer] | None,
+) -> npt.NDArray[np.int32]:
+    """Return a table from ids to themselves, or to 0 for the nuclei that `drop` drops.
+
+    Parameters
+    ----------
+    sizes : array of int
+        Of every id, that of the background first.
+    min_size, max_size
+        See `drop`.
+    at_rim : array of int, optional
+        Ids to drop because they are cut by the rim.
+    """
     keep = sizes >= min_size
     if max_size is not None:
         keep &= sizes <= max_size
-    if rim:
-        keep[rim_ids(labels, range(labels.ndim - 2, labels.ndim))] = False
+    if at_rim is not None:
+        keep[at_rim] = False
     keep[0] = False
-    return np.where(keep, np.arange(len(keep), dtype=np.int32), np.int32(0))[labels]
+    return np.where(keep, np.arange(len(keep), dtype=np.int32), np.int32(0))
 
 
 def number_in_reading_order(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -156,16 +156,20 @@ def kept(
     labels: npt.NDArray[np.int32], settings: InstanceSettings, anisotropy: float = 1.0
 ) -> npt.NDArray[np.int32]:
     """Return the second half of `instances`: the nuclei of the right size, in reading order."""
-    min_size = settings.min_size
-    if min_size is None:
-        min_size = smallest_size(labels.ndim, anisotropy)
+    min_size = least_size(settings, labels.ndim, anisotropy)
     labels = drop(labels, min_size, settings.max_size, settings.drop_rim)
     return number_in_reading_order(labels)
 
 
+def least_size(settings: InstanceSettings, ndim: int, anisotropy: float = 1.0) -> int:
+    """Return the pixels or voxels of the smallest nucleus that is kept."""
+    given = settings.min_size
+    return smallest_size(ndim, anisotropy) if given is None else given
+
+
 def smallest_size(ndim: int, anisotropy: float = 1.0) -> int:
     """Return the pixels or voxels of the smallest nucleus that is kept if nothing else is said."""
-    return round(_SMALLEST ** (ndim / 2) / anisotropy ** (ndim - 2))
+    return round(float(_SMALLEST ** (ndim / 2) / anisotropy ** (ndim - 2)))
 
 
 def _margin(

@@ -166,7 +166,7 @@ def _replace(
     if has_table(labels):
         table = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
         table[ids] = new_ids
-        return table[labels]
+        return np.asarray(table[labels])
     replaced = np.zeros(labels.shape, np.int32)
     inside = labels > 0
     replaced[inside] = new_ids[np.searchsorted(ids, labels[inside])]

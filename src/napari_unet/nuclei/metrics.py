@@ -242,14 +242,13 @@ def _checked(labels: npt.ArrayLike, kind: str) -> npt.NDArray[np.integer]:
 
 def _numbered(
     labels: npt.NDArray[np.integer],
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+) -> tuple[npt.NDArray[np.signedinteger], npt.NDArray[np.int64]]:
     """Return each pixel's nucleus as 0, 1, ... (-1: background) and the nuclei's sizes."""
     flat = labels.ravel()
     if has_table(flat):
-        flat = flat.astype(np.intp, copy=False)
-        sizes = np.bincount(flat, minlength=1)
+        sizes = np.bincount(flat.astype(np.intp, copy=False), minlength=1)
         sizes[0] = 1  # the background counts as there, so that the first nucleus is 0
-        numbers = (np.cumsum(sizes > 0) - 2)[flat]
+        numbers = (np.cumsum(sizes > 0, dtype=np.int32) - np.int32(2))[flat]
         return numbers, sizes[1:][sizes[1:] > 0]
     ids = np.union1d(np.zeros(1, labels.dtype), flat)
     numbers = np.searchsorted(ids, flat) - 1

@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import Progress
+from napari_unet.widgets.adjust_section import AdjustSection
+from napari_unet.widgets.corrections import is_result
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -23,7 +25,7 @@ from napari_unet.widgets.layers import (
 from napari_unet.widgets.model_events import ModelList
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.placing import Placing, summary
-from napari_unet.widgets.results import Drawn, find_result
+from napari_unet.widgets.results import Drawn, find_result, result_to_update
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 from napari_unet.widgets.segment_form import SegmentForm
 from napari_unet.widgets.window import PLUGIN
@@ -52,6 +54,7 @@ class SegmentDock(SegmentForm):
         self._has_left = False
         self._slider = 0
         super().__init__(self._images, self._model_choices, Offer(napari_viewer))
+        self._adjusting = AdjustSection(napari_viewer, self.adjust)
         self._connect()
         self._follow_active()
         self._show_image()
@@ -87,6 +90,7 @@ class SegmentDock(SegmentForm):
         self._viewer.dims.events.current_step.disconnect(self._follow_channel)
         self._models.leave()
         self.offer.leave()
+        self._adjusting.leave()
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -95,6 +99,7 @@ class SegmentDock(SegmentForm):
         self.image.reset_choices()
         if isinstance(layer, Image):
             self.image.value = layer
+        self._show_result()
 
     def _show_image(self, _: Any = None) -> None:
         """Guess the axes of an image that was not chosen before."""
@@ -118,6 +123,8 @@ class SegmentDock(SegmentForm):
         layer = self._shown if self._shown in self._viewer.layers else None
         result = None if layer is None else find_result(self._viewer.layers, layer)
         self.correct.visible = result is not None
+        active = self._viewer.layers.selection.active
+        self._adjusting.show(active if is_result(active) else result)
         self.offer.look(layer)
 
     def _correct(self) -> None:
@@ -141,7 +148,8 @@ class SegmentDock(SegmentForm):
         self.link.visible = "Z" in axes
         self.channel.visible = "C" in axes
         if "C" in axes:
-            self.channel.choices = range(full_resolution(layer).shape[axes.index("C")])
+            self.n_channels = full_resolution(layer).shape[axes.index("C")]
+            self.channel.reset_choices()
             self._slider = shown_index(layer, self._viewer, axes.index("C"))
             self.channel.value = self._slider
 
@@ -195,6 +203,7 @@ class SegmentDock(SegmentForm):
             self._say(str(error))
             return
         self._request = request
+        self._adjusting.stop()
         self.show_run()
         worker = create_worker(_background_run, request, _start_thread=False)
         worker.yielded.connect(partial(self._show_step, TimeLeft()))
@@ -216,15 +225,18 @@ class SegmentDock(SegmentForm):
         """Put the user's choices together, checked as far as that takes no time."""
         pixels = full_resolution(layer)
         axes = checked_axes(layer, str(self.axes.value))
-        choices = {
+        choices: dict[str, Any] = {
             "channel": int(self.channel.value) if "C" in axes else None,
             "diameter": float(self.diameter.value) or None,
             "link": str(self.link.value),
             "quality": str(self.quality.value),
             "anisotropy": plane_distance(layer, axes),
         }
-        region = visible_region(layer, axes, self._viewer, str(self.region.value))
         model = str(self.model.value)
+        adjusted = self._adjusting.wanted(find_result(self._viewer.layers, layer), model, choices)
+        if adjusted is not None:
+            choices["instances"] = adjusted
+        region = visible_region(layer, axes, self._viewer, str(self.region.value))
         path = Path(model) if model in self._files else model
         return Request(pixels, axes, region, path, str(self.device.value), choices)
 
@@ -256,6 +268,9 @@ class SegmentDock(SegmentForm):
             self._rest("")
             self._say(drawn.sentence)
             return
+        if drawn is not None:
+            layer = result_to_update(self._viewer.layers, image, outcome)
+            self._adjusting.keep(layer, image, outcome)
         self._rest(CANCELLED if drawn is None else summary(outcome, drawn, image))
         if drawn is not None and not request.choices["diameter"] and image is self.image.value:
             self.diameter.native.setSpecialValueText(f"auto: {outcome.diameter:.0f} px")
@@ -268,6 +283,7 @@ class SegmentDock(SegmentForm):
     def _rest(self, text: str) -> None:
         """Show that no run goes on."""
         self._worker = self._request = None
+        self._adjusting.go_on()
         self.show_inputs(text)
 
     def _say(self, sentence: str) -> None:

@@ -16,6 +16,7 @@ from magicgui.widgets import (
 
 from napari_unet.network.library import BUILT_IN
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
+from napari_unet.widgets.adjust import AdjustForm
 from napari_unet.widgets.form import MINIMUM_WIDTH, align_labels, wrap
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.running import TimeLeft
@@ -62,6 +63,8 @@ class SegmentForm(Container[Any]):
         super().__init__(widgets=[choices, self.offer, *run], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.status.native)
+        self.adjust = AdjustForm()
+        self.native.layout().addWidget(self.adjust.section)
 
     def _make_inputs(
         self,
@@ -70,7 +73,9 @@ class SegmentForm(Container[Any]):
     ) -> None:
         """Make the widgets that hold the user's choices."""
         self.image = ComboBox(label="Image", choices=images, nullable=True)
-        self.channel = ComboBox(label="Channel", choices=[0])
+        self.n_channels = 1
+        # napari asks for all choices again when layers come and go.
+        self.channel = ComboBox(label="Channel", choices=lambda _: range(self.n_channels))
         self.axes = LineEdit(
             label="Axes", tooltip="One letter per axis: T time, Z depth, C channel, Y, X, S colour"
         )
