@@ -164,7 +164,7 @@ def test_sizes_are_told_in_the_units_of_the_image(
     dock.start()
     qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
     layer = next(layer for layer in viewer.layers if isinstance(layer, Labels))
-    assert readout(dock.adjust.smallest).text() == "1.95 µm"
+    assert readout(dock.adjust.smallest).text() == "2.0 µm"
     assert dock.adjust.smallest.value == pytest.approx(1.95, abs=0.03)
     dock.adjust.smallest.value = 6.0  # 12 pixels: the dim one has 100, the other one 144
     rest(dock, qtbot)

@@ -112,9 +112,9 @@ class AdjustForm(Container[Any]):
             end = max(most * measure.diameter, 2 * (size or 0))
             slider.min, slider.max = 0, end * measure.pixel
             slider.step = STEP * measure.pixel
-            slider.value = slider.max if size is None else size * measure.pixel
             readout(slider).setSuffix(f" {measure.unit}")
             readout(slider).setDecimals(1 if slider.max >= 10 else 2)
+            slider.value = slider.max if size is None else size * measure.pixel
 
     def settings(self) -> InstanceSettings:
         """Return the settings that the sliders stand for."""
