@@ -13,7 +13,8 @@ from qtpy.QtWidgets import QFileDialog
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import Progress
 from napari_unet.widgets.adjust_section import AdjustSection
-from napari_unet.widgets.corrections import is_result
+from napari_unet.widgets.corrections import facts_of, is_result
+from napari_unet.widgets.estimating import Estimating
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -51,10 +52,11 @@ class SegmentDock(SegmentForm):
         self._chosen_model = BUILT_IN
         self._shown: Image | None = None
         self._typed: dict[object, str] = {}
-        self._has_left = False
+        self._has_left = self._has_estimate = False
         self._slider = 0
         super().__init__(self._images, self._model_choices, Offer(napari_viewer))
         self._adjusting = AdjustSection(napari_viewer, self.adjust)
+        self._estimating = Estimating(self._plan, self._show_estimate)
         self._connect()
         self._follow_active()
         self._show_image()
@@ -70,6 +72,8 @@ class SegmentDock(SegmentForm):
         self._viewer.layers.events.removed.connect(self._show_result)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self._viewer.dims.events.current_step.connect(self._follow_channel)
+        for choice in self.costly:
+            choice.changed.connect(self._estimating.look)
         self._models = ModelList(self.model, self.status)
         self.native.destroyed.connect(self._leave)
         self.native_parent_changed.connect(self._leave_without_parent)
@@ -91,6 +95,7 @@ class SegmentDock(SegmentForm):
         self._models.leave()
         self.offer.leave()
         self._adjusting.leave()
+        self._estimating.leave()
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -203,6 +208,7 @@ class SegmentDock(SegmentForm):
             self._say(str(error))
             return
         self._request = request
+        self._has_estimate = False
         self._adjusting.stop()
         self.show_run()
         worker = create_worker(_background_run, request, _start_thread=False)
@@ -239,6 +245,27 @@ class SegmentDock(SegmentForm):
         region = visible_region(layer, axes, self._viewer, str(self.region.value))
         path = Path(model) if model in self._files else model
         return Request(pixels, axes, region, path, str(self.device.value), choices)
+
+    def _plan(self) -> tuple[Request, float | None] | None:
+        """Give what would be run now, and the diameter that an earlier run found."""
+        layer = self.image.value
+        if layer is None or self._worker is not None or self._has_left:
+            return None
+        try:
+            request = self._new_request(layer)
+        except ValueError:
+            # Starting it says what is wrong.
+            return None
+        result = find_result(self._viewer.layers, layer)
+        return request, None if result is None else facts_of(result)["settings"]["diameter"]
+
+    def _show_estimate(self, text: str) -> None:
+        """Say what a run would take, unless one goes on; nothing more where that is little."""
+        if self._has_left or self._worker is not None:
+            return
+        if text or self._has_estimate:
+            self.status.value = text
+        self._has_estimate = bool(text)
 
     def _show_step(self, left: TimeLeft, progress: Progress) -> None:
         """Show how far the run is."""

@@ -56,7 +56,8 @@ class SegmentForm(Container[Any]):
         )
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
         how = [self.link, self.quality, self.region, self.device]
-        choices = Container(widgets=[*inputs, *how])
+        self.costly = [*inputs, *how]
+        choices = Container(widgets=self.costly)
         choices.margins = (0, 0, 0, 0)
         align_labels(choices.native)
         run = [self.button, self.bar, self.status, self.correct]
