@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.layers import Labels
+from napari.layers._layer_actions import _duplicate_layer
 
 from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.widgets import adjusting
 from napari_unet.widgets.adjust import readout
 from napari_unet.widgets.corrections import edited, facts_of
 from napari_unet.widgets.segment_dock import SegmentDock
@@ -63,7 +65,7 @@ def test_the_section_is_there_when_there_are_maps(
     assert dock.adjust.section.isHidden()
     layer = segment(viewer, dock, qtbot, 40, 50)
     assert not dock.adjust.section.isHidden()
-    assert dock.adjust.status.value == "Its maps take 6 kB in memory."
+    assert dock.adjust.room.value == "Its maps take 6 kB in memory."
     viewer.layers.remove(layer)
     assert dock.adjust.section.isHidden()
     assert dock._adjusting._every == {}
@@ -215,4 +217,56 @@ def test_closing_the_dock_lets_go_of_the_maps_and_the_layer(
     layer.data_setitem((np.array([0]), np.array([39]), np.array([0])), 5)
     qtbot.wait(600)
     before[0, 39, 0] = 5
+    np.testing.assert_array_equal(layer.data, before)
+
+
+def test_without_its_image_a_result_is_adjusted_all_the_same(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    layer = segment(viewer, dock, qtbot, 40, 50)
+    viewer.layers.remove(viewer.layers[0])
+    viewer.layers.selection.active = layer
+    dock.adjust.threshold.value = 0.9
+    rest(dock, qtbot)
+    assert ids(layer) == [0, 2]
+    assert facts_of(layer)["settings"]["instances"]["threshold"] == 0.9
+
+
+def test_in_3d_all_planes_are_drawn_at_once(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:
+    layer = segment(viewer, dock, qtbot, 3, 40, 50)
+    viewer.dims.ndisplay = 3
+    dock.adjust.threshold.value = 0.9
+    rest(dock, qtbot)
+    assert ids(layer) == [0, 2]
+
+
+def test_a_copy_of_a_result_is_not_adjusted_with_it(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    layer = segment(viewer, dock, qtbot, 40, 50)
+    viewer.layers.selection.active = layer
+    _duplicate_layer(viewer.layers)
+    copy = viewer.layers[viewer.layers.index(layer) + 1]
+    before = copy.data.copy()
+    viewer.layers.selection.active = layer
+    dock.adjust.threshold.value = 0.9
+    rest(dock, qtbot)
+    np.testing.assert_array_equal(edited(copy).prediction, before)
+    np.testing.assert_array_equal(copy.data, before)
+
+
+def test_an_error_is_told_in_one_sentence(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("out of luck")
+
+    layer = segment(viewer, dock, qtbot, 40, 50)
+    before = layer.data.copy()
+    monkeypatch.setattr(adjusting, "plane_of", broken)
+    dock.adjust.threshold.value = 0.9
+    rest(dock, qtbot)
+    assert dock.adjust.status.value == (
+        "The result could not be adjusted (RuntimeError: out of luck); segment the image again."
+    )
     np.testing.assert_array_equal(layer.data, before)

@@ -64,13 +64,14 @@ class AdjustForm(Container[Any]):
             text="Nuclei at the rim", tooltip="Keep nuclei that the rim of the image cuts"
         )
         self.reset = PushButton(text="Reset", tooltip="Back to what suits the model")
-        self.status = Label(value="")
+        self.status, self.room = Label(value=""), Label(value="")
         self._own, self._measure = InstanceSettings(), Measure(1.0, "px", 20.0, 2, 1.0)
         inputs = [self.threshold, self.splitting, self.smallest, self.largest]
         boxes = [self.fill_holes, self.keep_rim]
-        super().__init__(widgets=[*inputs, *boxes, self.reset, self.status], labels=True)
+        super().__init__(widgets=[*inputs, *boxes, self.reset, self.status, self.room], labels=True)
         self.margins = (0, 0, 0, 0)
         wrap(self.status.native)
+        wrap(self.room.native)
         align_labels(self.native)
         for slider in inputs:
             readout(slider).setFixedWidth(READOUT_WIDTH)

@@ -52,9 +52,12 @@ class AdjustSection:
             self._form.show_settings(
                 adjusting.own, adjusting.how, measure_of(layer, adjusting.outcome)
             )
-            self._tell(kept_text(adjusting))
+            self._form.room.value = kept_text(adjusting)
+            self._tell("")
 
-    def wanted(self, layer: Any, model: str, choices: dict[str, Any]) -> InstanceSettings | None:
+    def wanted(
+        self, layer: Any, model: str, axes: str, choices: dict[str, Any]
+    ) -> InstanceSettings | None:
         """Return what a result was adjusted to, for the next run of the same model and kind.
 
         None where it was not adjusted: then the model's own settings are taken.
@@ -64,7 +67,8 @@ class AdjustSection:
             return None
         facts = facts_of(layer)
         same = all(facts["settings"][name] == choices[name] for name in ("link", "channel"))
-        return adjusting.how if same and facts["model_file"] == model else None
+        same = same and (facts["model_file"], facts["axes"]) == (model, axes)
+        return adjusting.how if same else None
 
     def stop(self) -> None:
         """Adjust nothing while a run goes on."""

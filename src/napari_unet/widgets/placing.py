@@ -60,7 +60,7 @@ class Placing:
 
         What is painted meanwhile makes it start over, a few times; then the labels wait for it.
         """
-        if self._image not in self._viewer.layers:
+        if self._into is None and self._image not in self._viewer.layers:
             # A layer that is gone gets no result.
             name = self._image.name
             self._done(Failed(f"The image {name!r} was removed; its result was not added."))

@@ -104,7 +104,7 @@ class SegmentDock(SegmentForm):
         self.image.reset_choices()
         if isinstance(layer, Image):
             self.image.value = layer
-        self._show_result()
+        self._show_adjusting()
 
     def _show_image(self, _: Any = None) -> None:
         """Guess the axes of an image that was not chosen before."""
@@ -128,9 +128,15 @@ class SegmentDock(SegmentForm):
         layer = self._shown if self._shown in self._viewer.layers else None
         result = None if layer is None else find_result(self._viewer.layers, layer)
         self.correct.visible = result is not None
-        active = self._viewer.layers.selection.active
-        self._adjusting.show(active if is_result(active) else result)
+        self._show_adjusting()
         self.offer.look(layer)
+
+    def _show_adjusting(self) -> None:
+        """Let the sliders move the active result, or else the newest one of the image."""
+        active, layers = self._viewer.layers.selection.active, self._viewer.layers
+        shown = self._shown if self._shown in layers else None
+        newest = None if shown is None else find_result(layers, shown)
+        self._adjusting.show(active if is_result(active) else newest)
 
     def _correct(self) -> None:
         """Open the dock that learns, on the result of the image."""
@@ -239,7 +245,9 @@ class SegmentDock(SegmentForm):
             "anisotropy": plane_distance(layer, axes),
         }
         model = str(self.model.value)
-        adjusted = self._adjusting.wanted(find_result(self._viewer.layers, layer), model, choices)
+        adjusted = self._adjusting.wanted(
+            find_result(self._viewer.layers, layer), model, axes, choices
+        )
         if adjusted is not None:
             choices["instances"] = adjusted
         region = visible_region(layer, axes, self._viewer, str(self.region.value))
