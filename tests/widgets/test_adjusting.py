@@ -270,3 +270,19 @@ def test_an_error_is_told_in_one_sentence(
         "The result could not be adjusted (RuntimeError: out of luck); segment the image again."
     )
     np.testing.assert_array_equal(layer.data, before)
+
+
+def test_a_stroke_between_two_moves_is_kept_and_ids_stay(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    layer = segment(viewer, dock, qtbot, 40, 50)
+    before = layer.data.copy()
+    for threshold in (0.9, 0.8, 0.95):
+        dock.adjust.threshold.value = threshold
+    dot = (np.array([38]), np.array([3]))
+    layer.data_setitem(dot, 9)
+    dock.adjust.threshold.value = 0.5
+    rest(dock, qtbot)
+    before[dot] = 9
+    np.testing.assert_array_equal(layer.data, before)
+    assert edited(layer).find().summary() == "1 nucleus added"

@@ -1,5 +1,6 @@
 """The section "Adjust": which result its sliders move, and what is kept for that."""
 
+from functools import partial
 from typing import Any
 
 from napari.layers import Image, Labels
@@ -38,7 +39,8 @@ class AdjustSection:
     def keep(self, layer: Labels, image: Image, outcome: Finished) -> None:
         """Keep the maps of a run with the result that it was drawn into."""
         self._drop(layer)
-        self._every[layer] = Adjusting(self._viewer, image, layer, outcome, self._tell)
+        tell = partial(self._tell_of, layer)
+        self._every[layer] = Adjusting(self._viewer, image, layer, outcome, tell)
         self.show(layer)
 
     def show(self, layer: Any) -> None:
@@ -53,7 +55,7 @@ class AdjustSection:
                 adjusting.own, adjusting.how, measure_of(layer, adjusting.outcome)
             )
             self._form.room.value = kept_text(adjusting)
-            self._tell("")
+            self._form.status.value = ""
 
     def wanted(
         self, layer: Any, model: str, axes: str, choices: dict[str, Any]
@@ -114,9 +116,9 @@ class AdjustSection:
             self._form.show_settings(own, own, measure_of(layer, self.chosen.outcome))
             self.chosen.adjust(own)
 
-    def _tell(self, text: str) -> None:
-        """Say how it goes."""
-        if self.chosen is not None:
+    def _tell_of(self, layer: Labels, text: str) -> None:
+        """Say how it goes with a result, if it is the one that is shown."""
+        if self.chosen is not None and self._every.get(layer) is self.chosen:
             self._form.status.value = text
 
 

@@ -63,23 +63,21 @@ class Wanted:
         Frame and plane in the whole image; None where none is shown.
     earlier : Edited
         The result as it is.
-    relabelling : Relabelling, optional
-        Made before.
-    known : Known, optional
-        Found before, if nothing was painted since.
+    n_strokes : int
+        How often it was seen to be painted on until then.
     """
 
     how: InstanceSettings
     plane: tuple[int, ...] | None
     earlier: Edited
-    relabelling: Relabelling | None
-    known: Known | None
+    n_strokes: int
 
 
 @dataclass(frozen=True, eq=False)
 class DrawnPlane:
     """One plane of a result, as the user is to see it and as the maps have it."""
 
+    wanted: Wanted
     known: Known
     place: Place | None
     labels: NDArray[np.int32]
@@ -128,6 +126,7 @@ class Adjusting:
         self._tell = tell
         self._relabelling: Relabelling | None = None
         self._known: Known | None = None
+        self._n_strokes = 0
         self._before: dict[str, tuple[Place, NDArray[np.integer], NDArray[np.int32]]] = {}
         self._changes = Changes(layer)
         self._planes = Lane(self._make_plane, self._show_plane, ADVICE, is_dropped=False)
@@ -155,10 +154,12 @@ class Adjusting:
         if earlier.labels.shape != self.outcome.shape:
             self._tell("Expected the labels of the run, got others; segment the image again.")
             return
-        known = None if self._changes.happened else self._known
-        self._changes.happened = False
-        self._known = known
-        self._planes.ask(Wanted(how, self._shown_plane(), earlier, self._relabelling, known))
+        if self._changes.happened:
+            self._changes.happened, self._known = False, None
+            self._n_strokes += 1
+            # A plane that is taken back would take back what was painted on it.
+            self._before.clear()
+        self._planes.ask(Wanted(how, self._shown_plane(), earlier, self._n_strokes))
 
     def stop(self) -> None:
         """Leave the result as it was before, if not all planes have followed yet."""
@@ -194,7 +195,8 @@ class Adjusting:
 
     def _make_plane(self, wanted: Wanted, cancelled: threading.Event) -> DrawnPlane:
         """Make a plane; in a thread."""
-        return plane_of(wanted, self.outcome)
+        # By now: one that was asked for before may have found them.
+        return plane_of(wanted, self.outcome, self._relabelling, self._known)
 
     def _show_plane(self, drawn: DrawnPlane | Failed, _: threading.Event) -> None:
         """Show a plane, unless the result was painted on meanwhile: then it is made again."""
@@ -202,7 +204,7 @@ class Adjusting:
             self._tell(drawn.sentence)
             return
         self._relabelling = drawn.known.relabelling
-        if self._changes.happened:
+        if self._changes.happened or drawn.wanted.n_strokes != self._n_strokes:
             self.adjust(self.how)
             return
         self._known = drawn.known
@@ -283,17 +285,21 @@ def ranges_of(outcome: Finished) -> list[range]:
     return [range(outcome.shape[axis])[outcome.place[axis]] for axis in order]
 
 
-def plane_of(wanted: Wanted, outcome: Finished) -> DrawnPlane:
+def plane_of(
+    wanted: Wanted, outcome: Finished, relabelling: Relabelling | None, known: Known | None
+) -> DrawnPlane:
     """Return what a user is to see of a plane; what is not known yet is found."""
-    relabelling = wanted.relabelling or _relabelling(wanted.earlier, outcome)
-    known = wanted.known or Known(relabelling, _locked(wanted.earlier))
+    relabelling = relabelling or _relabelling(wanted.earlier, outcome)
+    known = known or Known(relabelling, _locked(wanted.earlier))
     nothing = np.zeros(0, np.int32)
     if wanted.plane is None:
-        return DrawnPlane(known, None, nothing, nothing)
+        return DrawnPlane(wanted, known, None, nothing, nothing)
     axes = outcome.facts["axes"]
     place = plane_place(axes, wanted.plane)
     labels, prediction = _around(wanted, outcome, known)
-    return DrawnPlane(known, place, in_its_place(axes, labels), in_its_place(axes, prediction))
+    return DrawnPlane(
+        wanted, known, place, in_its_place(axes, labels), in_its_place(axes, prediction)
+    )
 
 
 def _around(
