@@ -25,6 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # Who may import whom: down only. A room may import itself; "" is the package's `__init__`.
 MODELS = {"network.library", "network.keeping", "network.history"}
 ENGINE = {"images", "nuclei", "network", *MODELS, "learning", "segmentation", "chunked"}
+ENGINE |= {"relabel", "estimate"}
 MAY_IMPORT = {
     "images": set(),
     "nuclei": {"images"},
@@ -37,6 +38,8 @@ MAY_IMPORT = {
     "methods": set(),
     "programs": {"methods"},
     "chunked": {"segmentation", "nuclei", "images"},
+    "relabel": {"segmentation", "nuclei", "images"},
+    "estimate": {"segmentation", "nuclei", "images"},
     "api": ENGINE,
     "widgets": ENGINE | {"api", "methods", "programs"},
     "batch": ENGINE | {"api"},

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_unet.images.axes import label_axes, label_shape, parse_axes, planes
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import as_bytes, read_plane, resized, stack_limits, zoomed
+from napari_unet.images.roomy import Room, in_memory
 from napari_unet.images.tiling import Stitch, Tile, tiles
 from napari_unet.images.turns import averaged_over_turns
 from napari_unet.nuclei.confidence import confidence
@@ -24,6 +25,9 @@ from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
+
+Find = Callable[[NDArray[np.uint8], InstanceSettings, float], NDArray[np.int32]]
+"""Maps of a plane or volume, settings and anisotropy to labels."""
 
 STEPS = {
     "model": "loading the model",
@@ -37,6 +41,7 @@ STEPS = {
 WALK = "TZYX"
 N_MAPS = 3  # of an image without pixels, which no network has seen
 LINKS = ("auto", "volume", "overlap", "none")
+IN_ONE_VOLUME = ("auto", "volume")  # links of planes with which a nucleus is one piece in 3-D
 QUALITIES = ("fast", "best")
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -135,7 +140,11 @@ class Segmentation:
 
 
 def segment(
-    image: Any, axes: str, predict: Predict, settings: SegmentSettings | None = None
+    image: Any,
+    axes: str,
+    predict: Predict,
+    settings: SegmentSettings | None = None,
+    room: Room = in_memory,
 ) -> Generator[Progress, None, Segmentation]:
     """Segment nuclei; stop iterating to cancel.
 
@@ -149,6 +158,8 @@ def segment(
         The network: pixels (3, y, x) float32 to maps (maps, y, x) in 0..1.
     settings : SegmentSettings, optional
         How.
+    room : callable
+        Gives an array of bytes of a shape, for the maps.
 
     Yields
     ------
@@ -173,19 +184,23 @@ def segment(
         diameter = image_diameter(image, axes, predict, settings)
         yield Progress("diameter", 1, 1)
     settings = replace(settings, diameter=diameter)
-    maps = yield from predict_maps(image, axes, predict, settings)
+    maps = yield from predict_maps(image, axes, predict, settings, room)
     labels = yield from label_maps(maps, axes, settings)
     return Segmentation(labels, maps, diameter)
 
 
 def predict_maps(
-    image: Any, axes: str, predict: Predict, settings: SegmentSettings
+    image: Any,
+    axes: str,
+    predict: Predict,
+    settings: SegmentSettings,
+    room: Room = in_memory,
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
     """Run the network over all planes, tile by tile; return maps (maps, ...) as uint8."""
     shape = label_shape(axes, image.shape)
     walk = list(planes(axes, image.shape, settings.channel))
     if 0 in shape:
-        return np.zeros((N_MAPS, *shape), np.uint8)
+        return in_memory((N_MAPS, *shape))
     bounds = stack_limits(image, walk, settings.normalisation)
     if settings.quality == "best":
         predict = averaged_over_turns(predict, settings.grid)
@@ -199,9 +214,9 @@ def predict_maps(
             pixels, parts, predict, settings.overlap, before, total
         )
         if maps is None:
-            maps = np.zeros((len(stitched), *shape), np.uint8)
+            maps = room((len(stitched), *shape))
         maps[:, *plane.write] = as_bytes(resized(stitched, maps[0][plane.write].shape))
-    return maps if maps is not None else np.zeros((N_MAPS, *shape), np.uint8)
+    return maps if maps is not None else in_memory((N_MAPS, *shape))
 
 
 def _predict_tiles(
@@ -226,7 +241,7 @@ def _predict_tiles(
 
 
 def label_maps(
-    maps: NDArray[np.uint8], axes: str, settings: SegmentSettings
+    maps: NDArray[np.uint8], axes: str, settings: SegmentSettings, find: Find = instances
 ) -> Generator[Progress, None, NDArray[np.int32]]:
     """Turn maps (maps, ...) into labels: in 3-D, plane by plane, linked or not.
 
@@ -238,18 +253,18 @@ def label_maps(
         The image's axes.
     settings : SegmentSettings
         How.
+    find : callable
+        `instances`, or what does the same from what it remembers.
     """
-    names = label_axes(axes)
     labels = np.zeros(maps.shape[1:], np.int32)
-    order = [names.index(axis) for axis in WALK if axis in names]
-    ordered = "".join(names[i] for i in order)
+    order, ordered = walk_order(axes)
     maps, view = maps.transpose(0, *(i + 1 for i in order)), labels.transpose(order)
-    link = "volume" if settings.link == "auto" else settings.link
-    n_walked = ordered.index("Z" if "Z" in ordered and link == "volume" else "Y")
+    link = settings.link
+    n_walked = ordered.index("Z" if is_in_volumes(axes, link) else "Y")
     walk = list(np.ndindex(view.shape[:n_walked]))
     highest = 0
     for done, place in enumerate(walk, start=1):
-        found = instances(maps[:, *place], settings.instances, settings.anisotropy)
+        found = find(maps[:, *place], settings.instances, settings.anisotropy)
         view[place] = np.where(found > 0, found + highest, 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
@@ -258,6 +273,24 @@ def label_maps(
     if link != "none" and "T" in ordered:
         yield from _link(view)
     return labels
+
+
+def walk_order(axes: str) -> tuple[list[int], str]:
+    """Return the axes of labels in the order in which they are walked: numbers and letters.
+
+    Examples
+    --------
+    >>> walk_order("ZTCYX")
+    ([1, 0, 2, 3], 'TZYX')
+    """
+    names = label_axes(axes)
+    order = [names.index(axis) for axis in WALK if axis in names]
+    return order, "".join(names[i] for i in order)
+
+
+def is_in_volumes(axes: str, link: str) -> bool:
+    """Tell whether nuclei of an image are found in 3-D, with these axes and this link."""
+    return "Z" in axes and link in IN_ONE_VOLUME
 
 
 def _link_planes(labels: NDArray[np.int32], axes: str) -> Generator[Progress, None, None]:

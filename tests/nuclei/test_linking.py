@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.nuclei.linking import link_over_time, linked_frames, match
+from napari_unet.nuclei.linking import following, link_over_time, linked_frames, match
 
 
 def test_an_id_follows_its_nucleus():
@@ -75,3 +75,9 @@ def test_no_frames_or_no_overlap_asked_for_is_refused():
         link_over_time(np.zeros(4, np.int32))
     with pytest.raises(ValueError, match="above 0 and at most 1, got 0"):
         match(np.ones(3, int), np.ones(3, int), min_overlap=0)
+
+
+def test_a_nucleus_keeps_its_id_and_a_new_one_gets_the_next_free_one() -> None:
+    before = np.array([[3, 3, 3, 0, 0, 0, 5, 5]])
+    after = np.array([[1, 1, 0, 2, 2, 0, 9, 9]])
+    assert following(before, after, highest=11).tolist() == [[3, 3, 0, 12, 12, 0, 5, 5]]

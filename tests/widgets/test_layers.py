@@ -148,6 +148,30 @@ def test_this_view_is_what_the_canvas_shows(viewer: ViewerModel) -> None:
     assert region == (slice(2, 3), slice(40, 90), slice(50, 121))
 
 
+def test_this_view_of_several_levels_is_what_the_camera_shows(viewer: ViewerModel) -> None:
+    levels = [np.zeros((1000, 1200), np.uint8), np.zeros((500, 600), np.uint8)]
+    image = viewer.add_layer(Image(levels, multiscale=True, scale=(0.5, 0.5)))
+    image.corner_pixels = np.array([[0, 0], [n - 1 for n in levels[image.data_level].shape]])
+    viewer.canvas.size = (100, 200)
+    viewer.scene.camera.center, viewer.scene.camera.zoom = (0, 300, 400), 2
+    region = visible_region(image, "YX", viewer, "this view")
+    assert region == (slice(550, 651), slice(700, 901))
+
+
+def test_a_layer_that_is_turned_is_taken_as_far_as_its_corners_on_the_canvas(
+    viewer: ViewerModel,
+) -> None:
+    levels = [np.zeros((1000, 1200), np.uint8), np.zeros((500, 600), np.uint8)]
+    image = viewer.add_layer(Image(levels, multiscale=True, rotate=90))
+    image.corner_pixels = np.array([[0, 0], [n - 1 for n in levels[image.data_level].shape]])
+    viewer.canvas.size = (100, 200)
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (0, *image.data_to_world((300, 400))), 1
+    (rows, columns) = visible_region(image, "YX", viewer, "this view")
+    assert (rows.start, rows.stop) == pytest.approx((200, 401), abs=1)
+    assert (columns.start, columns.stop) == pytest.approx((350, 451), abs=1)
+
+
 @pytest.mark.parametrize("region", ["this plane", "this view"])
 def test_a_part_of_what_shows_no_plane_is_refused(viewer: ViewerModel, region: str) -> None:
     image = viewer.add_layer(Image(np.zeros((5, 20, 30))))

@@ -154,6 +154,14 @@ def test_the_channel_follows_the_slider(viewer: Any, dock: SegmentDock) -> None:
     assert dock.channel.value == 0
 
 
+def test_all_channels_can_be_chosen_after_a_layer_was_added(viewer: Any, dock: SegmentDock) -> None:
+    viewer.add_image(picture(4, 40, 50))
+    dock.axes.value = "CYX"
+    viewer.add_labels(np.zeros((40, 50), int))
+    viewer.dims.set_current_step(0, 2)
+    assert dock.channel.value == 2
+
+
 def test_a_channel_is_asked_for_only_where_there_are_channels(
     viewer: Any, dock: SegmentDock
 ) -> None:
@@ -197,6 +205,31 @@ def test_only_the_view_is_segmented_where_that_is_chosen(
     dock.start()
     wait(qtbot, dock)
     assert results(viewer)[0].data.max() == 1
+
+
+@pytest.mark.parametrize("turn", [0, 30])
+@pytest.mark.parametrize("zoom", [2, 20])
+def test_a_view_is_segmented_at_every_zoom_and_the_full_run_replaces_it(
+    viewer: Any, dock: SegmentDock, qtbot: Any, zoom: float, turn: float
+) -> None:
+    image = viewer.add_image(picture(40, 50), rotate=turn)
+    camera = viewer.scene.camera
+    camera.center, camera.zoom = (0, *image.data_to_world((26, 36))), zoom
+    viewer.screenshot(flash=False)  # which draws
+    first, last = image.corner_pixels
+    dock.region.value = "this view"
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    expected = np.zeros((40, 50), bool)
+    expected[first[0] : last[0] + 1, first[1] : last[1] + 1] = True
+    np.testing.assert_array_equal(layer.data > 0, expected & (image.data > 0))
+    assert layer.data[26, 36]
+    dock.region.value = "everything"
+    dock.start()
+    wait(qtbot, dock)
+    assert results(viewer) == [layer]
+    np.testing.assert_array_equal(layer.data > 0, image.data > 0)
 
 
 @pytest.mark.parametrize(

@@ -94,21 +94,33 @@ def redrawn(
             f"Expected labels of one shape, got {prediction.shape}, {edited.shape} and "
             f"{new.shape}; give those of one image."
         )
-    locked, n_kept, n_left_out = _locked(prediction, edited, confirmed)
+    locked, n_kept, n_left_out = locks(prediction, edited, confirmed)
+    around = drawn_around(locked, prediction, edited, new, rim=rim, n_connected=n_connected)
+    return Redrawn(*around, n_kept, n_left_out)
+
+
+def drawn_around(
+    locked: NDArray[np.bool_],
+    prediction: NDArray[np.int32],
+    edited: NDArray[np.int32],
+    new: NDArray[np.int32],
+    *,
+    rim: int,
+    n_connected: int = 2,
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return the labels and the prediction of `Redrawn`, where it is known what is locked."""
     around = np.array(new, order="C")
     for index in np.ndindex(new.shape[: new.ndim - n_connected]):
         _cut(around[index], locked[index], rim)
     taken = np.union1d(prediction[locked], edited[locked])
     around = _renumbered(around, taken)
-    return Redrawn(
+    return (
         np.where(locked, edited, around).astype(np.int32, copy=False),
         np.where(locked, prediction, around).astype(np.int32, copy=False),
-        n_kept,
-        n_left_out,
     )
 
 
-def _locked(
+def locks(
     old: NDArray[np.int32], edited: NDArray[np.int32], confirmed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], int, int]:
     """Return where labels must stay, and how many nuclei stay and stay away."""

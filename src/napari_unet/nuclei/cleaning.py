@@ -6,6 +6,28 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+_LARGEST_TABLE = 1 << 20
+
+
+def has_table(labels: npt.NDArray[np.integer]) -> bool:
+    """Tell whether ids are low enough for a table of all: far quicker than sorting the pixels."""
+    lowest, highest = int(labels.min(initial=0)), int(labels.max(initial=0))
+    return lowest == 0 and highest <= max(_LARGEST_TABLE, labels.size)
+
+
+def distinct(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """Return the different ids, in rising order, 0 among them where there is background.
+
+    Examples
+    --------
+    >>> distinct(np.array([[7, 0, 7], [0, 2, 2]]))
+    array([0, 2, 7])
+    """
+    if has_table(labels):
+        flat = labels.reshape(-1).astype(np.intp, copy=False)
+        return np.flatnonzero(np.bincount(flat)).astype(labels.dtype)
+    return np.unique(labels)
+
 
 def fill_holes(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """Return the labels with every hole that lies inside a single nucleus filled.
@@ -91,13 +113,34 @@ def drop(
     array([[0, 0, 2, 2]], dtype=int32)
     """
     sizes = np.bincount(labels.reshape(-1), minlength=1)
+    at_rim = rim_ids(labels, range(labels.ndim - 2, labels.ndim)) if rim else None
+    return selection(sizes, min_size, max_size, at_rim)[labels]
+
+
+def selection(
+    sizes: npt.NDArray[np.intp],
+    min_size: int,
+    max_size: int | None,
+    at_rim: npt.NDArray[np.integer] | None,
+) -> npt.NDArray[np.int32]:
+    """Return a table from ids to themselves, or to 0 for the nuclei that `drop` drops.
+
+    Parameters
+    ----------
+    sizes : array of int
+        Of every id, that of the background first.
+    min_size, max_size
+        See `drop`.
+    at_rim : array of int, optional
+        Ids to drop because they are cut by the rim.
+    """
     keep = sizes >= min_size
     if max_size is not None:
         keep &= sizes <= max_size
-    if rim:
-        keep[rim_ids(labels, range(labels.ndim - 2, labels.ndim))] = False
+    if at_rim is not None:
+        keep[at_rim] = False
     keep[0] = False
-    return np.where(keep, np.arange(len(keep), dtype=np.int32), np.int32(0))[labels]
+    return np.where(keep, np.arange(len(keep), dtype=np.int32), np.int32(0))
 
 
 def number_in_reading_order(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
+from napari_unet.nuclei.cleaning import distinct, has_table
 from napari_unet.nuclei.metrics import overlaps
 
 
@@ -121,8 +122,40 @@ def match(
     return np.asarray(ids[partners], dtype=np.int32)
 
 
+def following(
+    previous: npt.NDArray[np.integer],
+    current: npt.NDArray[np.integer],
+    highest: int,
+    min_overlap: float = 0.1,
+) -> npt.NDArray[np.int32]:
+    """Return the current labels with the ids of the previous nuclei that they continue.
+
+    Parameters
+    ----------
+    previous, current : array of int, same shape
+        0 is background.
+    highest : int
+        Nuclei that are new get the ids after this one.
+    min_overlap : float
+        See `match`.
+
+    Returns
+    -------
+    array of int32, shape of ``current``
+
+    Examples
+    --------
+    >>> following(np.array([5, 5, 5, 0, 0]), np.array([0, 1, 1, 2, 2]), highest=7)
+    array([0, 5, 5, 8, 8], dtype=int32)
+    """
+    partners = match(previous, current, min_overlap)
+    new = partners == 0
+    partners[new] = np.arange(1, np.count_nonzero(new) + 1) + highest
+    return _replace(current, _nuclei(current), partners)
+
+
 def _nuclei(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    ids = np.unique(labels)
+    ids = distinct(labels)
     return ids[ids > 0]
 
 
@@ -130,6 +163,10 @@ def _replace(
     labels: npt.NDArray[np.integer], ids: npt.NDArray[np.integer], new_ids: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.int32]:
     """Return the labels with each of the sorted ``ids`` replaced; background stays 0."""
+    if has_table(labels):
+        table = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+        table[ids] = new_ids
+        return np.asarray(table[labels])
     replaced = np.zeros(labels.shape, np.int32)
     inside = labels > 0
     replaced[inside] = new_ids[np.searchsorted(ids, labels[inside])]

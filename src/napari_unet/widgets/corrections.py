@@ -91,7 +91,9 @@ def own_id(layer: Labels) -> str:
 
 def facts_of_copy(facts: dict[str, Any]) -> dict[str, Any]:
     """Return facts for a copy of a result: what is confirmed on one is not on the other."""
-    return {**facts, RESULT: str(uuid4()), CONFIRMED: list(facts[CONFIRMED])}
+    own = {RESULT: str(uuid4()), CONFIRMED: list(facts[CONFIRMED])}
+    # Adjusting one draws into its prediction.
+    return {**facts, **own, PREDICTION: np.array(facts[PREDICTION])}
 
 
 def edited(layer: Labels, *, copied: bool = False) -> Edited:
@@ -102,16 +104,46 @@ def edited(layer: Labels, *, copied: bool = False) -> Edited:
     layer : Labels
         A result.
     copied : bool
-        Whether the labels are to stay as they are now, while the user paints on.
+        Whether both are to stay as they are now, while the user paints on, or adjusts them.
     """
     facts = facts_of(layer)
     axis = _channel_axis(facts["axes"])
     labels = np.array(layer.data) if copied else np.asarray(layer.data)
     if axis is not None and labels.ndim > axis and labels.shape[axis] == 1:
         labels = labels.squeeze(axis)
-    prediction = facts[PREDICTION] if axis is None else facts[PREDICTION].squeeze(axis)
+    prediction = np.array(facts[PREDICTION]) if copied else facts[PREDICTION]
+    prediction = prediction if axis is None else prediction.squeeze(axis)
     places = tuple(_without(place, axis) for place in facts[CONFIRMED])
     return Edited(prediction, labels, places, facts["settings"]["diameter"])
+
+
+def draw_plane(
+    layer: Labels, place: Place, labels: NDArray[np.integer], prediction: NDArray[np.int32]
+) -> None:
+    """Put another part into a result, as the user sees it and as the run left it, in place.
+
+    Whoever holds the prediction for longer has a copy; whoever knows the labels of a run by
+    their array finds another one.
+
+    Parameters
+    ----------
+    layer : Labels
+        A result.
+    place : tuple of slice
+        Where, in `Edited.labels`.
+    labels, prediction : int32
+        Of that part.
+    """
+    facts, shown = facts_of(layer), edited(layer)
+    owner = facts[PREDICTION] if facts[PREDICTION].base is None else facts[PREDICTION].base
+    owner.flags.writeable = True
+    inside = shown.prediction.view()
+    inside.flags.writeable = True
+    inside[place], shown.labels[place] = prediction, labels
+    owner.flags.writeable = False
+    facts[PREDICTION] = facts[PREDICTION].view()
+    facts[PREDICTION].flags.writeable = False
+    layer.refresh()
 
 
 def confirm_view(layer: Labels, viewer: Any) -> None:

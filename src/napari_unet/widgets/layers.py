@@ -1,5 +1,6 @@
 """Between napari's layers and arrays: pixels, axes and places in the world."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def visible_region(layer: Image, axes: str, viewer: Any, region: str) -> tuple[s
             f"Expected a canvas that shows y and x for {region!r}, got another view; change it "
             "back, or choose everything."
         )
-    corners, shape = _corners_of_view(layer), full_resolution(layer).shape
+    corners, shape = _corners_of_view(layer, viewer), full_resolution(layer).shape
     for axis, letter in enumerate(axes.removesuffix("S")):
         if axis not in shown and letter in "TZ":
             index = shown_index(layer, viewer, axis)
@@ -142,13 +143,31 @@ def visible_region(layer: Image, axes: str, viewer: Any, region: str) -> tuple[s
     return tuple(place)
 
 
-def _corners_of_view(layer: Image) -> NDArray[np.intp]:
+def _corners_of_view(layer: Image, viewer: Any) -> NDArray[np.intp]:
     """Return the first and last pixel, (2, axes), of the finest level that the canvas shows."""
     corners = np.asarray(layer.corner_pixels)
     if not layer.multiscale:
         return corners
     factors = layer.downsample_factors[layer.data_level]
-    return np.stack([corners[0] * factors, (corners[1] + 1) * factors - 1]).astype(np.intp)
+    loaded = np.stack([corners[0] * factors, (corners[1] + 1) * factors - 1]).astype(np.intp)
+    # Of several levels these are the pixels that napari has loaded, which may be many more.
+    shown = _box_of_camera(layer, viewer)
+    return np.stack([np.maximum(loaded[0], shown[0]), np.minimum(loaded[1], shown[1])])
+
+
+def _box_of_camera(layer: Image, viewer: Any) -> NDArray[np.intp]:
+    """Return the first and last pixel, (2, axes), of a box around all that the camera sees.
+
+    A layer that is turned fills the canvas by a turned part of it: the box holds its corners.
+    """
+    displayed = list(viewer.dims.displayed)
+    half = np.array(viewer.canvas.size) / 2 / viewer.scene.camera.zoom
+    corners = []
+    for signs in product((-1, 1), repeat=2):
+        world = np.array(viewer.dims.point, float)
+        world[displayed] = np.array(viewer.scene.camera.center[-2:]) + signs * half
+        corners.append(layer.world_to_data(world[-layer.ndim :]))
+    return np.stack([np.floor(np.min(corners, 0)), np.ceil(np.max(corners, 0))]).astype(np.intp)
 
 
 def shown_index(layer: Image, viewer: Any, axis: int) -> int:

@@ -34,6 +34,8 @@ class Placing:
         Set to change nothing.
     done : callable
         Called once, with what is shown, with what went wrong, or with None if it was cancelled.
+    into : Labels, optional
+        The result to draw into; the newest one that fits if not given, or a new one.
     """
 
     def __init__(
@@ -43,12 +45,14 @@ class Placing:
         outcome: Finished,
         cancelled: threading.Event,
         done: Callable[[Drawn | Failed | None], None],
+        into: Labels | None = None,
     ) -> None:
         self._viewer = viewer
         self._image = image
         self._outcome = outcome
         self._cancelled = cancelled
         self._done = done
+        self._into = into
         self._n_tries = 0
 
     def start(self) -> None:
@@ -56,12 +60,12 @@ class Placing:
 
         What is painted meanwhile makes it start over, a few times; then the labels wait for it.
         """
-        if self._image not in self._viewer.layers:
+        if self._into is None and self._image not in self._viewer.layers:
             # A layer that is gone gets no result.
             name = self._image.name
             self._done(Failed(f"The image {name!r} was removed; its result was not added."))
             return
-        layer = result_to_update(self._viewer.layers, self._image, self._outcome)
+        layer = self._into or result_to_update(self._viewer.layers, self._image, self._outcome)
         if layer is None:
             self._draw(None, self._add)
         else:
@@ -112,7 +116,7 @@ class Changes:
 
     def __init__(self, layer: Labels, *, are_kept_out: bool = False) -> None:
         self.happened = False
-        self._layer = layer
+        self._layer, self._are_kept_out = layer, are_kept_out
         self._was_editable, self._mode = layer.editable, layer.mode
         if are_kept_out:
             layer.editable = False
@@ -125,7 +129,7 @@ class Changes:
         """Let the layer be painted on, and hear of it no more."""
         for name in self._names:
             getattr(self._layer.events, name).disconnect(self._note)
-        if self._layer.editable != self._was_editable:
+        if self._are_kept_out and self._layer.editable != self._was_editable:
             self._layer.editable, self._layer.mode = self._was_editable, self._mode
 
     def _note(self, event: Any = None) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, label_shape
 from napari_unet.learning.autosave import Note
-from napari_unet.nuclei.linking import match
+from napari_unet.nuclei.linking import following
+from napari_unet.segmentation import is_in_volumes
 from napari_unet.widgets.autosave import watch
 from napari_unet.widgets.certainty import confidence_in, features_of
 from napari_unet.widgets.corrections import (
@@ -30,8 +31,6 @@ from napari_unet.widgets.layers import (
     spatial_fields,
 )
 from napari_unet.widgets.running import Finished
-
-IN_ONE_VOLUME = ("auto", "volume")  # links of planes with which a nucleus is one piece in 3-D
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,7 +232,7 @@ def _of_image(image: Image, facts: dict[str, Any], prediction: NDArray[np.int32]
 def _axis_of_volumes(facts: dict[str, Any]) -> int | None:
     """Return which axis of the labels is Z, if a nucleus is one piece across its planes."""
     z = label_axes(facts["axes"]).find("Z")
-    return z if z >= 0 and facts["settings"]["link"] in IN_ONE_VOLUME else None
+    return z if z >= 0 and is_in_volumes(facts["axes"], facts["settings"]["link"]) else None
 
 
 def _with_planes_last(array: NDArray[Any], z: int | None) -> NDArray[Any]:
@@ -249,8 +248,6 @@ def _with_region(whole: NDArray[np.int32], outcome: Finished) -> NDArray[np.int3
     """
     if outcome.labels.shape == whole.shape:
         return outcome.labels
-    kept = match(whole[outcome.place], outcome.labels)
-    new = kept == 0
-    kept[new] = np.arange(1, np.count_nonzero(new) + 1) + whole.max(initial=0)
-    whole[outcome.place] = np.concatenate([[0], kept])[outcome.labels]
+    highest = int(whole.max(initial=0))
+    whole[outcome.place] = following(whole[outcome.place], outcome.labels, highest)
     return whole

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
+from napari_unet.images.roomy import roomy
 from napari_unet.methods import PLUGIN
 from napari_unet.network.library import BUILT_IN
-from napari_unet.segmentation import Progress, Segmentation, SegmentSettings, segment
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.segmentation import Progress, SegmentSettings, segment
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -80,6 +82,10 @@ class Finished:
         Model, its hash, device, settings, versions, date: what the result's metadata say.
     confidence : array of float32, optional
         How sure the network is of each nucleus, by label.
+    maps : (maps, ...) uint8, optional
+        Of the region: what the labels were made from.
+    own : InstanceSettings, optional
+        What suits the model.
     """
 
     labels: NDArray[np.int32]
@@ -89,6 +95,8 @@ class Finished:
     seconds: float
     facts: dict[str, Any]
     confidence: NDArray[np.float32] | None = None
+    maps: NDArray[np.uint8] | None = None
+    own: InstanceSettings | None = None
 
     @property
     def n_nuclei(self) -> int:
@@ -144,21 +152,22 @@ def _steps(request: Request) -> Generator[Progress, None, Finished]:
 
     settings = model_settings(model, **request.choices)
     pixels = Region(request.pixels, request.region)
-    labels, diameter, sure = yield from _labels(segment(pixels, axes, model.predict, settings))
+    found = yield from segment(pixels, axes, model.predict, settings, roomy)
     parts = zip(request.region, axes, strict=True)
     place = tuple(part for part, letter in parts if letter not in "CS")
     seconds = time.monotonic() - started
-    facts = _facts(request, model, replace(settings, diameter=diameter))
-    shape = label_shape(axes, request.pixels.shape)
-    return Finished(labels, place, shape, diameter, seconds, facts, sure)
-
-
-def _labels(
-    walk: Generator[Progress, None, Segmentation],
-) -> Generator[Progress, None, tuple[NDArray[np.int32], float, NDArray[np.float32]]]:
-    """Keep of a walk what is shown: its maps take as much memory as the labels."""
-    result = yield from walk
-    return result.labels, result.diameter, result.confidence
+    facts = _facts(request, model, replace(settings, diameter=found.diameter))
+    return Finished(
+        found.labels,
+        place,
+        label_shape(axes, request.pixels.shape),
+        found.diameter,
+        seconds,
+        facts,
+        found.confidence,
+        found.maps,
+        model.card.instances,
+    )
 
 
 def load(model: str | Path, device: str) -> "Model":

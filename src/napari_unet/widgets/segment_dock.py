@@ -12,8 +12,10 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import Progress
+from napari_unet.widgets.adjust_section import AdjustSection
 from napari_unet.widgets.copy_menu import CopyMenu
 from napari_unet.widgets.corrections import facts_of, is_result
+from napari_unet.widgets.estimating import Estimating
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -26,7 +28,7 @@ from napari_unet.widgets.model_events import ModelList
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.placing import Placing, summary
 from napari_unet.widgets.preferences import preferences, use_folder
-from napari_unet.widgets.results import Drawn, find_result
+from napari_unet.widgets.results import Drawn, find_result, result_to_update
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 from napari_unet.widgets.segment_form import SegmentForm
 from napari_unet.widgets.window import PLUGIN
@@ -52,10 +54,12 @@ class SegmentDock(SegmentForm):
         self._chosen_model = BUILT_IN
         self._shown: Image | None = None
         self._typed: dict[object, str] = {}
-        self._has_left = False
+        self._has_left = self._has_estimate = False
         self._slider = 0
         use_folder()
         super().__init__(self._images, self._model_choices, Offer(napari_viewer))
+        self._adjusting = AdjustSection(napari_viewer, self.adjust)
+        self._estimating = Estimating(self._plan, self._show_estimate)
         self._connect()
         self._follow_active()
         self._show_image()
@@ -71,6 +75,8 @@ class SegmentDock(SegmentForm):
         self._viewer.layers.events.removed.connect(self._show_result)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
         self._viewer.dims.events.current_step.connect(self._follow_channel)
+        for choice in self.costly:
+            choice.changed.connect(self._estimating.look)
         self._models = ModelList(self.model, self.status)
         self._copies = CopyMenu(self.copy, self._result_and_image, self._tell_copied)
         self._leave_with_window()
@@ -86,6 +92,8 @@ class SegmentDock(SegmentForm):
         self._viewer.dims.events.current_step.disconnect(self._follow_channel)
         self._models.leave()
         self.offer.leave()
+        self._adjusting.leave()
+        self._estimating.leave()
         self.cancel()
 
     def _follow_active(self, event: Any = None) -> None:
@@ -94,6 +102,7 @@ class SegmentDock(SegmentForm):
         self.image.reset_choices()
         if isinstance(layer, Image):
             self.image.value = layer
+        self._show_adjusting()
 
     def _show_image(self, _: Any = None) -> None:
         """Guess the axes of an image that was not chosen before."""
@@ -117,6 +126,7 @@ class SegmentDock(SegmentForm):
         layer = self._shown if self._shown in self._viewer.layers else None
         result = None if layer is None else find_result(self._viewer.layers, layer)
         self.correct.visible = self.copy.visible = result is not None
+        self._show_adjusting()
         self.offer.look(layer)
 
     def _result_and_image(self) -> tuple[Labels, Image] | None:
@@ -136,6 +146,13 @@ class SegmentDock(SegmentForm):
             self._say(sentence)
         else:
             self.status.value = sentence
+
+    def _show_adjusting(self) -> None:
+        """Let the sliders move the active result, or else the newest one of the image."""
+        active, layers = self._viewer.layers.selection.active, self._viewer.layers
+        shown = self._shown if self._shown in layers else None
+        newest = None if shown is None else find_result(layers, shown)
+        self._adjusting.show(active if is_result(active) else newest)
 
     def _correct(self) -> None:
         """Open the dock that learns, on the result of the image."""
@@ -158,9 +175,8 @@ class SegmentDock(SegmentForm):
         self.link.visible = "Z" in axes
         self.channel.visible = "C" in axes
         if "C" in axes:
-            n_channels = full_resolution(layer).shape[axes.index("C")]
-            # A function: napari asks for the choices again whenever layers come and go.
-            self.channel.choices = lambda _: list(range(n_channels))
+            self.n_channels = full_resolution(layer).shape[axes.index("C")]
+            self.channel.reset_choices()
             self._slider = shown_index(layer, self._viewer, axes.index("C"))
             self.channel.value = self._slider
 
@@ -214,6 +230,8 @@ class SegmentDock(SegmentForm):
             self._say(str(error))
             return
         self._request = request
+        self._has_estimate = False
+        self._adjusting.stop()
         self.show_run()
         worker = create_worker(_background_run, request, _start_thread=False)
         worker.yielded.connect(partial(self._show_step, TimeLeft()))
@@ -235,7 +253,7 @@ class SegmentDock(SegmentForm):
         """Put the user's choices together, checked as far as that takes no time."""
         pixels = full_resolution(layer)
         axes = checked_axes(layer, str(self.axes.value))
-        choices = {
+        choices: dict[str, Any] = {
             "channel": int(self.channel.value) if "C" in axes else None,
             "diameter": float(self.diameter.value) or None,
             "link": str(self.link.value),
@@ -243,10 +261,36 @@ class SegmentDock(SegmentForm):
             "tile": preferences().tile,
             "anisotropy": plane_distance(layer, axes),
         }
-        region = visible_region(layer, axes, self._viewer, str(self.region.value))
         model = str(self.model.value)
+        adjusted = self._adjusting.wanted(
+            find_result(self._viewer.layers, layer), model, axes, choices
+        )
+        if adjusted is not None:
+            choices["instances"] = adjusted
+        region = visible_region(layer, axes, self._viewer, str(self.region.value))
         path = Path(model) if model in self._files else model
         return Request(pixels, axes, region, path, str(self.device.value), choices)
+
+    def _plan(self) -> tuple[Request, float | None] | None:
+        """Give what would be run now, and the diameter that an earlier run found."""
+        layer = self.image.value
+        if layer is None or self._worker is not None or self._has_left:
+            return None
+        try:
+            request = self._new_request(layer)
+        except ValueError:
+            # Starting it says what is wrong.
+            return None
+        result = find_result(self._viewer.layers, layer)
+        return request, None if result is None else facts_of(result)["settings"]["diameter"]
+
+    def _show_estimate(self, text: str) -> None:
+        """Say what a run would take, unless one goes on; nothing more where that is little."""
+        if self._has_left or self._worker is not None:
+            return
+        if text or self._has_estimate:
+            self.status.value = text
+        self._has_estimate = bool(text)
 
     def _show_step(self, left: TimeLeft, progress: Progress) -> None:
         """Show how far the run is."""
@@ -276,6 +320,9 @@ class SegmentDock(SegmentForm):
             self._rest("")
             self._say(drawn.sentence)
             return
+        if drawn is not None:
+            layer = result_to_update(self._viewer.layers, image, outcome)
+            self._adjusting.keep(layer, image, outcome)
         self._rest(CANCELLED if drawn is None else summary(outcome, drawn, image))
         if drawn is not None and not request.choices["diameter"] and image is self.image.value:
             self.diameter.native.setSpecialValueText(f"auto: {outcome.diameter:.0f} px")
@@ -288,6 +335,7 @@ class SegmentDock(SegmentForm):
     def _rest(self, text: str) -> None:
         """Show that no run goes on."""
         self._worker = self._request = None
+        self._adjusting.go_on()
         self.show_inputs(text)
 
 

@@ -16,6 +16,7 @@ from magicgui.widgets import (
 
 from napari_unet.network.library import BUILT_IN
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
+from napari_unet.widgets.adjust import AdjustForm
 from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.preferences import DEVICES, preferences
@@ -60,13 +61,16 @@ class SegmentForm(DockForm):
         )
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
         how = [self.link, self.quality, self.region, self.device]
-        choices = Container(widgets=[*inputs, *how])
+        self.costly = [*inputs, *how]
+        choices = Container(widgets=self.costly)
         choices.margins = (0, 0, 0, 0)
         align_labels(choices.native)
         run = [self.button, self.bar, self.status, row(self.correct, self.copy)]
         super().__init__(widgets=[choices, self.offer, *run], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.status.native)
+        self.adjust = AdjustForm()
+        self.native.layout().addWidget(self.adjust.section)
 
     def _make_inputs(
         self,
@@ -75,7 +79,9 @@ class SegmentForm(DockForm):
     ) -> None:
         """Make the widgets that hold the user's choices."""
         self.image = ComboBox(label="Image", choices=images, nullable=True)
-        self.channel = ComboBox(label="Channel", choices=[0])
+        self.n_channels = 1
+        # napari asks for all choices again when layers come and go.
+        self.channel = ComboBox(label="Channel", choices=lambda _: range(self.n_channels))
         self.axes = LineEdit(
             label="Axes", tooltip="One letter per axis: T time, Z depth, C channel, Y, X, S colour"
         )

@@ -1,0 +1,111 @@
+"""How long an image will take and how much memory, from the time that one tile took."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from napari_unet.images.axes import label_shape
+from napari_unet.images.roomy import LARGEST_IN_MEMORY, size_text
+from napari_unet.images.tiling import tiles
+from napari_unet.images.turns import TURNS
+from napari_unet.nuclei.sizing import zoom_between
+from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes
+
+SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds at its fullest moment, measured
+PLANE = 4 * (3 + 2 * N_MAPS)  # bytes per pixel on the way to the network, and of its maps
+LABELS = 3 * 4  # the run's own, those that are shown, and those that were there before
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a tile took.
+
+    Parameters
+    ----------
+    network : float
+        Seconds of the network for one pixel, as it sees it.
+    plane, volume : float
+        Seconds of separating nuclei for one pixel of a plane, one voxel of a volume.
+    n_bytes : float
+        Of memory that the network takes for one pixel of a tile.
+    """
+
+    network: float
+    plane: float
+    volume: float
+    n_bytes: float
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run takes.
+
+    Parameters
+    ----------
+    seconds : float
+        Until the labels are there.
+    n_bytes : float
+        Of memory, beside the image.
+    """
+
+    seconds: float
+    n_bytes: float
+
+    def text(self) -> str:
+        """Return it as a user reads it.
+
+        Examples
+        --------
+        >>> Estimate(38.0, 1.2e9).text(), Estimate(0.4, 3e7).text(), Estimate(400, 3e7).text()
+        ('about 40 s, 1.2 GB', 'about 1 s, 30 MB', 'about 7 min, 30 MB')
+        """
+        return f"about {_time_text(self.seconds)}, {size_text(self.n_bytes)}"
+
+
+def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace: Pace) -> Estimate:
+    """Return what segmenting an image takes.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the part of the image that is segmented.
+    axes : str
+        One letter per axis.
+    settings : SegmentSettings
+        How; without a diameter, nuclei are taken to be as large as the model's.
+    pace : Pace
+        What a tile took.
+    """
+    names = [letter for letter in axes if letter not in "CS"]
+    sizes = dict(zip(names, label_shape(axes, shape), strict=True))
+    n_plane, n_all = sizes["Y"] * sizes["X"], math.prod(sizes.values())
+    if not n_all:
+        return Estimate(0.0, 0.0)
+    zoom = zoom_between(settings.diameter or settings.model_diameter, settings.model_diameter)
+    seen = (max(1, round(sizes["Y"] * zoom)), max(1, round(sizes["X"] * zoom)))
+    every_tile = [math.prod(tile) for tile in _tile_shapes(seen, settings)]
+    n_views = len(TURNS) if settings.quality == "best" else 1
+    n_seen = sum(every_tile) * n_views * (n_all // n_plane)
+    in_volumes = is_in_volumes(axes, settings.link)
+    seconds = pace.network * n_seen + (pace.volume if in_volumes else pace.plane) * n_all
+    running = pace.n_bytes * max(every_tile) + PLANE * max(n_plane, math.prod(seen))
+    separating = SEPARATING * n_plane * (sizes.get("Z", 1) if in_volumes else 1)
+    n_maps = N_MAPS * n_all
+    kept = LABELS * n_all + (n_maps if n_maps <= LARGEST_IN_MEMORY else 0)
+    return Estimate(seconds, float(kept + max(running, separating)))
+
+
+def _tile_shapes(plane: tuple[int, int], settings: SegmentSettings) -> list[list[int]]:
+    """Return the shapes of all tiles of a plane: what they share is seen several times."""
+    parts = tiles(plane, settings.tile, settings.overlap, settings.grid)
+    return [[part.stop - part.start for part in tile.read] for tile in parts]
+
+
+def _time_text(seconds: float) -> str:
+    """Return a time to one digit where it is long: more is not known."""
+    if seconds >= 90:
+        return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    if seconds >= 10:
+        return f"{round(seconds, -1):.0f} s"
+    return f"{max(1, round(seconds))} s"

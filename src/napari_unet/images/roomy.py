@@ -1,0 +1,66 @@
+"""Arrays of bytes that may be larger than what memory should be taken for."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+Room = Callable[[tuple[int, ...]], NDArray[np.uint8]]
+"""Gives zeros of a shape."""
+
+LARGEST_IN_MEMORY = 1 << 30  # bytes
+
+
+def in_memory(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return zeros of a shape."""
+    return np.zeros(shape, np.uint8)
+
+
+def roomy(shape: tuple[int, ...], largest: int = LARGEST_IN_MEMORY) -> NDArray[np.uint8]:
+    """Return zeros of a shape, those of many bytes in a file that goes when the array does.
+
+    The file is in a temporary folder. Where the disk has no room for it, memory has to do.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of the array.
+    largest : int
+        Bytes that may be in memory.
+    """
+    n_bytes = math.prod(shape)
+    # A file that the disk has no room for would end the whole program when it is written to.
+    if n_bytes <= largest or shutil.disk_usage(tempfile.gettempdir()).free < 2 * n_bytes:
+        return in_memory(shape)
+    folder = Path(tempfile.mkdtemp(prefix="napari-unet-"))
+    array = np.memmap(folder / "maps", np.uint8, "w+", shape=shape)
+    # At the end of the program as well; a file that is in use can only stay, on Windows.
+    weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)
+    return array
+
+
+def is_on_disk(array: NDArray[np.uint8]) -> bool:
+    """Tell whether an array of `roomy`, or a part of it, is in a file."""
+    return isinstance(array, np.memmap)
+
+
+def size_text(n_bytes: float) -> str:
+    """Return a number of bytes as a user reads it.
+
+    Examples
+    --------
+    >>> size_text(3 << 20), size_text(1.25e9)
+    ('3.1 MB', '1.2 GB')
+    """
+    if n_bytes < 1e6:
+        return f"{max(1, round(n_bytes / 1e3))} kB"
+    if n_bytes < 9.95e8:
+        return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 9.95e6 else f"{n_bytes / 1e6:.1f} MB"
+    return f"{n_bytes / 1e9:.1f} GB"

@@ -1,0 +1,343 @@
+"""One result, adjusted: the shown plane at once, then all the others; without the network."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
+
+from napari_unet.images.intensity import Normalisation
+from napari_unet.nuclei.cleaning import distinct
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.relabel import Relabelling, in_its_place, plane_place
+from napari_unet.segmentation import SegmentSettings, finish, walk_order
+from napari_unet.widgets.corrections import (
+    CONFIRMED,
+    PREDICTION,
+    Edited,
+    Place,
+    draw_plane,
+    edited,
+    facts_of,
+    labels_axes,
+)
+from napari_unet.widgets.lane import Lane
+from napari_unet.widgets.layers import shown_index
+from napari_unet.widgets.placing import Changes, Placing
+from napari_unet.widgets.results import Drawn
+from napari_unet.widgets.running import Failed, Finished, until
+
+MILLISECONDS_OF_REST = 400  # of the sliders, before all planes follow the shown one
+ADVICE = "segment the image again"
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What does not depend on the sliders.
+
+    Parameters
+    ----------
+    relabelling : Relabelling
+        Of the maps, with the run's own labels.
+    locked : bool array, optional
+        Where the result is corrected; None where nothing is.
+    """
+
+    relabelling: Relabelling
+    locked: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """What a thread is to make of one plane.
+
+    Parameters
+    ----------
+    how : InstanceSettings
+        How nuclei come out of the maps.
+    plane : tuple of int, optional
+        Frame and plane in the whole image; None where none is shown.
+    earlier : Edited
+        The result as it is.
+    n_strokes : int
+        How often it was seen to be painted on until then.
+    """
+
+    how: InstanceSettings
+    plane: tuple[int, ...] | None
+    earlier: Edited
+    n_strokes: int
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnPlane:
+    """One plane of a result, as the user is to see it and as the maps have it."""
+
+    wanted: Wanted
+    known: Known
+    place: Place | None
+    labels: NDArray[np.int32]
+    prediction: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class DrawnAll:
+    """All labels of the run's region by some settings, and how many nuclei these are."""
+
+    how: InstanceSettings
+    labels: NDArray[np.int32]
+    n_nuclei: int
+
+
+class Adjusting:
+    """Draws a result anew with other settings, from the maps that its run left.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Shows the result.
+    image : Image
+        What was segmented.
+    layer : Labels
+        The result.
+    outcome : Finished
+        The run, with its maps.
+    tell : callable
+        Told in one sentence how it goes.
+    """
+
+    def __init__(
+        self,
+        viewer: Any,
+        image: Image,
+        layer: Labels,
+        outcome: Finished,
+        tell: Callable[[str], None],
+    ) -> None:
+        if outcome.maps is None or outcome.own is None:
+            raise ValueError("Expected a run with its maps, got one without; segment again.")
+        self.maps, self.own, self.outcome = outcome.maps, outcome.own, outcome
+        self.how = settings_of(outcome.facts).instances
+        self._viewer, self._image, self.layer = viewer, image, layer
+        self._tell = tell
+        self._relabelling: Relabelling | None = None
+        self._known: Known | None = None
+        self._n_strokes = 0
+        self._before: dict[str, tuple[Place, NDArray[np.integer], NDArray[np.int32]]] = {}
+        self._changes = Changes(layer)
+        self._planes = Lane(self._make_plane, self._show_plane, ADVICE, is_dropped=False)
+        self._all = Lane(self._make_all, self._place_all, ADVICE, is_dropped=True)
+        self._is_placing = False
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(MILLISECONDS_OF_REST)
+        self._timer.timeout.connect(self._draw_all)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all planes are as the sliders want them."""
+        busy = self._planes.is_busy or self._all.is_busy or self._is_placing
+        return not (busy or self._timer.isActive())
+
+    def adjust(self, how: InstanceSettings) -> None:
+        """Draw the shown plane anew, then all others."""
+        self.how = how
+        self._timer.stop()
+        self._all.cancel()
+        if self.layer not in self._viewer.layers:
+            return
+        earlier = edited(self.layer)
+        if earlier.labels.shape != self.outcome.shape:
+            self._tell("Expected the labels of the run, got others; segment the image again.")
+            return
+        if self._changes.happened:
+            self._changes.happened, self._known = False, None
+            self._n_strokes += 1
+            # A plane that is taken back would take back what was painted on it.
+            self._before.clear()
+        self._planes.ask(Wanted(how, self._shown_plane(), earlier, self._n_strokes))
+
+    def stop(self) -> None:
+        """Leave the result as it was before, if not all planes have followed yet."""
+        self._planes.cancel()
+        self._all.cancel()
+        self._timer.stop()
+        # What was painted on a plane since is not taken back with it.
+        if self.layer in self._viewer.layers and not self._changes.happened:
+            for place, labels, prediction in self._before.values():
+                draw_plane(self.layer, place, labels, prediction)
+        if self._before:
+            self.how = settings_of(facts_of(self.layer)).instances
+        self._before.clear()
+        self._changes.happened = True
+
+    def leave(self) -> None:
+        """Stop, and hear no more of the layer."""
+        self.stop()
+        self._timer.timeout.disconnect(self._draw_all)
+        self._changes.leave()
+
+    def _shown_plane(self) -> tuple[int, ...] | None:
+        """Return the frame and plane that the canvas shows, if it shows one of the maps."""
+        names, viewer = labels_axes(self.outcome.facts["axes"]), self._viewer
+        shown = [axis - viewer.dims.ndim + self.layer.ndim for axis in viewer.dims.displayed]
+        if {names[axis] for axis in shown if axis >= 0} != {"Y", "X"}:
+            return None
+        _, walked = walk_order(self.outcome.facts["axes"])
+        plane = tuple(shown_index(self.layer, viewer, names.index(it)) for it in walked[:-2])
+        ranges = ranges_of(self.outcome)[:-2]
+        inside = all(at in part for at, part in zip(plane, ranges, strict=True))
+        return plane if inside else None
+
+    def _make_plane(self, wanted: Wanted, cancelled: threading.Event) -> DrawnPlane:
+        """Make a plane; in a thread."""
+        # By now: one that was asked for before may have found them.
+        return plane_of(wanted, self.outcome, self._relabelling, self._known)
+
+    def _show_plane(self, drawn: DrawnPlane | Failed, _: threading.Event) -> None:
+        """Show a plane, unless the result was painted on meanwhile: then it is made again."""
+        if isinstance(drawn, Failed):
+            self._tell(drawn.sentence)
+            return
+        self._relabelling = drawn.known.relabelling
+        if self._changes.happened or drawn.wanted.n_strokes != self._n_strokes:
+            self.adjust(self.how)
+            return
+        self._known = drawn.known
+        if drawn.place is not None and self.layer in self._viewer.layers:
+            self._draw(drawn.place, drawn.labels, drawn.prediction)
+        self._timer.start()
+
+    def _draw(self, place: Place, labels: NDArray[np.int32], prediction: NDArray[np.int32]) -> None:
+        """Show a plane in the layer, and note what was there before the first time."""
+        shown, key = edited(self.layer), str(place)
+        if key not in self._before:
+            self._before[key] = place, shown.labels[place].copy(), shown.prediction[place].copy()
+        draw_plane(self.layer, place, labels, prediction)
+        self._changes.happened = False
+
+    def _draw_all(self) -> None:
+        """Let all planes follow."""
+        self._tell("Adjusting all planes …")
+        self._all.ask(self.how)
+
+    def _make_all(self, how: InstanceSettings, cancelled: threading.Event) -> DrawnAll | None:
+        """Make all labels; in a thread, after that of a plane."""
+        if self._relabelling is None:
+            return None
+        labels = finish(until(cancelled, self._relabelling.everything(how)))
+        if labels is None:
+            return None
+        return DrawnAll(how, labels, int(np.count_nonzero(distinct(labels))))
+
+    def _place_all(self, drawn: DrawnAll | Failed | None, cancelled: threading.Event) -> None:
+        """Put all labels into the result, around what is corrected."""
+        if isinstance(drawn, Failed):
+            self._tell(drawn.sentence)
+        elif drawn is not None and self.layer in self._viewer.layers:
+            self._is_placing = True
+            outcome = replace(self.outcome, labels=drawn.labels, facts=self._facts(drawn.how))
+            Placing(
+                self._viewer,
+                self._image,
+                outcome,
+                cancelled,
+                lambda shown: self._end(drawn, shown),
+                into=self.layer,
+            ).start()
+
+    def _facts(self, how: InstanceSettings) -> dict[str, Any]:
+        """Return what the result says of its run, with other settings."""
+        facts = facts_of(self.layer)
+        settings = {**facts["settings"], "instances": asdict(how)}
+        kept = {name: fact for name, fact in facts.items() if name not in (PREDICTION, CONFIRMED)}
+        return {**kept, "settings": settings}
+
+    def _end(self, drawn: DrawnAll, shown: Drawn | Failed | None) -> None:
+        """Say how many nuclei there are now."""
+        self._is_placing = False
+        if isinstance(shown, Failed):
+            self._tell(shown.sentence)
+        elif shown is not None:
+            self._before.clear()
+            self._changes.happened = True
+            n = drawn.n_nuclei
+            self._tell("1 nucleus" if n == 1 else f"{n} nuclei")
+
+
+def settings_of(facts: dict[str, Any]) -> SegmentSettings:
+    """Return the settings that a result says it was made with."""
+    settings = facts["settings"]
+    parts = {
+        "normalisation": Normalisation(**settings["normalisation"]),
+        "instances": InstanceSettings(**settings["instances"]),
+    }
+    return SegmentSettings(**{**settings, **parts})
+
+
+def ranges_of(outcome: Finished) -> list[range]:
+    """Return where the maps lie in the labels of the whole image, in the order of the walk."""
+    order, _ = walk_order(outcome.facts["axes"])
+    return [range(outcome.shape[axis])[outcome.place[axis]] for axis in order]
+
+
+def plane_of(
+    wanted: Wanted, outcome: Finished, relabelling: Relabelling | None, known: Known | None
+) -> DrawnPlane:
+    """Return what a user is to see of a plane; what is not known yet is found."""
+    relabelling = relabelling or _relabelling(wanted.earlier, outcome)
+    known = known or Known(relabelling, _locked(wanted.earlier))
+    nothing = np.zeros(0, np.int32)
+    if wanted.plane is None:
+        return DrawnPlane(wanted, known, None, nothing, nothing)
+    axes = outcome.facts["axes"]
+    place = plane_place(axes, wanted.plane)
+    labels, prediction = _around(wanted, outcome, known)
+    return DrawnPlane(
+        wanted, known, place, in_its_place(axes, labels), in_its_place(axes, prediction)
+    )
+
+
+def _around(
+    wanted: Wanted, outcome: Finished, known: Known
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return a plane with the nuclei of the maps in it, around what is locked."""
+    order, _ = walk_order(outcome.facts["axes"])
+    ranges, plane = ranges_of(outcome), wanted.plane or ()
+    within = tuple(at - part.start for at, part in zip(plane, ranges[:-2], strict=True))
+    rows, columns = (slice(part.start, part.stop) for part in ranges[-2:])
+    before = wanted.earlier.prediction.transpose(order)[plane]
+    new = np.array(before)
+    new[rows, columns] = known.relabelling.plane(within, wanted.how)
+    if known.locked is None:
+        return new, new
+    from napari_unet.learning.corrections import rim_for
+    from napari_unet.learning.locking import drawn_around
+
+    locked = known.locked.transpose(order)[plane]
+    labels = np.array(wanted.earlier.labels.transpose(order)[plane], np.int32)
+    return drawn_around(locked, before, labels, new, rim=rim_for(outcome.diameter))
+
+
+def _relabelling(earlier: Edited, outcome: Finished) -> Relabelling:
+    """Return that of a result which was not adjusted yet."""
+    if outcome.maps is None:
+        raise ValueError("Expected a run with its maps, got one without; segment again.")
+    highest = max(int(it.max(initial=0)) for it in (earlier.prediction, earlier.labels))
+    before = np.array(earlier.prediction[outcome.place])
+    facts = outcome.facts
+    return Relabelling(outcome.maps, facts["axes"], settings_of(facts), before, highest)
+
+
+def _locked(earlier: Edited) -> NDArray[np.bool_] | None:
+    """Return where a result is corrected, None where it is not."""
+    if not earlier.confirmed and np.array_equal(earlier.prediction, earlier.labels):
+        return None
+    from napari_unet.learning.corrections import as_labels
+    from napari_unet.learning.locking import locks
+
+    return locks(earlier.prediction, as_labels(earlier.labels), earlier.sure())[0]
