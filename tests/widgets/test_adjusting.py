@@ -81,11 +81,13 @@ def test_a_slider_changes_labels_and_settings_and_reset_brings_them_back(
     rest(dock, qtbot)
     np.testing.assert_array_equal(layer.data, np.where(before == 1, 0, before))
     assert facts_of(layer)["settings"]["instances"]["threshold"] == 0.9
+    assert layer.features["index"].tolist() == [2]
     assert dock.adjust.status.value == "1 nucleus"
     assert edited(layer).find().summary() == "nothing corrected yet"
     dock.adjust.reset.native.click()
     rest(dock, qtbot)
     np.testing.assert_array_equal(layer.data, before)
+    assert layer.features["index"].tolist() == [1, 2]
     assert InstanceSettings(**facts_of(layer)["settings"]["instances"]) == OWN
     assert dock.adjust.threshold.value == OWN.threshold
 

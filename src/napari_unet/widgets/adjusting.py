@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unet.images.intensity import Normalisation
 from napari_unet.nuclei.cleaning import distinct
+from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.relabel import Relabelling, in_its_place, plane_place
 from napari_unet.segmentation import SegmentSettings, finish, walk_order
@@ -86,11 +87,12 @@ class DrawnPlane:
 
 @dataclass(frozen=True, eq=False)
 class DrawnAll:
-    """All labels of the run's region by some settings, and how many nuclei these are."""
+    """All labels of the run's region by some settings, how many nuclei, and how sure of each."""
 
     how: InstanceSettings
     labels: NDArray[np.int32]
     n_nuclei: int
+    confidence: NDArray[np.float32]
 
 
 class Adjusting:
@@ -232,7 +234,8 @@ class Adjusting:
         labels = finish(until(cancelled, self._relabelling.everything(how)))
         if labels is None:
             return None
-        return DrawnAll(how, labels, int(np.count_nonzero(distinct(labels))))
+        n_nuclei = int(np.count_nonzero(distinct(labels)))
+        return DrawnAll(how, labels, n_nuclei, confidence(self.maps, labels))
 
     def _place_all(self, drawn: DrawnAll | Failed | None, cancelled: threading.Event) -> None:
         """Put all labels into the result, around what is corrected."""
@@ -240,7 +243,12 @@ class Adjusting:
             self._tell(drawn.sentence)
         elif drawn is not None and self.layer in self._viewer.layers:
             self._is_placing = True
-            outcome = replace(self.outcome, labels=drawn.labels, facts=self._facts(drawn.how))
+            outcome = replace(
+                self.outcome,
+                labels=drawn.labels,
+                facts=self._facts(drawn.how),
+                confidence=drawn.confidence,
+            )
             Placing(
                 self._viewer,
                 self._image,
