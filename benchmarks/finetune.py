@@ -1,6 +1,6 @@
 """What fine-tuning brings a user who corrects k nuclei, and what it costs elsewhere.
 
-    python benchmarks/finetune.py DATA --corrected 3 [--kind histology] [--old VAL]
+    python benchmarks/finetune.py DATA --corrected 3 [--kind histology] [--relief 0.3] [--old VAL]
 
 DATA holds ``images/`` and ``labels/``, with a table ``index.csv`` (id, kind) in it or beside it if
 `--kind` is given. The first images, in a random order, are corrected, the others are scored.
@@ -8,7 +8,9 @@ DATA holds ``images/`` and ``labels/``, with a table ``index.csv`` (id, kind) in
 Nuclei that the model has wrong (no label of it overlaps them by an IoU of .5) are painted as in
 the truth, on the model's own labels; whatever lay mostly under them is erased. Nothing else is
 confirmed. "all" paints the whole truth and confirms it. OLD holds images on which the model must
-not get worse; they are scored at the diameters that the model estimated before.
+not get worse; they are scored at the diameters that the model estimated before. `--relief` makes
+images of a kind that the model has never seen: scaled by a factor, and lit from one side as by
+differential interference contrast.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 from accuracy import Case, read_cases
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_unet.api import model_settings
 from napari_unet.learning.corrections import Corrections, corrections
@@ -74,6 +77,18 @@ class Corrected:
             normalisation=model.card.normalisation,
             source=self.case.name,
         )
+
+
+def relief(case: Case, zoom: float) -> Case:
+    """Give an image of one channel scaled, and lit from one side."""
+    rows, columns = (np.arange(round(zoom * n)) / zoom for n in case.truth.shape)
+    truth = case.truth[np.ix_(rows.astype(int), columns.astype(int))]
+    small = ndimage.zoom(ndimage.gaussian_filter(case.pixels.astype(float), 0.4 / zoom), zoom)
+    height = ndimage.gaussian_filter(np.log1p(small.clip(0)), 1.2)
+    light = ndimage.sobel(height, 0) + ndimage.sobel(height, 1)
+    light /= np.percentile(np.abs(light), 99.5)
+    light += np.random.default_rng(0).normal(0, 0.08, light.shape)
+    return replace(case, pixels=(127 + 100 * light).clip(0, 255).astype(np.uint8), truth=truth)
 
 
 def run_model(model: Model, case: Case, diameter: float | None = None) -> Segmentation:
@@ -169,6 +184,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("data", type=Path)
     parser.add_argument("--corrected", type=int, default=3)
     parser.add_argument("--kind")
+    parser.add_argument("--relief", type=float, help="factor that the images are scaled by")
     parser.add_argument("--old", type=Path)
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--seconds", type=float, default=FineTuneSettings.seconds)
@@ -224,6 +240,8 @@ def main() -> None:
     model = load_model(options.model)
     cases = [case for case in read_cases(options.data) if options.kind in (None, case.kind)]
     cases = [cases[i] for i in np.random.default_rng(0).permutation(len(cases))]
+    if options.relief:
+        cases = [relief(case, options.relief) for case in cases]
     images = [Corrected(case, run_model(model, case)) for case in cases[: options.corrected]]
     rest = cases[options.corrected :]
     scored, old = Scored(rest, [None] * len(rest)), read_old(model, options.old)
