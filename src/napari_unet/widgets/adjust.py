@@ -5,11 +5,10 @@ from typing import Any
 
 from magicgui.widgets import CheckBox, Container, FloatSlider, Label, PushButton
 from qtpy.QtWidgets import QDoubleSpinBox
-from superqt import QCollapsible
 
 from napari_unet.nuclei.adjusting import MOST_SPLITTING, Adjustment, adjusted, adjustment_of
 from napari_unet.nuclei.instances import InstanceSettings
-from napari_unet.widgets.form import align_labels, wrap
+from napari_unet.widgets.form import align_labels, fold, wrap
 
 RANGE_OF_SMALLEST, RANGE_OF_LARGEST = 2, 6  # diameters of a typical nucleus
 STEP = 0.1  # px of the image
@@ -59,7 +58,9 @@ class AdjustForm(Container[Any]):
         self.largest = FloatSlider(
             label="Largest", tooltip="Diameter of the largest nucleus; no limit at the right end"
         )
-        self.fill_holes = CheckBox(text="Fill holes")
+        self.fill_holes = CheckBox(
+            text="Fill holes", tooltip="Fill the holes that nuclei have inside"
+        )
         self.keep_rim = CheckBox(
             text="Nuclei at the rim", tooltip="Keep nuclei that the rim of the image cuts"
         )
@@ -76,8 +77,8 @@ class AdjustForm(Container[Any]):
         for slider in inputs:
             readout(slider).setFixedWidth(READOUT_WIDTH)
         self.inputs: list[Any] = [*inputs, *boxes]
-        self.section = QCollapsible("Adjust")
-        self.section.addWidget(self.native)
+        tip = "Draw the result anew without running the network"
+        self.section = fold("Adjust", self.native, tip)
         self.section.setVisible(False)
 
     def show_settings(self, own: InstanceSettings, how: InstanceSettings, measure: Measure) -> None:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import QGridLayout
 from napari_unet.nuclei.errors import RIGHT_FROM, Kind
 from napari_unet.nuclei.metrics import Scores
 from napari_unet.widgets.error_table import ErrorTable, swatch
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
 
 START, CANCEL = "Compare", "Cancel"
 FLAT, IN_VOLUME = 2, 3  # how many axes a nucleus has
@@ -57,6 +57,7 @@ class CompareForm(DockForm):
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.status.native)
         self.show_outcome(False)
+        let_scroll(self.native)
 
     def _make_inputs(self, layers: Choices) -> None:
         """Make the widgets that hold the user's choices."""
@@ -79,7 +80,7 @@ class CompareForm(DockForm):
             value=RIGHT_FROM,
             tooltip="The intersection over union from which an outline is right",
         )
-        self.button = PushButton(text=START)
+        self.button = PushButton(text=START, tooltip="Count and colour what is right and wrong")
         self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
         self.status = Label(value="")
 
@@ -96,6 +97,7 @@ class CompareForm(DockForm):
         self.outcome.margins = (0, 0, 0, 0)
         self.outcome.native.layout().addLayout(self._legend())
         self.table = ErrorTable()
+        self.table.setToolTip("Click a line to see its nucleus in the viewer")
         self.previous = PushButton(text="Previous", tooltip="Show the line before in the viewer")
         self.next = PushButton(text="Next", tooltip="Show the next line in the viewer")
         self.position = Label(value="")

@@ -17,7 +17,7 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.before_after import AFTER, BEFORE
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
 from napari_unet.widgets.preferences import preferences
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
@@ -59,6 +59,7 @@ class FinetuneForm(DockForm):
             wrap(label.native)
         align_labels(self.judging.native)
         self.show_scribbles(False)
+        let_scroll(self.native)
 
     def _make_inputs(self, layers: Choices) -> None:
         """Make what is chosen before learning."""
@@ -217,3 +218,4 @@ class FinetuneForm(DockForm):
     def show_size(self, size: str) -> None:
         """Show how much is remembered."""
         self.stored.text = size
+        self.stored.visible = bool(size)

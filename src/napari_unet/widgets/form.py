@@ -4,10 +4,25 @@ from typing import Any
 
 from magicgui.widgets import Container, Label, Widget
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
+from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import (
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QLabel,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
 
 MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
+LEAST_HEIGHT = 120  # px, of a dock that scrolls
+CLOSED, OPEN = "\u25b8", "\u25be"
+FLAT = "text-align: left; border: none; outline: none; background: transparent; padding: 4px;"
 
 
 class DockForm(Container[Any]):
@@ -65,3 +80,93 @@ def row(*widgets: Widget) -> Container[Any]:
     side_by_side: Container[Any] = Container(widgets=widgets, layout="horizontal", labels=False)
     side_by_side.margins = (0, 0, 0, 0)
     return side_by_side
+
+
+def fold(title: str, content: QWidget, tip: str) -> QCollapsible:
+    """Put something into a section that the user opens."""
+    section = QCollapsible(title)
+    # Its own triangles are black in every theme; a text has the colour of the others.
+    section.setCollapsedIcon(QIcon())
+    section.setExpandedIcon(QIcon())
+    button = section.toggleButton()
+    button.setStyleSheet(FLAT)
+    button.setToolTip(tip)
+
+    def show(is_open: bool) -> None:
+        section.setText(f"{OPEN if is_open else CLOSED} {title}")
+
+    show(False)
+    section.toggled.connect(show)
+    section.addWidget(content)
+    for layout in (section.layout(), section.content().layout()):
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+    return section
+
+
+class Scrolled(QScrollArea):
+    """Scrolls up and down, and is never narrower than what it holds.
+
+    The wheel scrolls: it changes only a field that has the focus.
+
+    Parameters
+    ----------
+    content : QWidget
+        What it holds.
+    """
+
+    def __init__(self, content: QWidget) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(content)
+        for kind in (QComboBox, QAbstractSpinBox, QAbstractSlider):
+            for field in content.findChildren(kind):
+                field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+                field.installEventFilter(self)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the least size, as Qt asks it."""
+        content, bar = self.widget(), self.verticalScrollBar()
+        if content is None or bar is None:
+            return super().minimumSizeHint()
+        least = content.minimumSizeHint()
+        height = min(least.height(), LEAST_HEIGHT)
+        return QSize(least.width() + bar.sizeHint().width(), height)
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the size in which nothing has to be scrolled, as Qt asks it."""
+        content = self.widget()
+        return super().sizeHint() if content is None else content.sizeHint()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        """Keep the wheel from fields without focus; hear of what needs another width."""
+        if event is not None and watched is not None:
+            if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
+                self.updateGeometry()
+            if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget):
+                if watched is not self.widget() and not watched.hasFocus():
+                    event.ignore()
+                    return True
+        return super().eventFilter(watched, event)
+
+
+def let_scroll(form: QWidget, *, is_filled: bool = False) -> None:
+    """Let a dock scroll where its window is too low for it.
+
+    Parameters
+    ----------
+    form : QWidget
+        Has a vertical layout.
+    is_filled : bool
+        Whether something in it takes all the height; what it holds stays at the top if not.
+    """
+    layout = form.layout()
+    if isinstance(layout, QVBoxLayout) and not is_filled:
+        layout.addStretch()
+    content = QWidget()
+    content.setLayout(layout)
+    outer = QVBoxLayout(form)
+    outer.setContentsMargins(0, 0, 0, 0)
+    outer.addWidget(Scrolled(content))

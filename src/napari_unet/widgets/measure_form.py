@@ -7,7 +7,7 @@ from magicgui.widgets import ComboBox, Container, Label, LineEdit, ProgressBar, 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
 
 START, CANCEL = "Measure nuclei", "Cancel"
 TOGETHER, EACH_PLANE = "a nucleus goes across them", "each for itself"
@@ -45,10 +45,16 @@ class MeasureForm(DockForm):
         align_labels(self.choices.native)
         align_labels(self.axes_of_plot.native)
         self.outdated.visible = self.results.visible = False
+        let_scroll(self.native)
 
     def _make_inputs(self, layers: Callable[[Any], list[Any]]) -> None:
         """Make what is chosen before measuring."""
-        self.layer = ComboBox(label="Labels", choices=layers, nullable=True)
+        self.layer = ComboBox(
+            label="Labels",
+            choices=layers,
+            nullable=True,
+            tooltip="Whose nuclei are measured",
+        )
         self.axes = LineEdit(label="Axes", tooltip="One letter per axis: T time, Z depth, Y, X")
         self.planes = ComboBox(
             label="Planes",
@@ -64,14 +70,16 @@ class MeasureForm(DockForm):
         place = self._place_of_images.native
         place.layout().addWidget(self.images)
         place.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
-        self.button = PushButton(text=START)
+        self.button = PushButton(
+            text=START, tooltip="Write a table of all nuclei into the features of the layer"
+        )
         self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
         self.status = Label(value="")
         self.outdated = Label(value="")
 
     def _make_results(self) -> None:
         """Make what is shown when nuclei are measured."""
-        self.x = ComboBox(label="Plot", choices=[])
+        self.x = ComboBox(label="Plot", choices=[], tooltip="The column along the bottom")
         self.y = ComboBox(
             label="Against", choices=[], tooltip=f"{COUNT!r} makes a histogram of the other column"
         )
@@ -137,4 +145,4 @@ class MeasureForm(DockForm):
     def show_selected(self, text: str) -> None:
         """Say how many nuclei are selected."""
         self.selected.value = text
-        self.clear_selection.enabled = bool(text)
+        self.selecting.visible = bool(text)

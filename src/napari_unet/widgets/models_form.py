@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.network.history import Branch, Version, ancestry
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, let_scroll, row, wrap
 
 HEADER = ("Model", "Overlap", "Nuclei", "Date")
 TIPS = (
@@ -57,6 +57,7 @@ class ModelsForm(DockForm):
         self.native.layout().addWidget(self.facts, stretch=1)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.status.native)
+        let_scroll(self.native, is_filled=True)
 
     def _make_buttons(self) -> None:
         """Make what can be clicked."""
@@ -185,6 +186,7 @@ def _tree() -> QTreeWidget:
     """Return an empty tree of models."""
     tree = QTreeWidget()
     tree.setHeaderLabels(HEADER)
+    tree.setToolTip(TIPS[0])
     for column, tip in enumerate(TIPS):
         cast(QTreeWidgetItem, tree.headerItem()).setToolTip(column, tip)
     tree.setIndentation(INDENTATION)
@@ -199,6 +201,7 @@ def _tree() -> QTreeWidget:
 def _table() -> QTableWidget:
     """Return an empty table of facts, which is hidden until there are some."""
     table = QTableWidget()
+    table.setToolTip("What the files of the models say")
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     cast(QHeaderView, table.verticalHeader()).setVisible(False)
     columns = cast(QHeaderView, table.horizontalHeader())

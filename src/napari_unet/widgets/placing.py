@@ -16,6 +16,8 @@ from napari_unet.widgets.layers import pixel_size
 from napari_unet.widgets.results import Drawn, add_result, draw, result_to_update, update_result
 from napari_unet.widgets.running import Failed, Finished, one_sentence
 
+NONE_FOUND = "No nuclei found"
+ADVICE = "try a lower Threshold in Adjust, another Diameter, or another Model"
 MOST_TRIES = 3  # of drawing around corrections while they are painted on
 
 
@@ -138,12 +140,13 @@ class Changes:
 
 def summary(outcome: Finished, drawn: Drawn, image: Image) -> str:
     """Return what a run found, on which device and how fast, and what was kept."""
-    count = _count(outcome.n_nuclei, "nucleus", "nuclei")
+    count = _count(outcome.n_nuclei, "nucleus", "nuclei") if outcome.n_nuclei else NONE_FOUND
     kept = _count(drawn.n_kept, "corrected one", "corrected ones")
     left_out = _count(drawn.n_left_out, "removed one", "removed ones")
     parts = [
         f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}",
         f"diameter {_diameter_text(outcome.diameter, image)}",
+        "" if outcome.n_nuclei else ADVICE,
         f"{kept} kept" if drawn.n_kept else "",
         f"{left_out} left out" if drawn.n_left_out else "",
     ]

@@ -63,6 +63,7 @@ class SegmentDock(SegmentForm):
         self._connect()
         self._follow_active()
         self._show_image()
+        self._show_axes()
 
     def _connect(self) -> None:
         """Follow the viewer and the user until the dock is closed."""
@@ -70,7 +71,8 @@ class SegmentDock(SegmentForm):
         self.axes.changed.connect(self._show_axes)
         self.model.changed.connect(self._choose_model)
         self.button.clicked.connect(self._toggle)
-        self.correct.clicked.connect(self._correct)
+        self.correct.clicked.connect(partial(self._open, "Fine-tune on corrections"))
+        self.measure.clicked.connect(partial(self._open, "Measure nuclei"))
         self._viewer.layers.events.inserted.connect(self._show_result)
         self._viewer.layers.events.removed.connect(self._show_result)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
@@ -110,6 +112,9 @@ class SegmentDock(SegmentForm):
         if layer is None and self._shown in self._viewer.layers:
             # It was renamed: the choices go by name.
             self.image.value = layer = self._shown
+        self.first_steps.visible = layer is None
+        if self._worker is None:
+            self.button.enabled = layer is not None
         if layer is self._shown:
             return
         self._shown = layer
@@ -125,7 +130,8 @@ class SegmentDock(SegmentForm):
         """Offer to correct the result of the image, or to bring an earlier one back."""
         layer = self._shown if self._shown in self._viewer.layers else None
         result = None if layer is None else find_result(self._viewer.layers, layer)
-        self.correct.visible = self.copy.visible = result is not None
+        for button in (self.correct, self.measure, self.copy):
+            button.visible = result is not None
         self._show_adjusting()
         self.offer.look(layer)
 
@@ -154,14 +160,12 @@ class SegmentDock(SegmentForm):
         newest = None if shown is None else find_result(layers, shown)
         self._adjusting.show(active if is_result(active) else newest)
 
-    def _correct(self) -> None:
-        """Open the dock that learns, on the result of the image."""
+    def _open(self, name: str, _: Any = None) -> None:
+        """Open the dock that learns or the one that measures, on the result of the image."""
         if self._shown is None:
             return
         self._viewer.layers.selection.active = find_result(self._viewer.layers, self._shown)
-        dock, _ = self._viewer.window.add_plugin_dock_widget(
-            PLUGIN, "Fine-tune on corrections", tabify=True
-        )
+        dock, _ = self._viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
         dock.show()
         dock.raise_()
 
@@ -172,6 +176,8 @@ class SegmentDock(SegmentForm):
             self._typed[layer.unique_id] = str(self.axes.value)
             with suppress(ValueError):
                 axes = checked_axes(layer, str(self.axes.value))
+        # A plane has only one reading.
+        self.axes.visible = layer is not None and layer.ndim > 2
         self.link.visible = "Z" in axes
         self.channel.visible = "C" in axes
         if "C" in axes:

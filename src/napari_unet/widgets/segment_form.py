@@ -17,7 +17,15 @@ from magicgui.widgets import (
 from napari_unet.network.library import BUILT_IN
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
 from napari_unet.widgets.adjust import AdjustForm
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, row, wrap
+from napari_unet.widgets.form import (
+    MINIMUM_WIDTH,
+    DockForm,
+    align_labels,
+    fold,
+    let_scroll,
+    row,
+    wrap,
+)
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.preferences import DEVICES, preferences
 from napari_unet.widgets.running import TimeLeft
@@ -25,6 +33,12 @@ from napari_unet.widgets.running import TimeLeft
 REGIONS = ("everything", "this plane", "this view")
 QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALITIES[1])]
 START, CANCEL = "Segment nuclei", "Cancel"
+DIAMETER = "Of a typical nucleus, in pixels; 0 is auto, which estimates it from the image"
+FIRST_STEPS = (
+    "1. Open an image, or take one from File > Open Sample > U-Net nuclei.\n"
+    "2. Click Segment nuclei: one label per nucleus comes out.\n"
+    "3. Where it is wrong, paint on the labels; the model learns from that."
+)
 
 
 class SegmentForm(DockForm):
@@ -46,9 +60,35 @@ class SegmentForm(DockForm):
     ) -> None:
         self._make_inputs(images, models)
         self.offer = offer
-        self.button = PushButton(text=START)
+        self.first_steps = Label(value=FIRST_STEPS)
+        self.button = PushButton(
+            text=START, tooltip="Draw one label per nucleus into a layer; corrected ones stay"
+        )
         self.bar = ProgressBar(min=0, max=100, value=0, visible=False)
         self.status = Label(value="")
+        self._make_next_steps()
+        inputs = [self.image, self.channel, self.axes, self.model, self.diameter, self.region]
+        seldom_used = [self.link, self.quality, self.device]
+        self.costly = [*inputs, *seldom_used]
+        choices, more = Container(widgets=inputs), Container(widgets=seldom_used)
+        for part in (choices, more):
+            part.margins = (0, 0, 0, 0)
+            align_labels(part.native)
+        run = [self.offer, self.button, self.bar, self.status]
+        after = [self.correct, row(self.measure, self.copy)]
+        super().__init__(widgets=[self.first_steps, choices, *run, *after], labels=False)
+        self.native.setMinimumWidth(MINIMUM_WIDTH)
+        wrap(self.first_steps.native)
+        wrap(self.status.native)
+        self.more = fold("More", more.native, "What seldom needs another choice")
+        layout = self.native.layout()
+        layout.insertWidget(2, self.more)
+        self.adjust = AdjustForm()
+        layout.addWidget(self.adjust.section)
+        let_scroll(self.native)
+
+    def _make_next_steps(self) -> None:
+        """Make the buttons that are shown below a result."""
         self.correct = PushButton(
             text="Correct and learn …",
             tooltip="Repair nuclei on the result, and let the model learn from that",
@@ -59,18 +99,11 @@ class SegmentForm(DockForm):
             tooltip="How this result was made: for a paper, in Python, as a command",
             visible=False,
         )
-        inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
-        how = [self.link, self.quality, self.region, self.device]
-        self.costly = [*inputs, *how]
-        choices = Container(widgets=self.costly)
-        choices.margins = (0, 0, 0, 0)
-        align_labels(choices.native)
-        run = [self.button, self.bar, self.status, row(self.correct, self.copy)]
-        super().__init__(widgets=[choices, self.offer, *run], labels=False)
-        self.native.setMinimumWidth(MINIMUM_WIDTH)
-        wrap(self.status.native)
-        self.adjust = AdjustForm()
-        self.native.layout().addWidget(self.adjust.section)
+        self.measure = PushButton(
+            text="Measure …",
+            tooltip="A table of the nuclei: sizes, shapes, and how bright they are",
+            visible=False,
+        )
 
     def _make_inputs(
         self,
@@ -78,16 +111,27 @@ class SegmentForm(DockForm):
         models: Callable[[Any], list[tuple[str, str]]],
     ) -> None:
         """Make the widgets that hold the user's choices."""
-        self.image = ComboBox(label="Image", choices=images, nullable=True)
+        self.image = ComboBox(
+            label="Image", choices=images, nullable=True, tooltip="The image layer to segment"
+        )
         self.n_channels = 1
         # napari asks for all choices again when layers come and go.
-        self.channel = ComboBox(label="Channel", choices=lambda _: range(self.n_channels))
+        self.channel = ComboBox(
+            label="Channel",
+            choices=lambda _: range(self.n_channels),
+            tooltip="The one that shows the nuclei; the first is 0",
+        )
         self.axes = LineEdit(
             label="Axes", tooltip="One letter per axis: T time, Z depth, C channel, Y, X, S colour"
         )
-        self.model = ComboBox(label="Model", choices=models, value=BUILT_IN)
+        self.model = ComboBox(
+            label="Model",
+            choices=models,
+            value=BUILT_IN,
+            tooltip="The built-in one, one of your own, or a file",
+        )
         self.diameter = FloatSpinBox(
-            label="Diameter", min=0, max=2000, step=1, value=0, tooltip="Of a nucleus, in pixels"
+            label="Diameter", min=0, max=2000, step=1, value=0, tooltip=DIAMETER
         )
         self.diameter.native.setSpecialValueText("auto")
         self.diameter.native.setSuffix(" px")
@@ -97,9 +141,18 @@ class SegmentForm(DockForm):
             choices=QUALITY_CHOICES,
             tooltip="best: the image is seen flipped and turned in eight ways, and averaged",
         )
-        self.region = RadioButtons(label="Region", choices=REGIONS)
+        self.region = RadioButtons(
+            label="Region",
+            choices=REGIONS,
+            tooltip="All of the image, the plane that is shown, or what the canvas shows of it",
+        )
         self.region.value = REGIONS[0]
-        self.device = ComboBox(label="Device", choices=DEVICES, value=preferences().device)
+        self.device = ComboBox(
+            label="Device",
+            choices=DEVICES,
+            value=preferences().device,
+            tooltip="What the network runs on; auto is the fastest that works",
+        )
 
     def show_run(self) -> None:
         """Show that a run goes on."""
@@ -123,6 +176,6 @@ class SegmentForm(DockForm):
     def show_inputs(self, text: str) -> None:
         """Show that no run goes on, with what came of it."""
         self.button.text = START
-        self.button.enabled = True
+        self.button.enabled = self.image.value is not None
         self.bar.visible = False
         self.status.value = text
