@@ -96,8 +96,8 @@ def check_tracks_folder(folder: str | os.PathLike[str], *, overwrite: bool = Fal
 
 def _write(folder: Path, labels: NDArray[np.integer], table: NDArray[np.integer]) -> None:
     for time, frame in enumerate(labels):
-        options = {"photometric": "minisblack", "compression": "zlib"}
-        tifffile.imwrite(folder / f"mask{time:03d}.tif", frame.astype(np.uint16), **options)
+        mask, file = frame.astype(np.uint16), folder / f"mask{time:03d}.tif"
+        tifffile.imwrite(file, mask, photometric="minisblack", compression="zlib")
     np.savetxt(folder / TABLE, table, fmt="%d")
 
 

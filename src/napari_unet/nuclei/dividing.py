@@ -45,7 +45,8 @@ def divisions(common: Shared, min_overlap: float = MIN_OVERLAP) -> npt.NDArray[n
     found = np.stack([mothers[first], children[first], children[first + 1]], axis=1)
     sizes = common.predicted_sizes[found[:, 1:]].sum(axis=1)
     is_even = pixels[first + 1] >= LEAST_OF_LARGER * pixels[first]
-    return found[is_even & (sizes <= MOST_TOGETHER * common.truth_sizes[found[:, 0]])]
+    is_small = sizes <= MOST_TOGETHER * common.truth_sizes[found[:, 0]]
+    return np.asarray(found[is_even & is_small])
 
 
 def _children(
