@@ -60,7 +60,7 @@ class SegmentForm(DockForm):
             visible=False,
         )
         self.tracks = PushButton(
-            text="Tracks",
+            text="Show tracks",
             tooltip="Show the way of each nucleus of the movie, and its daughters",
             visible=False,
         )
@@ -70,7 +70,7 @@ class SegmentForm(DockForm):
         choices = Container(widgets=self.costly)
         choices.margins = (0, 0, 0, 0)
         align_labels(choices.native)
-        run = [self.button, self.bar, self.status, row(self.correct, self.copy, self.tracks)]
+        run = [self.button, self.bar, self.status, row(self.correct, self.copy), self.tracks]
         super().__init__(widgets=[choices, self.offer, *run], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.status.native)
