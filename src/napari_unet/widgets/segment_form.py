@@ -59,13 +59,18 @@ class SegmentForm(DockForm):
             tooltip="How this result was made: for a paper, in Python, as a command",
             visible=False,
         )
+        self.tracks = PushButton(
+            text="Show tracks",
+            tooltip="Show the way of each nucleus of the movie, and its daughters",
+            visible=False,
+        )
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter]
         how = [self.link, self.quality, self.region, self.device]
         self.costly = [*inputs, *how]
         choices = Container(widgets=self.costly)
         choices.margins = (0, 0, 0, 0)
         align_labels(choices.native)
-        run = [self.button, self.bar, self.status, row(self.correct, self.copy)]
+        run = [self.button, self.bar, self.status, row(self.correct, self.copy), self.tracks]
         super().__init__(widgets=[choices, self.offer, *run], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.status.native)
