@@ -6,8 +6,11 @@ import dask.array
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from skimage.segmentation import relabel_sequential
 
 from napari_unet.images.intensity import Normalisation
+from napari_unet.images.synthetic import nuclei_movie
+from napari_unet.nuclei.tracks import track_table
 from napari_unet.segmentation import (
     Progress,
     SegmentSettings,
@@ -239,3 +242,28 @@ def test_each_nucleus_has_the_confidence_of_its_maps() -> None:
     result = finish(segment(two_squares("ZYX"), "ZYX", grey, SETTINGS))
     assert np.isnan(result.confidence).tolist() == [True, False, False]
     assert result.confidence[1:] == pytest.approx([0.8, 0.8], abs=0.01)
+
+
+def test_frames_of_the_sample_movie_get_the_ids_of_their_tracks():
+    truth = nuclei_movie((16, 256, 256), n=60)[1]
+    frames = iter(truth)
+
+    def seen(*_):
+        """Return the nuclei of the next frame, numbered for itself."""
+        return relabel_sequential(next(frames)[::-1])[0][::-1]
+
+    maps = np.zeros((1, *truth.shape), np.uint8)
+    labels = finish(label_maps(maps, "TYX", SegmentSettings(), seen))
+    np.testing.assert_array_equal(labels > 0, truth > 0)
+    pairs = np.unique(np.stack([truth[truth > 0], labels[truth > 0]]), axis=1)
+    assert np.unique(pairs[0]).tolist() == pairs[0].tolist()
+    assert len(np.unique(pairs[1])) == pairs.shape[1] - 1  # at the rim one daughter is outside
+    assert np.count_nonzero(track_table(labels)[:, 3]) == 20
+
+
+def test_planes_that_are_linked_do_not_divide():
+    planes = iter(np.array([[[1] * 6], [[1, 1, 0, 2, 2, 2]]]))
+    maps = np.zeros((1, 2, 1, 6), np.uint8)
+    settings = SegmentSettings(link="overlap")
+    labels = finish(label_maps(maps, "ZYX", settings, lambda *_: next(planes)))
+    assert labels[:, 0].tolist() == [[1] * 6, [2, 2, 0, 1, 1, 1]]

@@ -14,9 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
+from napari_unet.images.challenge import check_tracks_folder, write_challenge
 from napari_unet.images.files import ImageFile, image_files, read_image, write_labels
 from napari_unet.images.spacing import anisotropy
-from napari_unet.segmentation import Predict, Progress, Segmentation, SegmentSettings, finish
+from napari_unet.nuclei.tracks import unbroken
+from napari_unet.segmentation import (
+    Predict,
+    Progress,
+    Segmentation,
+    SegmentSettings,
+    finish,
+    walk_order,
+)
 from napari_unet.segmentation import segment as walk
 
 LABELS = "_labels"
@@ -25,10 +34,11 @@ ENDING = f"{LABELS}.tif"
 
 @dataclass(frozen=True)
 class Job:
-    """One image file to read, and the label file to write for it."""
+    """One image file to read, and what to write for it: a label file, and a folder of tracks."""
 
     source: Path
     target: Path
+    tracks: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +204,7 @@ def segment_files(
                     "or --overwrite."
                 )
             image = read_input(job.source, axes)
+            check_tracks(job, image, overwrite=overwrite)
             found = segment_image(
                 image,
                 predict,
@@ -202,6 +213,8 @@ def segment_files(
                 anisotropy_is_given=anisotropy_is_given,
             )
             write_output(job.target, found.labels, image, overwrite=overwrite)
+            if job.tracks is not None:
+                write_tracks(job.tracks, found.labels, image, overwrite=overwrite)
         # Whatever a file does to its decoder or to memory, the next file may be fine.
         except Exception as error:
             yield FileResult(job, error=error)
@@ -260,3 +273,39 @@ def write_output(
     scale = {axis: image.scale[axis] for axis in axes if axis in image.scale}
     units = {axis: image.units[axis] for axis in axes if axis in image.units}
     write_labels(path, labels, axes, scale, units, overwrite)
+
+
+def check_tracks(job: Job, image: ImageFile, *, overwrite: bool = False) -> None:
+    """Refuse tracks that could not be written, before anything is segmented.
+
+    Raises
+    ------
+    ValueError
+        If the image is no movie.
+    FileExistsError
+        If something is in the folder that may not be replaced.
+    """
+    if job.tracks is None:
+        return
+    if "T" not in image.axes:
+        raise ValueError(
+            f"Expected a movie for tracks, with an axis T, got the axes {image.axes}; give --axes "
+            "if the file does not say which axis is time."
+        )
+    check_tracks_folder(job.tracks, overwrite=overwrite)
+
+
+def write_tracks(
+    folder: Path, labels: NDArray[np.int32], image: ImageFile, *, overwrite: bool = False
+) -> None:
+    """Write the tracks of a movie as a folder of the Cell Tracking Challenge.
+
+    Raises
+    ------
+    ValueError
+        If there are more than 65,535.
+    OSError
+        If the folder cannot be written.
+    """
+    order, _ = walk_order(image.axes)
+    write_challenge(folder, *unbroken(labels.transpose(order)), overwrite=overwrite)

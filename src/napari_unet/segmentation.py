@@ -298,14 +298,14 @@ def _link_planes(labels: NDArray[np.int32], axes: str) -> Generator[Progress, No
     highest = 0
     for place in np.ndindex(labels.shape[: axes.index("Z")]):
         stack = labels[place]
-        yield from _link(stack)
+        yield from _link(stack, may_divide=False)
         stack[stack > 0] += highest
         highest = int(stack.max(initial=highest))
 
 
-def _link(labels: NDArray[np.int32]) -> Generator[Progress, None, None]:
+def _link(labels: NDArray[np.int32], *, may_divide: bool = True) -> Generator[Progress, None, None]:
     """Let ids follow their nuclei along the first axis, in place."""
-    for number, frame in enumerate(linked_frames(labels)):
+    for number, frame in enumerate(linked_frames(labels, may_divide=may_divide)):
         labels[number] = frame
         yield Progress("linking", number + 1, len(labels))
 

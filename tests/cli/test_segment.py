@@ -11,8 +11,9 @@ import tifffile
 
 import napari_unet
 from napari_unet.images.files import read_image, read_labels, write_labels
-from napari_unet.images.synthetic import nuclei_field, nuclei_stack
+from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
 from napari_unet.network.model import Model
+from napari_unet.nuclei.tracks import unbroken
 
 
 @pytest.fixture
@@ -146,3 +147,35 @@ def test_an_error_that_no_user_can_cause_is_not_hidden(run, images, model, monke
     assert isinstance(
         run("segment", images, "-m", model, "--diameter", 18).exception, ZeroDivisionError
     )
+
+
+@pytest.fixture
+def movie(tmp_path) -> Path:
+    pixels = nuclei_movie((3, 64, 72), n=5, seed=1)[0]
+    tifffile.imwrite(tmp_path / "m.tif", pixels, imagej=True, metadata={"axes": "TYX"})
+    return tmp_path / "m.tif"
+
+
+def test_the_tracks_of_a_movie_are_written_beside_its_labels(run, tmp_path, movie, model):
+    options = ("-m", model, "--diameter", 18, "--tracks", tmp_path / "01_RES")
+    result = run("segment", movie, *options)
+    assert result.exit_code == 0, result.output
+    labels, table = unbroken(read_labels(tmp_path / "m_labels.tif"))
+    assert len(table)
+    masks = [tifffile.imread(tmp_path / "01_RES" / f"mask00{time}.tif") for time in range(3)]
+    np.testing.assert_array_equal(masks, labels)
+    lines = np.loadtxt(tmp_path / "01_RES" / "res_track.txt", dtype=int, ndmin=2)
+    np.testing.assert_array_equal(lines, table)
+    (tmp_path / "m_labels.tif").unlink()
+    assert run("segment", movie, *options).exit_code == 1
+    assert not (tmp_path / "m_labels.tif").exists()
+    assert run("segment", movie, *options, "--overwrite").exit_code == 0
+
+
+def test_only_one_linked_movie_has_tracks(run, assert_refused, tmp_path, movie, images, model):
+    options = ("-m", model, "--diameter", 18, "--tracks", tmp_path / "t")
+    assert_refused(run("segment", images, *options), 2, "got 2 images")
+    assert_refused(run("segment", movie, "--link", "none", *options), 2, "--link none")
+    assert_refused(run("segment", images / "a.png", *options), 1, "got the axes YX; give --axes")
+    assert not (tmp_path / "t").exists()
+    assert not list(images.glob("*_labels.tif"))

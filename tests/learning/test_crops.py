@@ -185,3 +185,21 @@ def test_a_crop_that_does_not_hold_together_is_refused(bad: dict[str, Any]) -> N
     make(**GOOD)
     with pytest.raises(ValueError, match="Expected"):
         make(**GOOD | bad)
+
+
+@pytest.mark.parametrize(
+    ("n", "estimate", "diameter"),
+    [
+        (3, 5.0, 20.0),  # specks were taken for nuclei
+        (3, 14.0, 14.0),  # near enough
+        (2, 5.0, 5.0),  # too few to know better
+    ],
+)
+def test_painted_nuclei_say_how_large_nuclei_are(n: int, estimate: float, diameter: float) -> None:
+    labels = np.zeros((64, 128), np.int32)
+    y, x = np.mgrid[:64, :128]
+    for number in range(n):
+        labels[np.hypot(y - 32, x - 20 - 40 * number) < 10] = number + 1
+    painted = Corrections(labels, labels > 0, np.zeros(0, np.int32), n_planes=1)
+    (crop,) = correction_crops(np.zeros((64, 128)), "YX", painted, diameter=estimate)
+    assert crop.diameter == pytest.approx(diameter, rel=0.02)

@@ -8,7 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from napari_unet.learning.gate import Marks, agreement, between, elsewhere, objection
+from napari_unet.learning.augment import sample_of
+from napari_unet.learning.gate import Exam, Marks, agreement, between, elsewhere, objection
+from napari_unet.learning.lessons import Lesson
+from napari_unet.learning.runs import Scene
+from napari_unet.network.card import Card
 from napari_unet.network.unet import UNet, UNetConfig
 
 CONFIG = UNetConfig(filters=(4, 8), dropout=(0.0,) * 3)
@@ -104,3 +108,22 @@ def test_weights_lie_between_the_parent_and_the_child():
         other = child.state_dict()[name]
         expected = 0.75 * weight + 0.25 * other if weight.is_floating_point() else weight
         torch.testing.assert_close(middle[name], expected)
+
+
+@pytest.mark.parametrize(
+    ("sureness", "n_held_out", "shares"),
+    [
+        (0.8, 1, (0.5, 0.25)),  # too few to tell how far is too far
+        (0.8, 6, (1.0, 0.75, 0.5, 0.25)),
+        (0.5, 1, (1.0, 0.75, 0.5, 0.25)),  # the parent has little to lose
+    ],
+)
+def test_a_sure_parent_is_left_by_half_of_the_way_unless_enough_is_held_out(
+    sureness, n_held_out, shares
+):
+    nothing = np.zeros((4, 4), np.int32)
+    scene = Scene(np.zeros((3, 4, 4), np.float32), nothing)
+    ids = np.arange(1, n_held_out + 1, dtype=np.int32)
+    sample = sample_of(scene.pixels, nothing)
+    lesson = Lesson(sample, scene, nothing > 0, ids[:0], ids, nothing, sureness)
+    assert Exam(Card("parent", CONFIG, 16.0), [lesson], []).shares == shares

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.optimize import linear_sum_assignment
 
 from napari_unet.nuclei.linking import following, link_over_time, linked_frames, match
+from napari_unet.nuclei.metrics import overlaps
+from napari_unet.nuclei.tracks import track_table
 
 
 def test_an_id_follows_its_nucleus():
@@ -23,9 +26,69 @@ def test_a_nucleus_without_enough_overlap_is_new():
     assert link_over_time(frames, min_overlap=0.2).tolist()[1] == [0, 0, 0, 2, 2, 2, 2]
 
 
-def test_of_two_daughters_the_larger_overlap_keeps_the_id():
-    frames = np.array([[1, 1, 1, 1, 1, 1], [1, 1, 0, 2, 2, 2]])
-    assert link_over_time(frames)[1].tolist() == [2, 2, 0, 1, 1, 1]
+def test_daughters_have_new_ids_and_a_neighbour_keeps_its_own():
+    frames = np.array([[1, 1, 1, 1, 1, 1, 0, 4], [1, 1, 0, 2, 2, 2, 0, 3]])
+    linked = link_over_time(frames)
+    assert linked[1].tolist() == [3, 3, 0, 4, 4, 4, 0, 2]
+    assert track_table(linked).tolist() == [[1, 0, 0, 0], [2, 0, 1, 0], [3, 1, 1, 1], [4, 1, 1, 1]]
+
+
+def test_a_nucleus_that_loses_a_piece_goes_on():
+    frames = np.array([[1] * 8, [1, 1, 1, 1, 1, 0, 2, 2]])
+    linked = link_over_time(frames)
+    assert linked[1].tolist() == [1, 1, 1, 1, 1, 0, 2, 2]
+    assert track_table(linked).tolist() == [[1, 0, 1, 0], [2, 1, 1, 0]]
+
+
+def test_two_neighbours_that_move_in_are_no_daughters():
+    frames = np.array([[0, 0, 1, 1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 1, 2, 2, 2, 2]])
+    assert link_over_time(frames)[1].tolist() == [1, 1, 1, 1, 1, 2, 2, 2, 2]
+
+
+def test_what_is_one_by_mistake_is_no_mother_when_it_parts():
+    apart = [1, 1, 0, 2, 2, 2]
+    linked = link_over_time(np.array([apart, [5, 5, 5, 5, 5, 5], apart, apart]))
+    assert linked.tolist() == [apart, [2] * 6, [3, 3, 0, 2, 2, 2], [3, 3, 0, 2, 2, 2]]
+    assert not track_table(linked)[:, 3].any()
+
+
+def test_one_that_has_parted_may_divide_later():
+    apart = [1, 1, 1, 0, 2, 2, 2, 2]
+    twice = [1, 1, 1, 0, 2, 2, 3, 3]
+    linked = link_over_time(np.array([apart, [5] * 8, apart, twice]))
+    assert linked[2:].tolist() == [[3, 3, 3, 0, 2, 2, 2, 2], [3, 3, 3, 0, 4, 4, 5, 5]]
+    assert track_table(linked)[3:].tolist() == [[4, 3, 3, 2], [5, 3, 3, 2]]
+
+
+def test_ids_pass_each_other_with_their_nuclei():
+    frames = np.zeros((5, 2, 12), np.int32)
+    for time in range(5):
+        frames[time, 0, 2 * time : 2 * time + 4] = 1 + time % 2
+        frames[time, 1, 8 - 2 * time : 12 - 2 * time] = 2 - time % 2
+    linked = link_over_time(frames)
+    assert np.unique(linked[:, 0]).tolist() == [0, 1]
+    assert np.unique(linked[:, 1]).tolist() == [0, 2]
+
+
+def test_one_leaves_and_one_enters():
+    frames = np.array([[1, 1, 0, 0, 2, 2], [0, 0, 0, 0, 1, 1], [3, 3, 0, 0, 5, 5]])
+    linked = link_over_time(frames)
+    assert linked.tolist() == [[1, 1, 0, 0, 2, 2], [0, 0, 0, 0, 2, 2], [3, 3, 0, 0, 2, 2]]
+    assert track_table(linked).tolist() == [[1, 0, 0, 0], [2, 0, 2, 0], [3, 2, 2, 0]]
+
+
+def test_nuclei_of_volumes_divide_in_volumes():
+    frames = np.zeros((2, 4, 3, 3), np.uint16)
+    frames[0], frames[1, :2], frames[1, 2:] = 9, 1, 2
+    linked = link_over_time(frames)
+    assert linked[1, :, 0, 0].tolist() == [2, 2, 3, 3]
+    assert track_table(linked)[:, 3].tolist() == [0, 1, 1]
+
+
+def test_planes_of_a_stack_do_not_divide():
+    planes = np.array([[1] * 6, [1, 1, 0, 2, 2, 2]])
+    linked = list(linked_frames(planes, may_divide=False))
+    assert linked[1].tolist() == [2, 2, 0, 1, 1, 1]
 
 
 def test_all_pairs_together_share_the_largest_overlap():
@@ -33,6 +96,21 @@ def test_all_pairs_together_share_the_largest_overlap():
     current = np.repeat([1, 2], [3, 8])  # 2 overlaps 1 most, yet 1 has no other partner
     assert match(previous, current).tolist() == [1, 2]
     assert match(previous, np.repeat([0, 2], [3, 8])).tolist() == [1]
+
+
+def test_pairs_are_those_of_an_exhaustive_search():
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        previous, current = (np.repeat(rng.permutation(6), rng.integers(1, 9, 6)) for _ in "ab")
+        length = min(len(previous), len(current))
+        previous, current = previous[:length], current[:length]
+        iou = overlaps(current, previous).toarray()
+        rows, columns = linear_sum_assignment(np.where(iou >= 0.1, iou, 0), maximize=True)
+        best = sum(iou[pair] for pair in zip(rows, columns, strict=True) if iou[pair] >= 0.1)
+        before = np.unique(previous[previous > 0])
+        found = match(previous, current)
+        total = sum(iou[i, np.searchsorted(before, it)] for i, it in enumerate(found) if it)
+        assert total == pytest.approx(best)
 
 
 def test_a_nucleus_that_comes_back_has_a_new_id():

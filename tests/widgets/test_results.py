@@ -305,3 +305,29 @@ def test_a_region_has_the_confidence_of_its_run(viewer: ViewerModel) -> None:
     run = finished(labels, "YX", (20, 30), place)
     layer = show(viewer, image, replace(run, confidence=np.array([np.nan, 0.5], np.float32)))
     assert sure(layer) == {1: 0.5}
+
+
+def test_a_movie_says_whose_daughter_a_nucleus_is(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 2, 20, 30)
+    labels = np.zeros((2, 20, 30), np.int32)
+    labels[0, 2:8, 2:18], labels[1, 2:8, 2:9], labels[1, 2:8, 11:18] = 1, 2, 3
+    labels[:, 12:18, 2:9] = 4
+    outcome = finished(labels, "TYX")
+    confidence = np.array([np.nan, 0.75, np.nan, np.nan, 0.5], np.float32)
+    for shown in (outcome, replace(outcome, confidence=confidence)):
+        features = show(viewer, image, shown).features
+        assert features["index"].tolist() == [1, 2, 3, 4]
+        assert features["parent"].tolist() == [0, 1, 1, 0]
+    np.testing.assert_array_equal(features["confidence"], [0.75, np.nan, np.nan, 0.5])
+    unlinked = show(viewer, image, finished(labels, "TYX", link="none"))
+    assert "parent" not in unlinked.features
+
+
+def test_parents_are_those_of_the_corrected_movie(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 2, 20, 30)
+    labels = np.zeros((2, 20, 30), np.int32)
+    labels[0, 2:8, 2:18], labels[1, 2:8, 2:9], labels[1, 2:8, 11:18] = 1, 2, 3
+    layer = show(viewer, image, finished(labels, "TYX"))
+    paint(layer, 0, 1, slice(2, 8), slice(11, 18))
+    show(viewer, image, finished(labels, "TYX"))
+    assert dict(zip(layer.features["index"], layer.features["parent"], strict=True)) == {1: 0, 2: 0}

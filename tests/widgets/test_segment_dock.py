@@ -10,7 +10,7 @@ from typing import Any
 import dask.array
 import numpy as np
 import pytest
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Tracks
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.segmentation import Progress
@@ -620,3 +620,21 @@ def test_a_sample_that_cannot_be_downloaded_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("skimage.data.human_mitosis", no_network)
     with pytest.raises(ConnectionError, match="'human_mitosis' is downloaded by scikit-image"):
         human_mitosis()
+
+
+def test_a_movie_offers_its_tracks(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:
+    viewer.add_image(picture(40, 50), name="flat")
+    dock.start()
+    wait(qtbot, dock)
+    assert dock.tracks.native.isHidden()
+    viewer.add_image(picture(3, 40, 50), name="movie", scale=(60, 0.5, 0.5))
+    dock.axes.value = "TYX"
+    dock.start()
+    wait(qtbot, dock)
+    assert not dock.tracks.native.isHidden()
+    dock.tracks.native.click()
+    qtbot.waitUntil(lambda: isinstance(viewer.layers[-1], Tracks), timeout=20_000)
+    tracks = viewer.layers[-1]
+    assert tracks.name == "movie nuclei tracks"
+    assert tracks.data[:, :2].tolist() == [[1, 0], [1, 1], [1, 2], [2, 0], [2, 1], [2, 2]]
+    assert tuple(tracks.scale) == (60, 0.5, 0.5)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_unet.cli.failures import FILES, complain, sentence
+from napari_unet.cli.failures import FILES, USAGE, complain, sentence, stop
 from napari_unet.cli.options import (
     Anisotropy,
     Axes,
@@ -26,7 +27,7 @@ from napari_unet.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from napari_unet.batch import FileResult
+    from napari_unet.batch import FileResult, Job
 
 Paths = Annotated[
     list[Path],
@@ -44,11 +45,20 @@ Folder = Annotated[
         show_default=False,
     ),
 ]
+Tracks = Annotated[
+    Path | None,
+    typer.Option(
+        file_okay=False,
+        help="New folder for the tracks of a movie, as a result of the Cell Tracking Challenge.",
+        show_default=False,
+    ),
+]
 
 
 def segment(
     paths: Paths,
     output: Folder = None,
+    tracks: Tracks = None,
     model: ModelName = None,
     diameter: Diameter = None,
     channel: Channel = None,
@@ -83,7 +93,7 @@ def segment(
         anisotropy=anisotropy,
         tile=tile,
     )
-    jobs = choose_outputs(find_inputs(paths), output)
+    jobs = with_tracks(choose_outputs(find_inputs(paths), output), tracks, settings.link)
     results: list[FileResult] = []
     with work_bar(len(jobs), quiet=quiet) as show:
         for result in segment_files(
@@ -98,6 +108,17 @@ def segment(
             results.append(result)
             tell(result, quiet=quiet)
     conclude(results)
+
+
+def with_tracks(jobs: list[Job], folder: Path | None, link: str) -> list[Job]:
+    """Return the jobs with the folder of tracks, which only one movie that is linked can have."""
+    if folder is None:
+        return jobs
+    if len(jobs) != 1:
+        stop(f"Expected one movie for --tracks, got {len(jobs)} images; segment each alone.", USAGE)
+    if link == "none":
+        stop("Expected linked frames for --tracks, got --link none; leave --link out.", USAGE)
+    return [replace(job, tracks=folder) for job in jobs]
 
 
 def tell(result: FileResult, *, quiet: bool) -> None:

@@ -15,6 +15,7 @@ from napari_unet.images.axes import Plane, label_shape, parse_axes, planes
 from napari_unet.images.intensity import Normalisation, drop_alpha, limits
 from napari_unet.images.planes import stack_limits
 from napari_unet.learning.corrections import Corrections, bounding_box
+from napari_unet.nuclei.sizing import FEWEST_NUCLEI, TOLERANCE
 
 LARGEST_WINDOW = 512  # px a side, for nuclei of the reference diameter or smaller
 MARGIN = 64  # px of context around what is known, for the same
@@ -155,7 +156,8 @@ def correction_crops(
     corrections : Corrections
         Of the image's labels, which have its shape less the axes C and S.
     diameter : float
-        Typical diameter of the image's nuclei in pixels.
+        Typical diameter of the image's nuclei in pixels, as it was estimated: where the corrected
+        nuclei have another size altogether, theirs counts.
     normalisation : Normalisation
         How the model wants intensities: decides the crops' limits.
     channel : int, optional
@@ -180,6 +182,7 @@ def correction_crops(
     walk = list(planes(axes, image.shape, channel))
     corrected = [plane for plane in walk if corrections.known[plane.write].any()]
     bounds = stack_limits(image, walk, normalisation) if corrected else None
+    diameter = _believed(diameter, corrections, corrected)
     scale = _scale(diameter)
     crops = []
     for plane in corrected:
@@ -193,6 +196,19 @@ def correction_crops(
             for at, window, known in _windows(corrections.known[plane.write], name, scale)
         ]
     return crops
+
+
+def _believed(diameter: float, corrections: Corrections, walk: list[Plane]) -> float:
+    """Return the diameter of the corrected nuclei if the estimate is far from it, else that.
+
+    A model that does not see the nuclei of an image does not see how large they are either.
+    """
+    nuclei = (np.where(corrections.known[it.write], corrections.labels[it.write], 0) for it in walk)
+    areas = np.concatenate([[], *(np.unique_counts(it[it > 0]).counts for it in nuclei)])
+    if len(areas) < FEWEST_NUCLEI:
+        return diameter
+    painted = float(2 * np.sqrt(np.median(areas) / np.pi))
+    return diameter if 1 / TOLERANCE <= painted / diameter <= TOLERANCE else painted
 
 
 def _windows(

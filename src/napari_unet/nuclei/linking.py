@@ -9,18 +9,22 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
-from napari_unet.nuclei.cleaning import distinct, has_table
-from napari_unet.nuclei.metrics import overlaps
+from napari_unet.nuclei.cleaning import has_table
+from napari_unet.nuclei.dividing import MIN_OVERLAP, divisions
+from napari_unet.nuclei.shared import Shared, share
+
+LEAST_SWALLOWED = 0.5  # of a nucleus, that lies in one of the next frame with another such one
 
 
 def link_over_time(
-    labels: npt.NDArray[np.integer], min_overlap: float = 0.1
+    labels: npt.NDArray[np.integer], min_overlap: float = MIN_OVERLAP
 ) -> npt.NDArray[np.int32]:
     """Return the labels with one id for each nucleus through all frames.
 
-    A nucleus keeps its id while it overlaps itself in the next frame. One that divides hands
-    its id to the daughter that overlaps it more, the other daughter gets a new id; one that
-    is missing in a frame comes back with a new id.
+    A nucleus keeps its id while it overlaps itself in the next frame. Where one divides, both
+    daughters get new ids (`napari_unet.nuclei.tracks.track_table` tells whose they are); one
+    that is missing in a frame comes back with a new id. Where two become one, by a mistake of
+    the segmentation, that is the one that overlaps it more, and no mother when they part.
 
     Parameters
     ----------
@@ -54,11 +58,15 @@ def link_over_time(
 
 
 def linked_frames(
-    labels: npt.NDArray[np.integer], min_overlap: float = 0.1
+    labels: npt.NDArray[np.integer],
+    min_overlap: float = MIN_OVERLAP,
+    *,
+    may_divide: bool = True,
 ) -> Iterator[npt.NDArray[np.int32]]:
     """Yield the frames of `link_over_time` one by one.
 
-    A frame of ``labels`` may be written over once its linked version is there.
+    A frame of ``labels`` may be written over once its linked version is there. Planes along Z
+    are linked as well where ``may_divide`` is false: the part that overlaps more goes on.
     """
     if labels.ndim < 2:
         raise ValueError(
@@ -66,17 +74,30 @@ def linked_frames(
             "a single frame needs no linking."
         )
     previous, n_ids = np.zeros(labels.shape[1:], np.int32), 0
+    merged: npt.NDArray[np.integer] = np.zeros(0, np.int32)
     for frame in labels:
-        ids = _nuclei(frame)
-        partners = match(previous, frame, min_overlap)
+        common = share(frame, previous)
+        parted = divisions(common, min_overlap) if may_divide else np.zeros((0, 3), np.intp)
+        mothers = common.truth[parted[:, 0]]
+        partners = _partners(common, min_overlap, parted[~np.isin(mothers, merged)])
         new = partners == 0
         partners[new] = np.arange(n_ids + 1, n_ids + 1 + np.count_nonzero(new))
-        previous, n_ids = _replace(frame, ids, partners), n_ids + int(np.count_nonzero(new))
+        merged = np.union1d(np.setdiff1d(merged, mothers), partners[_swallowers(common)])
+        previous, n_ids = _replace(frame, common.predicted, partners), n_ids + int(new.sum())
         yield previous
 
 
+def _swallowers(common: Shared) -> npt.NDArray[np.intp]:
+    """Return which current nuclei hold most of two previous ones or more."""
+    pairs = common.pixels.tocoo()
+    inside = pairs.data >= LEAST_SWALLOWED * common.truth_sizes[pairs.col]
+    return np.flatnonzero(np.bincount(pairs.row[inside]) > 1)
+
+
 def match(
-    previous: npt.NDArray[np.integer], current: npt.NDArray[np.integer], min_overlap: float = 0.1
+    previous: npt.NDArray[np.integer],
+    current: npt.NDArray[np.integer],
+    min_overlap: float = MIN_OVERLAP,
 ) -> npt.NDArray[np.int32]:
     """Return for every current nucleus the previous one it continues.
 
@@ -105,28 +126,69 @@ def match(
     >>> match(np.array([5, 5, 5, 0, 0]), np.array([0, 1, 1, 2, 2]))
     array([5, 0], dtype=int32)
     """
+    return _partners(share(current, previous), min_overlap)
+
+
+def _partners(
+    common: Shared, min_overlap: float, parted: npt.NDArray[np.intp] | None = None
+) -> npt.NDArray[np.int32]:
+    """Return what `match` does, with neither the mothers nor the daughters of divisions."""
     if not 0 < min_overlap <= 1:
         raise ValueError(
             f"Expected a least overlap above 0 and at most 1, got {min_overlap}; 0.1 suits most."
         )
-    iou = overlaps(current, previous).tocoo()
-    n_current, n_previous = iou.shape
+    iou = common.iou().tocoo()
     good = iou.data >= min_overlap
-    alone = np.arange(n_current)  # an own column for each row, so that it may stay unmatched
-    weights = np.concatenate([iou.data[good], np.full(n_current, 1e-9)])
-    rows = np.concatenate([iou.row[good], alone])
-    columns = np.concatenate([iou.col[good], n_previous + alone])
-    pairs = sparse.csr_array((weights, (rows, columns)), shape=(n_current, n_previous + n_current))
-    _, partners = min_weight_full_bipartite_matching(pairs, maximize=True)
-    ids = np.concatenate([_nuclei(previous), np.zeros(n_current)])
-    return np.asarray(ids[partners], dtype=np.int32)
+    if parted is not None and len(parted):
+        good &= ~np.isin(iou.col, parted[:, 0]) & ~np.isin(iou.row, parted[:, 1:])
+    columns = _assigned(iou.row[good], iou.col[good], iou.data[good], iou.shape)
+    return np.asarray(np.append(common.truth, 0)[columns], dtype=np.int32)
+
+
+def _assigned(
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    weights: npt.NDArray[np.float64],
+    shape: tuple[int, int],
+) -> npt.NDArray[np.intp]:
+    """Return the column of every row, -1 for none; the pairs have the largest total weight.
+
+    Most nuclei overlap one other alone, and that one no other: those need no search.
+    """
+    assigned = np.full(shape[0], -1)
+    n_of_row, n_of_column = np.bincount(rows, minlength=1), np.bincount(columns, minlength=1)
+    alone = (n_of_row[rows] == 1) & (n_of_column[columns] == 1)
+    assigned[rows[alone]] = columns[alone]
+    open_rows, at = np.unique(rows[~alone], return_inverse=True)
+    if len(open_rows):
+        found = _searched(at, columns[~alone], weights[~alone], shape[1])
+        assigned[open_rows] = np.where(found < shape[1], found, -1)
+    return assigned
+
+
+def _searched(
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    weights: npt.NDArray[np.float64],
+    n_columns: int,
+) -> npt.NDArray[np.intp]:
+    """Return the best column of every row, from ``n_columns`` on where there is none."""
+    own = np.arange(rows.max() + 1)  # a column for each row, so that it may stay unmatched
+    graph = sparse.csr_array(
+        (
+            np.concatenate([weights, np.full(len(own), 1e-9)]),
+            (np.concatenate([rows, own]), np.concatenate([columns, n_columns + own])),
+        ),
+        shape=(len(own), n_columns + len(own)),
+    )
+    return np.asarray(min_weight_full_bipartite_matching(graph, maximize=True)[1], np.intp)
 
 
 def following(
     previous: npt.NDArray[np.integer],
     current: npt.NDArray[np.integer],
     highest: int,
-    min_overlap: float = 0.1,
+    min_overlap: float = MIN_OVERLAP,
 ) -> npt.NDArray[np.int32]:
     """Return the current labels with the ids of the previous nuclei that they continue.
 
@@ -148,15 +210,11 @@ def following(
     >>> following(np.array([5, 5, 5, 0, 0]), np.array([0, 1, 1, 2, 2]), highest=7)
     array([0, 5, 5, 8, 8], dtype=int32)
     """
-    partners = match(previous, current, min_overlap)
+    common = share(current, previous)
+    partners = _partners(common, min_overlap)
     new = partners == 0
     partners[new] = np.arange(1, np.count_nonzero(new) + 1) + highest
-    return _replace(current, _nuclei(current), partners)
-
-
-def _nuclei(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
-    ids = distinct(labels)
-    return ids[ids > 0]
+    return _replace(current, common.predicted, partners)
 
 
 def _replace(

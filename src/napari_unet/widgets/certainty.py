@@ -1,13 +1,15 @@
-"""How sure the network was of the nuclei of a result, in the layer's table of features."""
+"""What a result's table of features says: how sure the network was, and who is whose daughter."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_unet.images.axes import label_axes
 from napari_unet.nuclei.confidence import carried_over
+from napari_unet.nuclei.tracks import Table, track_table
 from napari_unet.widgets.running import Finished
 
-CONFIDENCE = "confidence"  # the column
+CONFIDENCE, PARENT = "confidence", "parent"  # the columns
 
 
 def confidence_in(outcome: Finished, labels: NDArray[np.int32]) -> NDArray[np.float32] | None:
@@ -30,8 +32,25 @@ def confidence_in(outcome: Finished, labels: NDArray[np.int32]) -> NDArray[np.fl
     return carried_over(outcome.confidence, outcome.labels, labels[outcome.place])
 
 
-def features_of(confidence: NDArray[np.float32] | None) -> pd.DataFrame:
+def tracks_in(outcome: Finished, labels: NDArray[np.int32]) -> Table | None:
+    """Return the tracks of a movie as it is drawn; None of what is no movie, or is not linked."""
+    time = label_axes(outcome.facts["axes"]).find("T")
+    if time < 0 or outcome.facts["settings"]["link"] == "none":
+        return None
+    return track_table(np.moveaxis(labels, time, 0))
+
+
+def features_of(
+    confidence: NDArray[np.float32] | None, tracks: Table | None = None
+) -> pd.DataFrame:
     """Return the features of a Labels layer; they are of the nuclei as the run drew them.
+
+    Parameters
+    ----------
+    confidence : array of float32, by label, optional
+        See `confidence_in`.
+    tracks : array of int, (n, 4), optional
+        Of a movie: gives all its nuclei a column with the parent's number, 0 for none.
 
     Examples
     --------
@@ -39,7 +58,15 @@ def features_of(confidence: NDArray[np.float32] | None) -> pd.DataFrame:
        index  confidence
     0      1        0.50
     1      3        0.25
+    >>> features_of(np.array([np.nan, 0.5], np.float32), np.array([[1, 0, 0, 0], [2, 1, 4, 1]]))
+       index  confidence  parent
+    0      1         0.5       0
+    1      2         NaN       1
     """
     known = np.zeros(0, np.intp) if confidence is None else np.flatnonzero(~np.isnan(confidence))
     values = np.zeros(0, np.float32) if confidence is None else confidence[known]
-    return pd.DataFrame({"index": known, CONFIDENCE: values})
+    features = pd.DataFrame({"index": known, CONFIDENCE: values})
+    if tracks is None:
+        return features
+    parents = pd.DataFrame({"index": tracks[:, 0], PARENT: tracks[:, 3]})
+    return features.merge(parents, how="right", on="index")

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from napari_unet.images.axes import label_axes, label_shape
 from napari_unet.learning.autosave import Note
 from napari_unet.nuclei.linking import following
+from napari_unet.nuclei.tracks import Table
 from napari_unet.segmentation import is_in_volumes
 from napari_unet.widgets.autosave import watch
-from napari_unet.widgets.certainty import confidence_in, features_of
+from napari_unet.widgets.certainty import confidence_in, features_of, tracks_in
 from napari_unet.widgets.corrections import (
     CONFIRMED,
     METADATA,
@@ -45,6 +46,8 @@ class Drawn:
         Corrected nuclei that stay as they were, and removed ones that stay away.
     confidence : array of float32, optional
         How sure the network is of each nucleus, by label.
+    tracks : array of int, optional
+        Of a movie, see `nuclei.tracks`.
     """
 
     labels: NDArray[np.int32]
@@ -52,6 +55,7 @@ class Drawn:
     n_kept: int = 0
     n_left_out: int = 0
     confidence: NDArray[np.float32] | None = None
+    tracks: Table | None = None
 
 
 def find_result(layers: Any, image: Image) -> Labels | None:
@@ -101,7 +105,8 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
     """
     if earlier is None:
         new = _with_region(np.zeros(outcome.shape, np.int32), outcome)
-        return Drawn(new, new.copy(), confidence=confidence_in(outcome, new))
+        sure, tracks = confidence_in(outcome, new), tracks_in(outcome, new)
+        return Drawn(new, new.copy(), confidence=sure, tracks=tracks)
     from napari_unet.learning.corrections import rim_for
     from napari_unet.learning.locking import redrawn
 
@@ -118,7 +123,8 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
     shown = (again.labels, again.prediction)
     labels, prediction = shown if z is None else (np.moveaxis(array, -3, z) for array in shown)
     sure = confidence_in(outcome, labels)
-    return Drawn(labels, prediction, again.n_kept, again.n_left_out, sure)
+    tracks = tracks_in(outcome, labels)
+    return Drawn(labels, prediction, again.n_kept, again.n_left_out, sure, tracks)
 
 
 def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> Labels:
@@ -141,7 +147,7 @@ def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> La
         as_layer_data(drawn.labels, axes),
         name=f"{image.name} nuclei",
         metadata={METADATA: _facts(image, outcome, drawn)},
-        features=features_of(drawn.confidence),
+        features=features_of(drawn.confidence, drawn.tracks),
         **spatial_fields(image, axes),
     )
     viewer.add_layer(layer)
@@ -205,7 +211,7 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     facts["has_earlier_labels"] = outcome.labels.shape != outcome.shape
     layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
-    layer.features = features_of(drawn.confidence)
+    layer.features = features_of(drawn.confidence, drawn.tracks)
     for name, value in spatial_fields(image, axes).items():
         setattr(layer, name, value)
 

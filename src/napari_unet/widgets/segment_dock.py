@@ -24,6 +24,7 @@ from napari_unet.widgets.layers import (
     shown_index,
     visible_region,
 )
+from napari_unet.widgets.measured_layer import likely_axes
 from napari_unet.widgets.model_events import ModelList
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.placing import Placing, summary
@@ -31,6 +32,7 @@ from napari_unet.widgets.preferences import preferences, use_folder
 from napari_unet.widgets.results import Drawn, find_result, result_to_update
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 from napari_unet.widgets.segment_form import SegmentForm
+from napari_unet.widgets.tracks import show_tracks_of
 from napari_unet.widgets.window import PLUGIN
 
 CHOOSE_FILE = "choose a file …"
@@ -73,6 +75,7 @@ class SegmentDock(SegmentForm):
         self.button.clicked.connect(self._toggle)
         self.correct.clicked.connect(partial(self._open, "Fine-tune on corrections"))
         self.measure.clicked.connect(partial(self._open, "Measure nuclei"))
+        self.tracks.clicked.connect(self._show_tracks)
         self._viewer.layers.events.inserted.connect(self._show_result)
         self._viewer.layers.events.removed.connect(self._show_result)
         self._viewer.layers.selection.events.active.connect(self._follow_active)
@@ -132,6 +135,7 @@ class SegmentDock(SegmentForm):
         result = None if layer is None else find_result(self._viewer.layers, layer)
         for button in (self.correct, self.measure, self.copy):
             button.visible = result is not None
+        self.tracks.visible = result is not None and likely_axes(result).startswith("T")
         self._show_adjusting()
         self.offer.look(layer)
 
@@ -143,6 +147,11 @@ class SegmentDock(SegmentForm):
         is_own = is_result(active) and facts_of(active)["image_id"] == str(layer.unique_id)
         result = active if is_own else find_result(self._viewer.layers, layer)
         return None if result is None else (result, layer)
+
+    def _show_tracks(self) -> None:
+        """Show the tracks of the result in a layer."""
+        if (found := self._result_and_image()) is not None:
+            show_tracks_of(self._viewer, found[0])
 
     def _tell_copied(self, sentence: str, is_failed: bool) -> None:
         """Say what is in the clipboard, or why nothing is."""

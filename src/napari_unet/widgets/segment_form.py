@@ -75,7 +75,7 @@ class SegmentForm(DockForm):
             part.margins = (0, 0, 0, 0)
             align_labels(part.native)
         run = [self.offer, self.button, self.bar, self.status]
-        after = [self.correct, row(self.measure, self.copy)]
+        after = [self.correct, row(self.measure, self.copy), self.tracks]
         super().__init__(widgets=[self.first_steps, choices, *run, *after], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         wrap(self.first_steps.native)
@@ -102,6 +102,11 @@ class SegmentForm(DockForm):
         self.measure = PushButton(
             text="Measure …",
             tooltip="A table of the nuclei: sizes, shapes, and how bright they are",
+            visible=False,
+        )
+        self.tracks = PushButton(
+            text="Show tracks",
+            tooltip="Show the way of each nucleus of the movie, and its daughters",
             visible=False,
         )
 

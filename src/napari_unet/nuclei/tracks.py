@@ -1,0 +1,133 @@
+"""The tracks of a movie whose ids follow their nuclei: from when to when, whose daughter, where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_unet.nuclei.cleaning import distinct
+from napari_unet.nuclei.dividing import divisions
+from napari_unet.nuclei.shared import numbered, share
+
+Table = npt.NDArray[np.int32]
+"""Tracks (n, 4): id, first frame, last frame, id of the parent or 0; in ascending order."""
+
+
+def track_table(labels: npt.NDArray[np.integer]) -> Table:
+    """Return a row for each track: id, first frame, last frame, id of the parent.
+
+    Daughters are two tracks that begin in the frame after their mother's last one, and share
+    enough with her there (`napari_unet.nuclei.dividing`). All of it is seen in the labels, so
+    that it holds after they were corrected by hand as well.
+
+    Parameters
+    ----------
+    labels : array of int, shape (t, [z,] y, x)
+        Ids as `link_over_time` gives them; 0 is background.
+
+    Returns
+    -------
+    array of int32, shape (n, 4)
+        In ascending order of the ids; frames count from 0, and 0 is no parent.
+
+    Examples
+    --------
+    >>> track_table(np.array([[1, 1, 1, 1, 0, 4], [2, 2, 3, 3, 0, 4], [2, 2, 0, 0, 0, 0]]))
+    array([[1, 0, 0, 0],
+           [2, 1, 2, 1],
+           [3, 1, 1, 1],
+           [4, 0, 1, 0]], dtype=int32)
+    """
+    present = [_nuclei(frame) for frame in labels]
+    ids = np.concatenate([np.zeros(0, np.intp), *present])
+    frames = np.repeat(np.arange(len(present)), [len(frame) for frame in present])
+    order = np.lexsort((frames, ids))
+    tracks, starts, lengths = np.unique(ids[order], return_index=True, return_counts=True)
+    first, last = frames[order][starts], frames[order][starts + lengths - 1]
+    table = np.stack([tracks, first, last, np.zeros_like(tracks)], axis=1).astype(np.int32)
+    for mother, daughter in _families(labels, table):
+        table[np.searchsorted(tracks, daughter), 3] = mother
+    return table
+
+
+def _families(labels: npt.NDArray[np.integer], table: Table) -> Iterator[tuple[int, int]]:
+    """Yield mother and daughter, for every daughter."""
+    ids, first, last, _ = table.T
+    for frame in np.intersect1d(first - 1, last):
+        common = share(labels[frame + 1], labels[frame])
+        for mother, *daughters in divisions(common):
+            own, theirs = common.truth[mother], common.predicted[daughters]
+            has_ended = last[np.searchsorted(ids, own)] == frame
+            if has_ended and (first[np.searchsorted(ids, theirs)] == frame + 1).all():
+                yield from ((int(own), int(daughter)) for daughter in theirs)
+
+
+def unbroken(labels: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int32], Table]:
+    """Return labels and tracks without gaps, numbered from 1 on in the order of the ids.
+
+    A track that is missing in some frames, as one that was repaired by hand may be, becomes
+    several: each has the one before the gap for its parent.
+
+    Examples
+    --------
+    >>> unbroken(np.array([[7, 7, 9], [0, 0, 9], [7, 7, 0]]))[1]
+    array([[1, 0, 0, 0],
+           [2, 0, 1, 0],
+           [3, 2, 2, 1]], dtype=int32)
+    """
+    table = track_table(labels)
+    ids = table[:, 0]
+    current, seen = np.arange(1, len(ids) + 1), np.full(len(ids), -1)
+    rows = [[number, *row[1:]] for number, row in enumerate(table.tolist(), start=1)]
+    linked = np.zeros(labels.shape, np.int32)
+    for time, frame in enumerate(labels):
+        here = np.searchsorted(ids, _nuclei(frame))
+        for at in here[(seen[here] >= 0) & (seen[here] < time - 1)]:
+            rows[current[at] - 1][2] = int(seen[at])
+            rows.append([len(rows) + 1, time, int(table[at, 2]), int(current[at])])
+            current[at] = len(rows)
+        seen[here] = time
+        linked[time] = np.append(0, current)[numbered(frame, ids)]
+    # A mother is the last part of her track.
+    for row in rows[: len(ids)]:
+        row[3] = int(current[np.searchsorted(ids, row[3])]) if row[3] else 0
+    return linked, np.array(rows, np.int32).reshape(-1, 4)
+
+
+def centres(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """Return where each nucleus is in each frame: id, frame and the mean place of its pixels.
+
+    Parameters
+    ----------
+    labels : array of int, shape (t, [z,] y, x)
+        0 is background.
+
+    Returns
+    -------
+    array of float, shape (n, 2 + axes of a frame)
+        In ascending order of the ids, then of the frames.
+
+    Examples
+    --------
+    >>> centres(np.array([[[4, 4, 0]], [[0, 4, 4]]]))
+    array([[4. , 0. , 0. , 0.5],
+           [4. , 1. , 0. , 1.5]])
+    """
+    rows = [np.zeros((0, labels.ndim + 1)), *map(_centres_of, range(len(labels)), labels)]
+    found = np.concatenate(rows)
+    return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+def _centres_of(time: int, frame: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    places = np.nonzero(frame)
+    ids, at = np.unique(frame[places], return_inverse=True)
+    sizes = np.bincount(at, minlength=len(ids))
+    means = [np.bincount(at, place, minlength=len(ids)) / sizes for place in places]
+    return np.stack([ids, np.full(len(ids), time), *means], axis=1)
+
+
+def _nuclei(frame: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    ids = distinct(frame)
+    return ids[ids > 0]
