@@ -76,6 +76,7 @@ class AdjustForm(Container[Any]):
         align_labels(self.native)
         for slider in inputs:
             readout(slider).setFixedWidth(READOUT_WIDTH)
+            readout(slider).setToolTip(slider.tooltip)
         self.inputs: list[Any] = [*inputs, *boxes]
         tip = "Draw the result anew without running the network"
         self.section = fold("Adjust", self.native, tip)

@@ -144,12 +144,18 @@ class Scrolled(QScrollArea):
         """Keep the wheel from fields without focus; hear of what needs another width."""
         if event is not None and watched is not None:
             if event.type() == QEvent.Type.LayoutRequest and watched is self.widget():
-                self.updateGeometry()
-            if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget):
-                if watched is not self.widget() and not watched.hasFocus():
-                    event.ignore()
-                    return True
+                self._widen()
+            is_idle = watched is not self.widget() and not watched.property("focus")
+            if event.type() == QEvent.Type.Wheel and is_idle:
+                event.ignore()
+                return True
         return super().eventFilter(watched, event)
+
+    def _widen(self) -> None:
+        """Make the dock as wide as what it holds needs: nothing scrolls sideways."""
+        form = self.parentWidget()
+        if form is not None:
+            form.setMinimumWidth(max(MINIMUM_WIDTH, self.minimumSizeHint().width()))
 
 
 def let_scroll(form: QWidget, *, is_filled: bool = False) -> None:

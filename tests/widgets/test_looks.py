@@ -1,0 +1,80 @@
+"""What all docks have in common, as a newcomer sees them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QComboBox,
+    QLineEdit,
+    QScrollArea,
+    QScrollBar,
+    QWidget,
+)
+
+PLUGIN = "napari-unet-nuclei"
+DOCKS = (
+    "Segment nuclei",
+    "Fine-tune on corrections",
+    "Models",
+    "Measure nuclei",
+    "Compare with truth",
+)
+CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QAbstractSlider, QLineEdit)
+
+
+def opened(viewer: Any, name: str) -> Any:
+    """Open a dock of the plugin."""
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    return dock
+
+
+def is_explained(control: QWidget | None) -> bool:
+    """Tell whether a control, or what it is a part of, has a tooltip."""
+    return control is not None and (bool(control.toolTip()) or is_explained(control.parentWidget()))
+
+
+@pytest.mark.parametrize("name", DOCKS)
+def test_every_control_has_a_tooltip(
+    make_napari_viewer_proxy: Callable[..., Any], name: str
+) -> None:
+    dock = opened(make_napari_viewer_proxy(), name)
+    controls = [
+        control
+        for kind in CONTROLS
+        for control in dock.native.findChildren(kind)
+        if not isinstance(control, QScrollBar)
+        # The corner of a table, which is Qt's own.
+        and not isinstance(control.parentWidget(), QAbstractItemView)
+    ]
+    assert controls
+    silent = [control for control in controls if not is_explained(control)]
+    assert [(type(it).__name__, getattr(it, "text", str)()) for it in silent] == []
+
+
+@pytest.mark.parametrize("name", DOCKS)
+def test_a_low_window_scrolls_and_cuts_nothing_off(
+    make_napari_viewer_proxy: Callable[..., Any], name: str, qtbot: Any
+) -> None:
+    dock = opened(make_napari_viewer_proxy(show=True), name)
+    qtbot.wait(50)
+    area = dock.native.findChild(QScrollArea)
+    assert area.minimumSizeHint().height() <= 200
+    assert dock.native.width() >= area.widget().minimumSizeHint().width()
+
+
+def test_first_steps_are_shown_until_an_image_is_open(
+    make_napari_viewer_proxy: Callable[..., Any],
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    dock = opened(viewer, "Segment nuclei")
+    assert not dock.first_steps.native.isHidden()
+    assert not dock.button.enabled
+    viewer.add_image(np.zeros((20, 20)))
+    assert dock.first_steps.native.isHidden()
+    assert dock.button.enabled
