@@ -64,6 +64,15 @@ def test_a_result_is_compared_with_its_truth(viewer: Any, qtbot: Any) -> None:
     assert [box.text for box in dock.kinds.values()] == counts
 
 
+def test_layers_that_come_later_are_suggested(viewer: Any, qtbot: Any) -> None:
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare with truth")
+    assert dock.found.value is None
+    truth, found = (viewer.add_labels(plane(1, 2), name=name) for name in ("truth", "found"))
+    assert {dock.found.value, dock.truth.value} == {truth, found}
+    compare(dock, qtbot)
+    assert dock.status.value == "2 found, 2 true nuclei."
+
+
 def test_nuclei_are_coloured_where_the_result_lies(viewer: Any, qtbot: Any) -> None:
     place = {"scale": (0.5, 0.25), "translate": (10, 20)}
     dock = opened(viewer, plane(1, 4), plane(1, 3), **place)

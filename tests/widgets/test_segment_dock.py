@@ -243,7 +243,8 @@ def test_an_image_without_nuclei_gives_an_empty_layer(
     wait(qtbot, dock)
     assert len(viewer.layers) == n_layers
     assert not results(viewer)[0].data.any()
-    assert dock.status.value.startswith("0 nuclei")
+    assert dock.status.value.startswith("No nuclei found in ")
+    assert "try a lower Threshold" in dock.status.value
 
 
 def test_without_an_image_one_sentence_is_said(

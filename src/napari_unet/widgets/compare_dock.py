@@ -55,6 +55,7 @@ class CompareDock(CompareForm):
         self.table.gone_to.connect(self._go)
         self.previous.clicked.connect(partial(self.table.step, -1))
         self.next.clicked.connect(partial(self.table.step, 1))
+        self._viewer.layers.events.inserted.connect(self._take_in)
         self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
@@ -62,6 +63,7 @@ class CompareDock(CompareForm):
         if self._has_left:
             return
         self._has_left = True
+        self._viewer.layers.events.inserted.disconnect(self._take_in)
         self._comparison = None
         self._forget()
         self.cancel()
@@ -83,6 +85,13 @@ class CompareDock(CompareForm):
         self.truth.value = next(
             (layer for layer in others if _same_shape(layer, self.found.value)), None
         )
+
+    def _take_in(self, _: Any = None) -> None:
+        """Suggest layers again where there were too few before."""
+        self.found.reset_choices()
+        self.truth.reset_choices()
+        if self.found.value is None or self.truth.value is None:
+            self._suggest()
 
     def _choose(self, side: str, layer: Labels | None) -> None:
         """Keep what was chosen when its layer is renamed; guess what one nucleus is."""
