@@ -482,23 +482,34 @@ def test_labels_that_are_no_corrections_stay_and_a_layer_is_added(
     assert (layer.data == -1).all()
 
 
-def test_the_dock_that_learns_opens_on_the_result_of_the_image(
-    viewer: Any, dock: SegmentDock, qtbot: Any
+@pytest.mark.parametrize(
+    ("button", "name"),
+    [("correct", "Fine-tune on corrections"), ("measure", "Measure nuclei")],
+)
+def test_the_docks_that_learn_and_measure_open_on_the_result_of_the_image(
+    viewer: Any, dock: SegmentDock, qtbot: Any, button: str, name: str
 ) -> None:
-    image = viewer.add_image(picture(40, 50))
-    assert dock.correct.native.isHidden()
+    image, clicked = viewer.add_image(picture(40, 50)), getattr(dock, button).native
+    assert clicked.isHidden()
     dock.start()
     wait(qtbot, dock)
-    assert not dock.correct.native.isHidden()
+    assert not clicked.isHidden()
     viewer.layers.selection.active = image
     for _ in range(2):
-        dock.correct.native.click()
-    _, learning = viewer.window.add_plugin_dock_widget(PLUGIN, "Fine-tune on corrections")
-    assert learning.layer.value == results(viewer)[0]
+        clicked.click()
+    _, other = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    assert other.layer.value == results(viewer)[0]
     assert viewer.layers.selection.active == results(viewer)[0]
     assert len(viewer.window.dock_widgets) == 2
     viewer.layers.remove(results(viewer)[0])
-    assert dock.correct.native.isHidden()
+    assert clicked.isHidden()
+
+
+def test_the_axes_of_a_plane_are_not_asked_for(viewer: Any, dock: SegmentDock) -> None:
+    viewer.add_image(picture(40, 50), name="plane")
+    assert dock.axes.native.isHidden()
+    viewer.add_image(picture(3, 40, 50), name="stack")
+    assert not dock.axes.native.isHidden()
 
 
 def test_a_cancelled_run_leaves_nothing_in_memory(

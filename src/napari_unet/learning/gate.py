@@ -27,7 +27,7 @@ CAUTIOUS_SHARES = SHARES[2:]
 is unsure of these images: then there is little to lose."""
 FEWEST_TO_JUDGE = 6  # nuclei held out; fewer say nothing alone
 MOST_FORGOTTEN = 0.03  # of the mean AP on synthetic fields
-LEAST_KEPT = 0.6  # overlap with the parent where nothing was corrected, if little was gained
+LEAST_KEPT = 0.5  # overlap with the parent where nothing was corrected, if little was gained
 NO_GAIN = 0.01  # of the mean overlap with corrected nuclei: less is none
 LEAST_GAIN = 0.03  # of the mean overlap with held-out nuclei: less may be chance
 LEAST_LEARNED = 1.0  # of the summed overlap with nuclei that were learned: one nucleus more
