@@ -24,6 +24,7 @@ from scipy import ndimage
 
 from napari_unet.images.synthetic import nuclei_field
 from napari_unet.learning.targets import border_map, distance_map
+from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import SegmentSettings, finish, label_maps
 from napari_unet.widgets.results import add_result, draw
@@ -63,7 +64,9 @@ def adjustable(viewer: napari.Viewer, side: int, n_planes: int, link: str) -> tu
     labels = finish(label_maps(maps, axes, settings))
     image = viewer.add_image(pixels, name="field")
     place, facts = (slice(None),) * labels.ndim, {"axes": axes, "settings": asdict(settings)}
-    outcome = Finished(labels, place, labels.shape, DIAMETER, 0.0, facts, maps, own)
+    outcome = Finished(
+        labels, place, labels.shape, DIAMETER, 0.0, facts, confidence(maps, labels), maps, own
+    )
     layer = add_result(viewer, image, outcome, draw(outcome))
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     dock._adjusting.keep(layer, image, outcome)
