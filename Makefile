@@ -19,7 +19,7 @@ demo: $(VENV)/gui.stamp ## segment the built-in sample, write demo/, open napari
 	"$(BIN)/napari-unet" demo
 
 test: lint manifest wheel ## everything that CI checks: lint, types, manifest, wheel, tests on a virtual display
-	tools/display "$(BIN)/python" -m pytest $(PYTEST_ARGS)
+	tools/display "$(BIN)/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/test.stamp ## ruff and mypy
 	"$(BIN)/python" -m ruff check .

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from napari_unet.cli import app
@@ -20,6 +21,7 @@ TINY = UNetConfig(filters=(4, 8), dropout=(0, 0, 0))
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
     card = Card("tiny", TINY, 18.0, scores={"mean_ap": 0.25})
+    torch.manual_seed(0)
     return Model(UNet(TINY).eval(), card).save(folder / "tiny.safetensors")
 
 

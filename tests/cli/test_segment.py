@@ -156,8 +156,8 @@ def movie(tmp_path) -> Path:
     return tmp_path / "m.tif"
 
 
-def test_the_tracks_of_a_movie_are_written_beside_its_labels(run, tmp_path, movie, model):
-    options = ("-m", model, "--diameter", 18, "--tracks", tmp_path / "01_RES")
+def test_the_tracks_of_a_movie_are_written_beside_its_labels(run, tmp_path, movie, bright_model):
+    options = ("-m", bright_model, "--diameter", 18, "--tracks", tmp_path / "01_RES")
     result = run("segment", movie, *options)
     assert result.exit_code == 0, result.output
     labels, table = unbroken(read_labels(tmp_path / "m_labels.tif"))
