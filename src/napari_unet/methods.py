@@ -128,7 +128,10 @@ def _linking(facts: Facts) -> str:
         apart = f"{facts['settings']['anisotropy']:g} px apart"
         parts.append(f"In stacks, nuclei were found {LINKED[link]}, with planes {apart}.")
     if "T" in axes and link != "none":
-        parts.append("Over time, nuclei were linked by their overlap.")
+        parts.append(
+            "Over time, nuclei were linked by the pairs with the largest total overlap; two nuclei "
+            "that share most with one of the frame before were taken for its daughters."
+        )
     return " ".join(parts)
 
 

@@ -115,7 +115,7 @@ def test_what_is_known_is_told_in_words() -> None:
         "drawn nuclei": "0.80 -> 0.81",
         "judged by": "the nuclei that it learned from",
         "steps": "60",
-        "time": "60 s",
+        "learned for": "60 s",
         "diameter": "20.0 px",
         "network": "unet",
         "file": "b.safetensors",

@@ -184,7 +184,8 @@ def test_two_layers_are_needed(viewer: Any, notes: list[str]) -> None:
     dock.button.native.click()
     assert "got 'found' as result and as truth" in notes[0]
     viewer.layers.clear()
-    dock.button.native.click()
+    assert not dock.button.enabled
+    dock.start()
     assert "no two layers" in notes[1]
 
 

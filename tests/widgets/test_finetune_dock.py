@@ -168,7 +168,7 @@ def test_the_dock_follows_the_active_layer_and_its_name(
     viewer.layers.remove(first)
     viewer.layers.remove(second)
     assert dock.status.value == NO_RESULT
-    assert dock.counts.value == ""
+    assert dock.counts.value == "–"
 
 
 @pytest.mark.usefixtures("quick")

@@ -169,7 +169,7 @@ def describe(version: Version, versions: Sequence[Version]) -> dict[str, str]:
         **marks,
         "judged by": JUDGED.get(learned.held_out, "") if learned.held_out is not None else "",
         "steps": _or_empty(learned.steps, "{}"),
-        "time": _or_empty(learned.seconds, "{:.0f} s"),
+        "learned for": "" if learned.seconds is None else _time_text(learned.seconds),
         "diameter": f"{card.diameter:.1f} px" if card else "",
         "network": card.config.variant if card else "",
         "file": str(version.file.path),
@@ -209,6 +209,10 @@ def as_json(version: Version, versions: Sequence[Version]) -> dict[str, Any]:
         "path": str(version.file.path),
         "sha256": version.sha256,
     }
+
+
+def _time_text(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _parent_name(version: Version, versions: Sequence[Version]) -> tuple[str, bool]:

@@ -1,6 +1,8 @@
 """The sliders of the dock "Segment nuclei": what can be changed without the network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from magicgui.widgets import CheckBox, Container, FloatSlider, Label, PushButton
@@ -8,11 +10,11 @@ from qtpy.QtWidgets import QDoubleSpinBox
 
 from napari_unet.nuclei.adjusting import MOST_SPLITTING, Adjustment, adjusted, adjustment_of
 from napari_unet.nuclei.instances import InstanceSettings
-from napari_unet.widgets.form import align_labels, fold, wrap
+from napari_unet.widgets.form import align_labels, fold, styled, wrap
 
 RANGE_OF_SMALLEST, RANGE_OF_LARGEST = 2, 6  # diameters of a typical nucleus
 STEP = 0.1  # px of the image
-READOUT_WIDTH = 58  # px of the screen
+WIDEST_READOUT = "0000.0 µm"
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,15 @@ class AdjustForm(Container[Any]):
         self._own, self._measure = InstanceSettings(), Measure(1.0, "px", 20.0, 2, 1.0)
         inputs = [self.threshold, self.splitting, self.smallest, self.largest]
         boxes = [self.fill_holes, self.keep_rim]
-        super().__init__(widgets=[*inputs, *boxes, self.reset, self.status, self.room], labels=True)
+        super().__init__(widgets=[*inputs, *boxes, self.reset], labels=True)
         self.margins = (0, 0, 0, 0)
         wrap(self.status.native)
         wrap(self.room.native)
         align_labels(self.native)
-        for slider in inputs:
-            readout(slider).setFixedWidth(READOUT_WIDTH)
-            readout(slider).setToolTip(slider.tooltip)
+        for text in (self.status, self.room):
+            # Without a label of their own, which would indent them.
+            self.native.layout().addWidget(text.native)
+        styled(self.native, partial(_widen_readouts, inputs))
         self.inputs: list[Any] = [*inputs, *boxes]
         tip = "Draw the result anew without running the network"
         self.section = fold("Adjust", self.native, tip)
@@ -133,6 +136,14 @@ class AdjustForm(Container[Any]):
             bool(self.keep_rim.value),
         )
         return adjusted(self._own, wanted, measure.ndim, measure.anisotropy)
+
+
+def _widen_readouts(sliders: Sequence[FloatSlider]) -> None:
+    """Make the fields beside sliders wide enough for what they show."""
+    for slider in sliders:
+        field = readout(slider)
+        field.setFixedWidth(field.fontMetrics().horizontalAdvance(WIDEST_READOUT))
+        field.setToolTip(slider.tooltip)
 
 
 def readout(slider: FloatSlider) -> QDoubleSpinBox:

@@ -85,6 +85,7 @@ class CompareDock(CompareForm):
         self.truth.value = next(
             (layer for layer in others if _same_shape(layer, self.found.value)), None
         )
+        self.enable_start()
 
     def _take_in(self, _: Any = None) -> None:
         """Suggest layers again where there were too few before."""
@@ -101,6 +102,7 @@ class CompareDock(CompareForm):
             getattr(self, side).value = before
             return
         self._chosen[side] = layer
+        self.enable_start()
         if side == "found":
             self.span.visible = layer is not None and _n_walked(layer) > 0
             if layer is not None and layer != before:

@@ -18,7 +18,15 @@ from qtpy.QtWidgets import QGridLayout
 from napari_unet.nuclei.errors import RIGHT_FROM, Kind
 from napari_unet.nuclei.metrics import Scores
 from napari_unet.widgets.error_table import ErrorTable, swatch
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
+from napari_unet.widgets.form import (
+    MINIMUM_WIDTH,
+    DockForm,
+    align_labels,
+    let_scroll,
+    row,
+    use_font,
+    wrap,
+)
 
 START, CANCEL = "Compare", "Cancel"
 FLAT, IN_VOLUME = 2, 3  # how many axes a nucleus has
@@ -97,6 +105,7 @@ class CompareForm(DockForm):
         self.outcome.margins = (0, 0, 0, 0)
         self.outcome.native.layout().addLayout(self._legend())
         self.table = ErrorTable()
+        use_font(self.table)
         self.table.setToolTip("Click a line to see its nucleus in the viewer")
         self.previous = PushButton(text="Previous", tooltip="Show the line before in the viewer")
         self.next = PushButton(text="Next", tooltip="Show the next line in the viewer")
@@ -116,6 +125,11 @@ class CompareForm(DockForm):
     def chosen_kinds(self) -> set[Kind]:
         """Return the kinds that are listed."""
         return {kind for kind, box in self.kinds.items() if box.value}
+
+    def enable_start(self) -> None:
+        """Let the user start where there is something to compare, and cancel always."""
+        is_idle = self.button.text == START
+        self.button.enabled = not is_idle or None not in (self.found.value, self.truth.value)
 
     def show_outcome(self, visible: bool) -> None:
         """Show what came of it, or nothing."""
@@ -139,6 +153,7 @@ class CompareForm(DockForm):
     def show_inputs(self, text: str) -> None:
         """Show that none goes on, with what came of it."""
         self.button.text = START
+        self.enable_start()
         self.bar.visible = False
         self.status.value = text
 

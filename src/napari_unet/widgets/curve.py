@@ -6,12 +6,19 @@ from typing import Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_unet.widgets.form import font_size
+
 HEIGHT = 130  # px
 SECONDS_BETWEEN_DRAWINGS = 1.0  # each takes time from the network
-FONT_SIZE = 7.5  # points
+FONT_SIZE, LARGEST_FONT = 0.8, 12.0  # of napari's; points: more would be cut off
 MARGINS = {"left": 0.11, "right": 0.91, "bottom": 0.17, "top": 0.86}  # of the plot's sides
 # Told apart by colour-blind eyes, on dark and light grounds (Okabe, Ito, 2008).
 LOSS, MARKS = "#56b4e9", "#e69f00"
+
+
+def plot_font_size() -> float:
+    """Return the size of the texts in a plot, in points."""
+    return min(FONT_SIZE * font_size(), LARGEST_FONT)
 
 
 def load_matplotlib() -> None:
@@ -62,9 +69,9 @@ class Curve(QWidget):
         self._axes.set_xlim(0, seconds)
         self._right.set_ylim(0, 1)
         self._right.set_yticks([0, 0.5, 1])
-        self._axes.set_title("training loss", loc="left", color=LOSS, fontsize=FONT_SIZE)
+        self._axes.set_title("training loss", loc="left", color=LOSS, fontsize=plot_font_size())
         title = "overlap with corrections"
-        self._axes.set_title(title, loc="right", color=MARKS, fontsize=FONT_SIZE)
+        self._axes.set_title(title, loc="right", color=MARKS, fontsize=plot_font_size())
         self._axes.xaxis.set_major_formatter("{x:g} s")
 
     def show_theme(self, theme: str) -> None:
@@ -76,7 +83,7 @@ class Curve(QWidget):
         self._figure.set_facecolor(ground)
         for axes in (self._axes, self._right):
             axes.set_facecolor("none")
-            axes.tick_params(colors=text, labelsize=FONT_SIZE, length=2, pad=2)
+            axes.tick_params(colors=text, labelsize=plot_font_size(), length=2, pad=2)
             for name, spine in axes.spines.items():
                 spine.set_visible(name != "top")
                 spine.set_color(text)

@@ -110,7 +110,7 @@ class FinetuneChoice(FinetuneForm):
 
     def _show_count(self, text: str) -> None:
         """Show how much is corrected, and whether a view can be taken back."""
-        self.counts.value = text
+        self.counts.value = text or "–"
         self.undo_confirm.visible = is_result(self._shown) and has_confirmed(self._shown)
 
     def _show_store(self) -> None:

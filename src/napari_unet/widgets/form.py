@@ -1,12 +1,15 @@
 """What all docks share: how they lay out what they hold, leave, and tell what is wrong."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from magicgui.widgets import Container, Label, Widget
+from napari.settings import get_settings
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
+    QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
@@ -49,19 +52,23 @@ class DockForm(Container[Any]):
         show_error(sentence)
 
 
-def align_labels(form: QWidget) -> None:
-    """Make all labels of a form as wide as the widest, so that its fields line up."""
-    _align(form)
-    # Again when the form is in its window, whose style makes labels wider.
+def align_labels(*forms: QWidget) -> None:
+    """Make all labels of some forms as wide as the widest, so that their fields line up."""
+    styled(forms[0], lambda: _align(forms))
+
+
+def styled(form: QWidget, lay_out: Callable[[], None]) -> None:
+    """Lay something out by its font, now and when the form is in its window, which has its own."""
+    lay_out()
     again = QTimer(form)
     again.setSingleShot(True)
-    again.timeout.connect(lambda: _align(form))
+    again.timeout.connect(lay_out)
     again.timeout.connect(again.deleteLater)
     again.start(0)
 
 
-def _align(form: QWidget) -> None:
-    every = form.findChildren(QLabel)
+def _align(forms: Sequence[QWidget]) -> None:
+    every = [label for form in forms for label in form.findChildren(QLabel)]
     # Those that wrap are no names of fields.
     labels = [label for label in every if label.text() and not label.wordWrap()]
     widest = max(label.sizeHint().width() for label in labels)
@@ -156,6 +163,18 @@ class Scrolled(QScrollArea):
         form = self.parentWidget()
         if form is not None:
             form.setMinimumWidth(max(MINIMUM_WIDTH, self.minimumSizeHint().width()))
+
+
+def font_size() -> int:
+    """Return the size of napari's font, in points."""
+    return int(get_settings().appearance.font_size)
+
+
+def use_font(view: QAbstractItemView) -> None:
+    """Give a table or tree the size of napari's font, which its style leaves out."""
+    font = view.font()
+    font.setPointSize(font_size())
+    view.setFont(font)
 
 
 def let_scroll(form: QWidget, *, is_filled: bool = False) -> None:

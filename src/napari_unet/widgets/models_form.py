@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.network.history import Branch, Version, ancestry
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, let_scroll, row, wrap
+from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, let_scroll, row, use_font, wrap
 
 HEADER = ("Model", "Overlap", "Nuclei", "Date")
 TIPS = (
@@ -43,6 +43,8 @@ class ModelsForm(DockForm):
         self._versions: dict[str, Version] = {}
         self.tree = _tree()
         self.facts = _table()
+        for view in (self.tree, self.facts):
+            use_font(view)
         self._make_buttons()
         self.status = Label(value="")
         self._place: Container[Any] = Container(labels=False)

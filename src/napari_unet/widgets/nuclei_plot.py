@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_unet.widgets.curve import FONT_SIZE
+from napari_unet.widgets.curve import plot_font_size
 from napari_unet.widgets.highlight import CHOSEN, PLAIN
 
 HEIGHT = 210  # px
@@ -70,15 +70,15 @@ class NucleiPlot(QWidget):
         from napari.utils.theme import get_theme
 
         colours = get_theme(self._theme)
-        text = colours.text.as_hex()
+        text, size = colours.text.as_hex(), plot_font_size()
         self._figure.set_facecolor(colours.background.as_hex())
         axes = self._axes
         axes.set_facecolor("none")
-        axes.tick_params(colors=text, labelsize=FONT_SIZE, length=2, pad=2)
+        axes.tick_params(colors=text, labelsize=size, length=2, pad=2)
         for label in (axes.xaxis.label, axes.yaxis.label):
-            label.set(color=text, fontsize=FONT_SIZE)
+            label.set(color=text, fontsize=size)
         for offset in (axes.xaxis.get_offset_text(), axes.yaxis.get_offset_text()):
-            offset.set(color=text, fontsize=FONT_SIZE)
+            offset.set(color=text, fontsize=size)
         for name, spine in axes.spines.items():
             spine.set_visible(name in ("left", "bottom"))
             spine.set(color=text, alpha=0.4)

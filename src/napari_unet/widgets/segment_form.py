@@ -35,9 +35,9 @@ QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALI
 START, CANCEL = "Segment nuclei", "Cancel"
 DIAMETER = "Of a typical nucleus, in pixels; 0 is auto, which estimates it from the image"
 FIRST_STEPS = (
-    "1. Open an image, or take one from File > Open Sample > U-Net nuclei.\n"
-    "2. Click Segment nuclei: one label per nucleus comes out.\n"
-    "3. Where it is wrong, paint on the labels; the model learns from that."
+    "1. Open an image (or File > Open Sample).\n"
+    "2. Click Segment nuclei: a label for each.\n"
+    "3. Paint what is wrong; the model learns."
 )
 
 
@@ -73,7 +73,7 @@ class SegmentForm(DockForm):
         choices, more = Container(widgets=inputs), Container(widgets=seldom_used)
         for part in (choices, more):
             part.margins = (0, 0, 0, 0)
-            align_labels(part.native)
+        align_labels(choices.native, more.native)
         run = [self.offer, self.button, self.bar, self.status]
         after = [self.correct, row(self.measure, self.copy), self.tracks]
         super().__init__(widgets=[self.first_steps, choices, *run, *after], labels=False)
