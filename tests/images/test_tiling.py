@@ -18,7 +18,9 @@ def test_spans_cover_the_axis_with_equal_sizes_and_enough_overlap(length, tile, 
     found = spans(length, tile, overlap)
     assert found[0].start == 0
     assert found[-1].stop == length
-    assert {span.stop - span.start for span in found} == {min(tile, length)}
+    (size,) = {span.stop - span.start for span in found}
+    assert size <= tile
+    assert len(found) == max(1, -(-(length - overlap) // (tile - overlap)))
     for left, right in pairwise(found):
         assert left.start < right.start
         assert left.stop - right.start >= overlap
@@ -30,14 +32,19 @@ def test_spans_on_a_grid_start_at_its_multiples(length, grid, n_steps, n_shared)
     found = spans(length, tile, overlap, grid)
     assert all(span.start % grid == 0 for span in found)
     assert found[-1].stop == length
-    assert {span.stop - span.start for span in found[:-1]} <= {tile}
-    assert tile - grid < found[-1].stop - found[-1].start <= tile or length <= tile
+    first, last = (span.stop - span.start for span in (found[0], found[-1]))
+    assert {span.stop - span.start for span in found[:-1]} <= {first}
+    assert first - grid < last <= first <= max(tile, length if len(found) == 1 else 0)
     for left, right in pairwise(found):
         assert left.stop - right.start >= overlap
 
 
 def test_no_span_more_than_needed():
     assert spans(10, 4, 1) == [slice(0, 4), slice(3, 7), slice(6, 10)]
+
+
+def test_spans_are_as_small_as_their_number_allows():
+    assert spans(2048, 1280, 160, 16) == [slice(0, 1104), slice(944, 2048)]
 
 
 def test_an_empty_axis_has_no_spans():

@@ -19,7 +19,7 @@ class Tile:
 
 
 def spans(length: int, tile: int, overlap: int, grid: int = 1) -> list[slice]:
-    """Return evenly spread stretches of equal size that cover an axis.
+    """Return evenly spread stretches of equal size that cover an axis, as few as can be.
 
     A network with poolings gives the same maps to a shifted tile only if the shift is a
     multiple of what the poolings add up to: that is what `grid` is for.
@@ -29,7 +29,7 @@ def spans(length: int, tile: int, overlap: int, grid: int = 1) -> list[slice]:
     length : int
         Length of the axis, in pixels.
     tile : int
-        Size of a stretch, in pixels; a shorter axis gives one stretch of its own length.
+        Largest size of a stretch, in pixels; they are as small as their number allows.
     overlap : int
         Fewest pixels that neighbours share.
     grid : int
@@ -52,6 +52,8 @@ def spans(length: int, tile: int, overlap: int, grid: int = 1) -> list[slice]:
     [slice(0, 6, None), slice(4, 10, None)]
     >>> spans(10, 6, 1, grid=3)
     [slice(0, 6, None), slice(3, 9, None), slice(6, 10, None)]
+    >>> spans(10, 8, 2)
+    [slice(0, 6, None), slice(4, 10, None)]
     """
     if not 0 <= overlap < tile:
         raise ValueError(
@@ -62,6 +64,7 @@ def spans(length: int, tile: int, overlap: int, grid: int = 1) -> list[slice]:
         return [slice(0, length)] if length > 0 else []
     size, shared, steps = max(1, tile // grid), -(-overlap // grid), -(-length // grid)
     n_gaps = -(-(steps - size) // max(1, size - shared))
+    size = min(size, -(-(steps + n_gaps * shared) // (n_gaps + 1)))
     starts = (i * (steps - size) // n_gaps for i in range(n_gaps + 1))
     return [slice(start * grid, min((start + size) * grid, length)) for start in starts]
 
