@@ -165,7 +165,10 @@ class Keeper:
         before, after = result.prediction.reshape(-1), result.labels.reshape(-1)
         places = np.flatnonzero(before != after).astype(np.int64, copy=False)
         values = after[places].astype(np.int32)
-        confirmed = tuple(tuple((p.start, p.stop) for p in part) for part in facts[CONFIRMED])
+        confirmed = tuple(
+            it if isinstance(it, int) else tuple((part.start, part.stop) for part in it)
+            for it in facts[CONFIRMED]
+        )
         return Note(
             self._image or self._find_image(),
             self._token,
