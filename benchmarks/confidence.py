@@ -117,7 +117,9 @@ def print_table(kinds: list[str], wrong: list[NDArray[np.bool_]], rows: dict[str
 
 
 def print_limits(wrong: NDArray[np.bool_], confidences: Floats) -> None:
-    print("\n| confidence below | nuclei | of them wrong | of all that are wrong |\n|---|---|---|---|")
+    print(
+        "\n| confidence below | nuclei | of them wrong | of all that are wrong |\n|---|---|---|---|"
+    )
     for limit in LIMITS:
         below = wrong[confidences < limit]
         n = np.count_nonzero(below)

@@ -131,8 +131,9 @@ def corrections(
     changes = {index: changed_pairs(old[index], new[index]) for index in np.ndindex(new.shape[:-2])}
     edits = find_edits(old, new, changes)
     known, unchanged = np.zeros(new.shape, bool), {0}
+    sure_ids = np.array(list(right), np.int32)
     for index, change in changes.items():
-        here = np.intersect1d(new[index], right) if right else np.zeros(0, np.int32)
+        here = np.intersect1d(new[index], sure_ids) if len(sure_ids) else sure_ids
         unchanged |= set(here.tolist())
         if len(change) or here.size:
             known[index] = _known(old[index], new[index], change, edits, rim, here)

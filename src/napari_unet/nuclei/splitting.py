@@ -57,7 +57,8 @@ def parts_of(pixels: npt.NDArray[np.integer], anisotropy: float = 1.0) -> _Parts
         sizes = np.bincount(parts[inside], minlength=2)[1:]
         if len(sizes) > 1 and sizes.min() >= LEAST_PART * len(places[0]):
             rank = np.argsort(np.argsort(-sizes, kind="stable"))
-            return (rank[parts[places] - 1] + 1).astype(np.int32)
+            numbers: _Parts = (rank[parts[places] - 1] + 1).astype(np.int32)
+            return numbers
     raise ValueError(
         "Expected a nucleus with a neck or a long axis, got a round or tiny one; paint the line "
         "between its parts with 0, and give one of them another label."

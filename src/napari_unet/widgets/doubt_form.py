@@ -15,7 +15,7 @@ class DoubtForm(Container[Any]):
     """Counts, ways and verdicts, in a section that folds."""
 
     def __init__(self) -> None:
-        self.count, self.status = Label(value=""), Label(value="")
+        self.counts, self.status = Label(value=""), Label(value="")
         self.previous = PushButton(
             text="Previous", tooltip="Go to the nucleus that the network was a little less sure of"
         )
@@ -42,24 +42,25 @@ class DoubtForm(Container[Any]):
         )
         self.ways = {PREVIOUS: self.previous, NEXT: self.next}
         self.verdicts = {RIGHT: self.right, DELETE: self.delete, SPLIT: self.split}
-        self._texts = {button: button.text for button in self._buttons.values()}
+        self._texts = {key: button.text for key, button in self.buttons.items()}
         rows = [row(*self.ways.values()), row(*self.verdicts.values())]
-        super().__init__(widgets=[self.count, *rows, self.status, self.colour], labels=False)
+        super().__init__(widgets=[self.counts, *rows, self.status, self.colour], labels=False)
         self.margins = (0, 0, 0, 0)
-        for label in (self.count, self.status):
+        for label in (self.counts, self.status):
             wrap(label.native)
         tip = f"See the nuclei that the network was less sure of; below {DOUBTFUL:g} is doubtful"
         self.section = fold("Doubtful nuclei", self.native, tip)
         self.section.setVisible(False)
 
     @property
-    def _buttons(self) -> dict[str, PushButton]:
+    def buttons(self) -> dict[str, PushButton]:
+        """The button of each key."""
         return {**self.ways, **self.verdicts}
 
     def show_keys(self, keys: Collection[str]) -> None:
         """Show on each button its key, where that is bound."""
-        for key, button in self._buttons.items():
-            button.text = self._texts[button] + (f"  {key}" if key in keys else "")
+        for key, button in self.buttons.items():
+            button.text = self._texts[key] + (f"  {key}" if key in keys else "")
 
     def show_possible(self, *, can_go: bool, can_judge: bool) -> None:
         """Enable what is possible now: going to a nucleus, saying what it is."""

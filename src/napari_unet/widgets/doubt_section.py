@@ -74,9 +74,7 @@ class Looked:
         parts = [np.unique(self.labels[place]) for place in result.confirmed]
         changed = touched(result.prediction, self.labels)
         taken = {*changed.tolist(), *result.right, *np.concatenate([*parts, []]).tolist()}
-        return Left(
-            doubts_of(self.confidence, taken), int(np.count_nonzero(distinct(self.labels)))
-        )
+        return Left(doubts_of(self.confidence, taken), int(np.count_nonzero(distinct(self.labels))))
 
 
 class DoubtSection:
@@ -105,7 +103,7 @@ class DoubtSection:
             SPLIT: partial(self._judge, self._split),
         }
         self._keys = Keys(viewer, actions)
-        for key, button in {**form.ways, **form.verdicts}.items():
+        for key, button in form.buttons.items():
             button.clicked.connect(lambda _=None, act=actions[key]: act())
         form.colour.changed.connect(self._colour)
 
@@ -166,7 +164,7 @@ class DoubtSection:
         return Looked(result, result.labels, self._confidence)
 
     def _show_count(self, text: str) -> None:
-        self._form.count.value = text
+        self._form.counts.value = text
 
     def _show_possible(self, event: Any = None) -> None:
         """Enable what can be done now."""
@@ -246,9 +244,7 @@ class DoubtSection:
         numbers = np.flatnonzero(~np.isnan(self._confidence))
         at = (self._confidence[numbers] - LEAST) / (MOST - LEAST)
         colours = colormaps[COLOURS](at)
-        self._highlight.show_colours(
-            self._layer, dict(zip(numbers.tolist(), colours, strict=True))
-        )
+        self._highlight.show_colours(self._layer, dict(zip(numbers.tolist(), colours, strict=True)))
 
     def _show_colouring(self, event: Any = None) -> None:
         """Show whether the layer has these colours: others may come from elsewhere."""

@@ -1,6 +1,6 @@
 """Some nuclei of a labels layer shown by colour, until its own colours are put back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from napari.layers import Labels
@@ -36,9 +36,9 @@ class Highlight:
 
     def show(self, layer: Labels, labels: Iterable[int]) -> None:
         """Show these nuclei in one colour and all others in grey; a hidden layer is shown."""
-        self.show_colours(layer, dict.fromkeys(map(int, labels), CHOSEN))
+        self.show_colours(layer, ((int(label), CHOSEN) for label in labels))
 
-    def show_colours(self, layer: Labels, colours: Mapping[int, Any]) -> None:
+    def show_colours(self, layer: Labels, colours: Iterable[tuple[int, Any]]) -> None:
         """Show each nucleus in its colour, those without one in grey; a hidden layer is shown."""
         if self._layer is not None and self._layer != layer:
             self.clear()
@@ -46,7 +46,8 @@ class Highlight:
             _own[str(layer.unique_id)] = layer.colormap
         self._layer = layer
         layer.visible = True
-        every: dict[int | None, Any] = {None: OTHERS, 0: "transparent", **colours}
+        every: dict[int | None, Any] = {None: OTHERS, 0: "transparent"}
+        every.update(colours)
         layer.colormap = DirectLabelColormap(name=self._name, color_dict=every)
 
     def clear(self) -> None:
