@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from napari.components import ViewerModel
 from napari.layers import Labels
 
 
@@ -30,7 +31,7 @@ class Keys:
 
     def bind(self) -> None:
         """Bind all keys but those that napari has for a viewer or labels, as the user set them."""
-        taken = {str(key) for it in (self._viewer, Labels) for key in it.class_keymap}
+        taken = {str(key) for it in (ViewerModel, Labels) for key in it.class_keymap}
         for key, action in self._actions.items():
             if key not in taken and key not in self._before:
                 self._before[key] = self._viewer.bind_key(key, action, overwrite=True)
