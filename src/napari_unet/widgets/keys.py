@@ -1,7 +1,6 @@
 """Keys of a dock in its viewer, as long as they are needed; napari's own are left alone."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from napari.components import ViewerModel
@@ -21,7 +20,7 @@ class Keys:
 
     def __init__(self, viewer: Any, actions: dict[str, Callable[[], None]]) -> None:
         self._viewer = viewer
-        self._actions = {key: partial(_act, action) for key, action in actions.items()}
+        self._actions = {key: _bindable(action) for key, action in actions.items()}
         self._before: dict[str, Any] = {}
 
     @property
@@ -46,5 +45,10 @@ class Keys:
         self._before.clear()
 
 
-def _act(action: Callable[[], None], viewer: Any) -> None:
-    action()
+def _bindable(action: Callable[[], None]) -> Callable[[Any], None]:
+    """Return an action as napari calls it: with the viewer, and by a function that has a name."""
+
+    def act(viewer: Any) -> None:
+        action()
+
+    return act
