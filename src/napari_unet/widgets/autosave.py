@@ -30,14 +30,13 @@ from napari_unet.widgets.corrections import (
     facts_of_copy,
     is_result,
 )
-from napari_unet.widgets.counting import EVENTS
+from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution
 from napari_unet.widgets.preferences import preferences
 from napari_unet.widgets.running import one_sentence
 
 MILLISECONDS_UNTIL_SAVED = 2000  # after the first stroke since the last time; 5 s are promised
 NOTHING = (None, "", b"")
-WATCHED = (*EVENTS, "metadata")  # a view that is called right changes the metadata alone
 
 
 @dataclass(frozen=True, eq=False)

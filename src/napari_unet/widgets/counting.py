@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 MILLISECONDS_BETWEEN_COUNTS = 500
 LARGEST_AT_ONCE = 4_000_000  # px: counting them takes about as long as three frames of the screen
 EVENTS = ("labels_update", "paint", "data", "set_data")  # undo is heard of by the last one alone
+WATCHED = (*EVENTS, "metadata")  # what is called right changes the metadata alone
 
 
 class Summary(Protocol):
@@ -50,7 +51,7 @@ class Counter:
         self,
         show: Callable[[str], None],
         read: Callable[[Labels], Countable],
-        events: tuple[str, ...] = EVENTS,
+        events: tuple[str, ...] = WATCHED,
     ) -> None:
         self._show = show
         self._read = read

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from napari_unet.nuclei.cleaning import distinct
 from napari_unet.nuclei.doubtful import Doubts, doubts_of, touched, whereabouts
-from napari_unet.widgets.autosave import WATCHED
 from napari_unet.widgets.certainty import confidence_of
 from napari_unet.widgets.corrections import Edited, confirm_nucleus, edited, is_confirmed
-from napari_unet.widgets.counting import Counter
+from napari_unet.widgets.counting import WATCHED, Counter
 from napari_unet.widgets.doubt_form import DELETE, NEXT, PREVIOUS, RIGHT, SPLIT, DoubtForm
 from napari_unet.widgets.going import bring_into_view
 from napari_unet.widgets.highlight import CERTAINTY, Highlight
@@ -24,7 +23,7 @@ from napari_unet.widgets.nucleus_edits import delete_nucleus, split_nucleus
 UNKNOWN = "How sure the network is of these nuclei is not saved; it comes with the next run."
 NONE_LEFT = "Every nucleus is corrected or right."
 COLOURS = "viridis_r"  # told apart by colour-blind eyes; what is doubtful is bright
-LEAST, MOST = 0.4, 0.95  # confidences at the ends of the colours: hardly a nucleus is beyond
+LEAST, MOST = 0.6, 0.95  # confidences at the ends of the colours: hardly a nucleus is beyond
 
 
 @dataclass(frozen=True, eq=False)
