@@ -10,7 +10,7 @@ import pytest
 from app_model.types import KeyBinding
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from skimage.draw import disk
@@ -142,10 +142,12 @@ def test_a_run_in_the_dock_says_how_sure_it_was(
 
 def test_keys_go_to_the_least_certain_nuclei_and_back(shown: Any, add: Any) -> None:
     layer, dock = add(shown), opened(shown)
+    assert not dock.doubts.section.isExpanded()
     for key, number in ((NEXT, 2), (NEXT, 3), (NEXT, 1), (PREVIOUS, 3), (NEXT, 1), (NEXT, 2)):
         press(dock, key)
         assert layer.selected_label == number
     assert dock.doubts.status.value == "Nucleus 2, confidence 0.30"
+    assert dock.doubts.section.isExpanded()
     assert shown.scene.camera.center[-2:] == (50, 60)
 
 
@@ -351,6 +353,19 @@ def test_nuclei_are_coloured_by_confidence_and_the_own_colours_come_back(
     assert layer.colormap.map(0)[3] == 0
     dock.doubts.colour.native.click()
     assert layer.colormap == before
+
+
+def test_a_copy_of_a_coloured_result_gets_colours_of_labels(viewer: Any, add: Any) -> None:
+    layer, dock = add(viewer), opened(viewer)
+    dock.doubts.colour.value = True
+    copy = viewer.add_labels(
+        layer.data, metadata=layer.metadata, features=layer.features, colormap=layer.colormap
+    )
+    viewer.layers.selection.active = copy
+    assert not dock.doubts.colour.value
+    dock.doubts.colour.value = True
+    dock.doubts.colour.value = False
+    assert copy.colormap.name == label_colormap().name
 
 
 def test_other_colours_untick_the_box_and_stay(viewer: Any, add: Any) -> None:

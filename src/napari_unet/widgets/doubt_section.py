@@ -182,6 +182,8 @@ class DoubtSection:
         """Go to the next (1) or the previous (-1) nucleus."""
         if self._layer is None or self._confidence is None:
             return
+        # By a key it may be folded, and says what one goes to.
+        self._form.section.expand(animate=False)
         try:
             number = self._read(self._layer).find().doubts.beside(self._at, step)
         except ValueError as error:
@@ -242,8 +244,8 @@ class DoubtSection:
 
         numbers = np.flatnonzero(~np.isnan(self._confidence))
         at = (self._confidence[numbers] - LEAST) / (MOST - LEAST)
-        colours = colormaps[COLOURS](at)
-        self._highlight.show_colours(self._layer, dict(zip(numbers.tolist(), colours, strict=True)))
+        colours: NDArray[np.float64] = np.asarray(colormaps[COLOURS](at))
+        self._highlight.show_colours(self._layer, zip(numbers.tolist(), colours, strict=True))
 
     def _show_colouring(self, event: Any = None) -> None:
         """Show whether the layer has these colours: others may come from elsewhere."""

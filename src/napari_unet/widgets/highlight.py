@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from napari.layers import Labels
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import DirectLabelColormap, label_colormap
 
 from napari_unet.widgets.curve import LOSS, MARKS
 
@@ -53,5 +53,7 @@ class Highlight:
     def clear(self) -> None:
         """Put the layer's own colours back, if it has not got others meanwhile."""
         if self._layer is not None and self.is_shown:
-            self._layer.colormap = _own.pop(str(self._layer.unique_id))
+            own = str(self._layer.unique_id)
+            # A copy that was made of a layer in these colours has no others to go back to.
+            self._layer.colormap = _own.pop(own) if own in _own else label_colormap()
         self._layer = None
