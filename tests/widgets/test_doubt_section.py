@@ -282,6 +282,19 @@ def test_a_nucleus_that_is_not_selected_any_more_is_left_alone(shown: Any, add: 
     assert dock.doubts.status.value == "Go to a nucleus first, with Next."
 
 
+def test_after_another_run_it_begins_anew_and_after_a_measurement_it_does_not(
+    viewer: Any, add: Any
+) -> None:
+    layer, dock = add(viewer), opened(viewer)
+    dock.doubts.next.native.click()
+    layer.features = {**layer.features, "area": [1, 2, 3]}
+    assert dock.doubts.delete.enabled
+    layer.features = {"index": [1, 2], "confidence": [0.4, 0.5]}
+    assert not dock.doubts.delete.enabled
+    dock.doubts.next.native.click()
+    assert layer.selected_label == 1
+
+
 def test_when_nothing_is_left_it_says_so(viewer: Any, add: Any) -> None:
     layer, dock = add(viewer), opened(viewer)
     for _ in range(3):

@@ -1,7 +1,7 @@
 """The section "Doubtful nuclei": goes through the nuclei of a result, the least certain first."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -58,6 +58,16 @@ class Looked:
     confidence: NDArray[np.float32] | None
 
     def find(self) -> Left:
+        """Return what is left, and how many nuclei there are now.
+
+        Raises
+        ------
+        ValueError
+            See `doubts`.
+        """
+        return Left(self.doubts(), int(np.count_nonzero(distinct(self.labels))))
+
+    def doubts(self) -> Doubts:
         """Return what is left: nuclei that were not changed, and not called right.
 
         Raises
@@ -67,13 +77,12 @@ class Looked:
         """
         if self.confidence is None:
             raise ValueError(UNKNOWN)
-        result = replace(self.result, labels=self.labels)
-        if result.labels.shape != result.prediction.shape:
+        prediction, labels = self.result.prediction, self.labels
+        if labels.shape != prediction.shape:
             raise ValueError("Expected the labels of the run, got others; segment the image again.")
-        parts = [np.unique(self.labels[place]) for place in result.confirmed]
-        changed = touched(result.prediction, self.labels)
-        taken = {*changed.tolist(), *result.right, *np.concatenate([*parts, []]).tolist()}
-        return Left(doubts_of(self.confidence, taken), int(np.count_nonzero(distinct(self.labels))))
+        taken = set(touched(prediction, labels).tolist()) | set(self.result.right)
+        taken.update(*(np.unique(labels[place]).tolist() for place in self.result.confirmed))
+        return doubts_of(self.confidence, taken)
 
 
 class DoubtSection:
@@ -109,7 +118,7 @@ class DoubtSection:
     def show(self, layer: Labels | None) -> None:
         """Look through a result from now on, through none if it is None."""
         # By value: each time one asks, napari wraps a layer anew.
-        if (layer is None) == (self._layer is None) and layer == self._layer:
+        if layer == self._layer:
             return
         self._leave_layer()
         self._layer, self._at = layer, None
@@ -147,7 +156,11 @@ class DoubtSection:
 
     def _renew(self, event: Any = None) -> None:
         """Read how sure the network was; without that there is nothing to do, and no key."""
+        before = self._confidence
         self._confidence = None if self._layer is None else confidence_of(self._layer)
+        if not _same(before, self._confidence):
+            # After another run the same number is another nucleus.
+            self._at = None
         if self._confidence is None:
             self._keys.release()
         else:
@@ -185,7 +198,7 @@ class DoubtSection:
         # By a key it may be folded, and says what one goes to.
         self._form.section.expand(animate=False)
         try:
-            number = self._read(self._layer).find().doubts.beside(self._at, step)
+            number = self._read(self._layer).doubts().beside(self._at, step)
         except ValueError as error:
             self._form.status.value = str(error)
             return
@@ -251,3 +264,10 @@ class DoubtSection:
         """Show whether the layer has these colours: others may come from elsewhere."""
         with self._form.colour.changed.blocked():
             self._form.colour.value = self._highlight.is_shown
+
+
+def _same(one: NDArray[np.float32] | None, other: NDArray[np.float32] | None) -> bool:
+    """Tell whether features say the same of all nuclei, or nothing."""
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other, equal_nan=True)
