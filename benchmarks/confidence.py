@@ -6,7 +6,8 @@ DATA and its ``index.csv`` are as for ``benchmarks/accuracy.py``. A nucleus is w
 with every true one is below 0.5. The figures are areas under the ROC curve of "wrong" by 1 -
 confidence: 0.5 is chance, 1 puts every wrong nucleus before every right one. "all" takes the
 nuclei of all images together; "per image" is the mean over images with nuclei of both sorts,
-which is what a user who looks through one image sees.
+which is what a user who looks through one image sees. A second table says how many of the nuclei
+below a confidence are wrong, which is where `nuclei/doubtful.py` has its limit from.
 """
 
 from __future__ import annotations
@@ -62,11 +63,13 @@ def _neighbours(array: NDArray[np.generic], axis: int) -> tuple[NDArray, NDArray
     return moved[:-1], moved[1:]
 
 
+KEPT = "geometric mean of the first two (kept)"
+LIMITS = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9)
 CANDIDATES: dict[str, Callable[[Segmentation], Floats]] = {
     "mean nucleus probability": inside,
     "deepest pixel": depth,
     "border along the outline": outline,
-    "geometric mean of the first two (kept)": lambda it: it.confidence[1:],
+    KEPT: lambda it: it.confidence[1:],
     "geometric mean of all three": lambda it: np.cbrt(inside(it) * depth(it) * outline(it)),
 }
 
@@ -113,6 +116,17 @@ def print_table(kinds: list[str], wrong: list[NDArray[np.bool_]], rows: dict[str
         print(f"| {name} | " + " | ".join(f"{figure:.3f}" for figure in figures) + " |")
 
 
+def print_limits(wrong: NDArray[np.bool_], confidences: Floats) -> None:
+    print(
+        "\n| confidence below | nuclei | of them wrong | of all that are wrong |\n|---|---|---|---|"
+    )
+    for limit in LIMITS:
+        below = wrong[confidences < limit]
+        n = np.count_nonzero(below)
+        shares = f"{n} ({n / max(len(below), 1):.0%}) | {n / np.count_nonzero(wrong):.0%}"
+        print(f"| {limit:g} | {len(below)} | {shares} |")
+
+
 def measured(data: Path, model: Model) -> tuple[list[str], list, dict[str, list]]:
     """Give the kind of every image, which of its nuclei are wrong, and how sure each is of them."""
     kinds, wrong = [], []
@@ -136,6 +150,7 @@ def main() -> None:
     every = np.concatenate(wrong)
     print(f"{len(kinds)} images, {len(every)} nuclei, {np.count_nonzero(every)} of them wrong\n")
     print_table(kinds, wrong, rows)
+    print_limits(every, np.concatenate(rows[KEPT]))
 
 
 if __name__ == "__main__":

@@ -60,6 +60,14 @@ def test_what_is_saved_is_read_again(saves: Autosaves) -> None:
     assert read.labels(prediction).tolist() == [[7, 1, 2, 3], [4, 0, 6, 7], [8, 9, 10, 11]]
 
 
+def test_nuclei_and_parts_that_are_right_are_read_again_in_their_order(saves: Autosaves) -> None:
+    right = (7, ((0, 2), (1, 4)), 12)
+    saves.save(note(confirmed=right), PREDICTION)
+    ((read,), _) = saves.of_image(IMAGE)
+    assert read.confirmed == right
+    np.testing.assert_array_equal(saves.prediction(read), PREDICTION)
+
+
 def test_another_image_has_nothing_saved(saves: Autosaves) -> None:
     saves.save(note(), PREDICTION)
     assert saves.of_image(OTHER) == ([], [])

@@ -148,6 +148,26 @@ def test_confirmed_areas_are_known_and_their_unchanged_nuclei_counted() -> None:
     assert found.summary() == "1 nucleus reshaped, 2 confirmed"
 
 
+def test_a_nucleus_that_is_right_is_known_with_a_rim_of_background() -> None:
+    labels = plane("........", "..44....", "..44.55.", "........")
+    found = corrections(labels, labels, rim=1, right=[4, 9])
+    assert counts(found) == (0, 0, 0, 1)
+    assert drawn(found.known) == ["..##....", ".####...", ".####...", "..##...."]
+    assert found.changed.size == 0
+
+
+def test_a_nucleus_that_is_right_and_changed_counts_as_changed() -> None:
+    found = corrections(plane("44...5"), plane("444..5"), rim=0, right=[4])
+    assert counts(found) == (0, 0, 1, 0)
+
+
+def test_a_nucleus_that_is_right_is_known_on_all_its_planes_and_on_no_others() -> None:
+    labels = np.stack([plane("4..."), plane("4..5"), plane("...5")])
+    found = corrections(labels, labels, rim=0, right=[4])
+    assert [drawn(it) for it in found.known] == [["#..."], ["#..."], ["...."]]
+    assert found.summary() == "1 nucleus confirmed on 2 planes"
+
+
 def test_confirming_an_empty_view_is_something() -> None:
     empty = plane("....")
     found = corrections(empty, empty, np.array([[True, True, False, False]]))

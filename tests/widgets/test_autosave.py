@@ -23,6 +23,7 @@ from napari_unet.widgets.autosave import Origin, user_autosaves
 from napari_unet.widgets.corrections import (
     METADATA,
     PREDICTION,
+    confirm_nucleus,
     confirm_view,
     edited,
     own_id,
@@ -123,8 +124,9 @@ def test_what_is_saved_brings_the_result_back(
     paint_nucleus(layer)
     paint(layer, 0, *(0,) * (layer.ndim - 2), slice(5, 20), slice(5, 9))
     layer.corner_pixels = np.array([[0] * layer.ndim, [n - 1 for n in layer.data.shape]])
+    confirm_nucleus(layer, 2, is_right=True)
     confirm_view(layer, viewer)
-    note = wait_until_saved(qtbot, image, lambda note: len(note.confirmed) == 1)
+    note = wait_until_saved(qtbot, image, lambda note: len(note.confirmed) == 2)
     said = edited(layer).find().summary()
     viewer.layers.remove(layer)
     prediction = user_autosaves().prediction(note)
@@ -139,6 +141,7 @@ def test_what_is_saved_brings_the_result_back(
     again.events.set_data()
     qtbot.wait(200)
     assert wait_until_saved(qtbot, image, lambda note: True).date == note.date
+    take_back(again)
     take_back(again)
     paint(again, 0, ...)
     wait_until_saved(qtbot, image, lambda note: note.confirmed == () and note.n_nuclei == 2)

@@ -17,6 +17,7 @@ from napari_unet.learning.finetune import FineTune, FineTuning
 from napari_unet.learning.store import FOLDER
 from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.widgets import counting, finetune_form, live
+from napari_unet.widgets.corrections import confirm_nucleus
 from napari_unet.widgets.finetune_choice import NO_RESULT
 from napari_unet.widgets.finetune_dock import FinetuneDock
 from napari_unet.widgets.messages import Glance, LearnRequest
@@ -142,6 +143,16 @@ def test_a_view_that_is_right_is_counted_kept_with_the_layer_and_taken_back(
     again.undo_confirm.native.click()
     assert again.counts.value == "nothing corrected yet"
     assert again.undo_confirm.native.isHidden()
+
+
+def test_a_nucleus_that_is_called_right_elsewhere_is_counted(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    confirm_nucleus(layer, 2, is_right=True)
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus confirmed")
+    dock.undo_confirm.native.click()
+    assert dock.counts.value == "nothing corrected yet"
 
 
 def test_a_view_in_3d_cannot_be_right(

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.nuclei.measuring import steps
 from napari_unet.widgets import measuring
-from napari_unet.widgets.highlight import NAME
+from napari_unet.widgets.highlight import SELECTED
 from napari_unet.widgets.measure_dock import CANCELLED, NO_LABELS, OUTDATED, MeasureDock
 from napari_unet.widgets.measure_form import COUNT, EACH_PLANE
 
@@ -78,7 +78,7 @@ def brush(dock: MeasureDock, start: tuple[float, float], end: tuple[float, float
 
 def coloured(layer: Labels) -> list[int]:
     """Return the nuclei that are shown as selected."""
-    if layer.colormap.name != NAME:
+    if layer.colormap.name != SELECTED:
         return []
     return sorted(label for label in layer.colormap.color_dict if label)
 

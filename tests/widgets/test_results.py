@@ -11,7 +11,14 @@ from napari.layers._layer_actions import _duplicate_layer
 
 from napari_unet.learning.facts import image_name
 from napari_unet.segmentation import SegmentSettings
-from napari_unet.widgets.corrections import confirm_view, edited, has_confirmed, own_id
+from napari_unet.widgets.corrections import (
+    confirm_nucleus,
+    confirm_view,
+    edited,
+    has_confirmed,
+    is_confirmed,
+    own_id,
+)
 from napari_unet.widgets.results import (
     add_result,
     draw,
@@ -120,6 +127,28 @@ def test_confirmed_views_stay_confirmed_with_their_nuclei(viewer: ViewerModel) -
     assert has_confirmed(layer)
     assert summary(layer) == "1 nucleus confirmed"
     assert np.unique(layer.data).tolist() == [0, 1]
+
+
+def test_a_nucleus_that_is_right_stays_and_stays_right(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    before = layer.data.copy()
+    confirm_nucleus(layer, 1, is_right=True)
+    empty = finished(np.zeros((20, 30)), "YX")
+    assert show(viewer, image, empty) is layer
+    assert is_confirmed(layer, 1)
+    assert summary(layer) == "1 nucleus confirmed"
+    np.testing.assert_array_equal(layer.data, before * (before == 1))
+
+
+def test_a_stroke_of_before_a_run_can_be_undone_after_it(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    layer.data_setitem(np.nonzero(layer.data == 1), 0)
+    show(viewer, image, finished(squares(20, 30), "YX"))
+    assert summary(layer) == "1 nucleus removed"
+    layer.undo()
+    assert summary(layer) == "nothing corrected yet"
 
 
 def test_a_run_on_one_plane_keeps_the_nuclei_of_the_others(viewer: ViewerModel) -> None:

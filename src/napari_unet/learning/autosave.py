@@ -35,7 +35,7 @@ DAMAGED = (
     NotImplementedError, FileNotFoundError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
-Confirmed = tuple[tuple[tuple[int, int], ...], ...]
+Confirmed = tuple[int | tuple[tuple[int, int], ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,8 @@ class Note:
     n_nuclei : int
         How many nuclei were added, removed, reshaped or confirmed.
     confirmed : tuple
-        Parts of the labels that were called right: first and last + 1 along each axis.
+        What was called right: parts of the labels, first and last + 1 along each axis, and
+        nuclei, each by its label.
     places, values : (n,) int64 and int32
         Where the labels differ from those of the run, counted along all axes, and what they are.
     date : datetime
@@ -270,7 +271,10 @@ def _read_note(path: Path) -> Note:
         places, values = file[PLACES], file[VALUES]
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError("it was not written by this version of napari-unet")
-    confirmed = tuple(tuple((int(a), int(b)) for a, b in part) for part in header["confirmed"])
+    confirmed = tuple(
+        it if isinstance(it, int) else tuple((int(a), int(b)) for a, b in it)
+        for it in header["confirmed"]
+    )
     note = Note(
         header["image"],
         header["token"],
@@ -323,6 +327,7 @@ def _read_prediction(path: Path, note: Note) -> NDArray[np.int32]:
         raise ValueError("the labels of the run are none")
     if note.places.max(initial=-1) >= labels.size:
         raise ValueError("its labels lie beyond those of the run")
-    if any(len(part) != labels.ndim for part in note.confirmed):
+    parts = [it for it in note.confirmed if not isinstance(it, int)]
+    if any(len(part) != labels.ndim for part in parts):
         raise ValueError("its confirmed parts have other axes than the labels")
     return labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ class Corrections:
     n_added, n_removed, n_reshaped : int
         Nuclei that are new, gone, or have other pixels than before.
     n_confirmed : int
-        Nuclei of the confirmed area that were not changed.
+        Nuclei that were called right, by themselves or with an area, and were not changed.
     n_planes : int
         Planes on which something is known.
     """
@@ -87,6 +87,7 @@ def corrections(
     edited: NDArray[np.integer],
     confirmed: NDArray[np.bool_] | None = None,
     rim: int = LEAST_RIM,
+    right: Collection[int] = (),
 ) -> Corrections:
     """Return what differs between the labels of a model and those that a user made of them.
 
@@ -107,6 +108,9 @@ def corrections(
         Where the user said that the labels are right.
     rim : int
         Width of the rim in pixels, see `rim_for`.
+    right : collection of int
+        Labels of nuclei that the user said are right: they are known with a rim of background,
+        as if they had been drawn so.
 
     Raises
     ------
@@ -127,9 +131,12 @@ def corrections(
     changes = {index: changed_pairs(old[index], new[index]) for index in np.ndindex(new.shape[:-2])}
     edits = find_edits(old, new, changes)
     known, unchanged = np.zeros(new.shape, bool), {0}
+    sure_ids = np.array(list(right), np.int32)
     for index, change in changes.items():
-        if len(change):
-            known[index] = _known(old[index], new[index], change, edits, rim)
+        here = np.intersect1d(new[index], sure_ids) if len(sure_ids) else sure_ids
+        unchanged |= set(here.tolist())
+        if len(change) or here.size:
+            known[index] = _known(old[index], new[index], change, edits, rim, here)
         if sure[index].any():
             known[index] |= sure[index]
             unchanged |= set(np.unique(new[index][sure[index]]).tolist())
@@ -246,11 +253,12 @@ def _known(
     change: NDArray[np.int64],
     edits: Edits,
     rim: int,
+    right: NDArray[np.int32],
 ) -> NDArray[np.bool_]:
-    """Return what the changes of one plane make known."""
+    """Return what the changes of one plane, and the nuclei that are right, make known."""
     left = leftovers(new, change)
     before, after = (np.setdiff1d(ids, left) for ids in changed_ids(change, edits))
-    touched = np.isin(old, before) | np.isin(new, after)
+    touched = np.isin(old, before) | np.isin(new, np.union1d(after, right))
     box = bounding_box(touched, rim)
     grown = ndimage.binary_dilation(touched[box], disk(rim))
     touched[box] |= grown & (new[box] == 0)

@@ -343,7 +343,7 @@ def _relabelling(earlier: Edited, outcome: Finished) -> Relabelling:
 
 def _locked(earlier: Edited) -> NDArray[np.bool_] | None:
     """Return where a result is corrected, None where it is not."""
-    if not earlier.confirmed and np.array_equal(earlier.prediction, earlier.labels):
+    if not earlier.is_sure and np.array_equal(earlier.prediction, earlier.labels):
         return None
     from napari_unet.learning.corrections import as_labels
     from napari_unet.learning.locking import locks

@@ -30,14 +30,13 @@ from napari_unet.widgets.corrections import (
     facts_of_copy,
     is_result,
 )
-from napari_unet.widgets.counting import EVENTS
+from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution
 from napari_unet.widgets.preferences import preferences
 from napari_unet.widgets.running import one_sentence
 
 MILLISECONDS_UNTIL_SAVED = 2000  # after the first stroke since the last time; 5 s are promised
 NOTHING = (None, "", b"")
-WATCHED = (*EVENTS, "metadata")  # a view that is called right changes the metadata alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +164,10 @@ class Keeper:
         before, after = result.prediction.reshape(-1), result.labels.reshape(-1)
         places = np.flatnonzero(before != after).astype(np.int64, copy=False)
         values = after[places].astype(np.int32)
-        confirmed = tuple(tuple((p.start, p.stop) for p in part) for part in facts[CONFIRMED])
+        confirmed = tuple(
+            it if isinstance(it, int) else tuple((part.start, part.stop) for part in it)
+            for it in facts[CONFIRMED]
+        )
         return Note(
             self._image or self._find_image(),
             self._token,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes
@@ -9,7 +10,7 @@ from napari_unet.nuclei.confidence import carried_over
 from napari_unet.nuclei.tracks import Table, track_table
 from napari_unet.widgets.running import Finished
 
-CONFIDENCE, PARENT = "confidence", "parent"  # the columns
+INDEX, CONFIDENCE, PARENT = "index", "confidence", "parent"  # the columns
 
 
 def confidence_in(outcome: Finished, labels: NDArray[np.int32]) -> NDArray[np.float32] | None:
@@ -30,6 +31,21 @@ def confidence_in(outcome: Finished, labels: NDArray[np.int32]) -> NDArray[np.fl
     if outcome.confidence is None or labels is outcome.labels:
         return outcome.confidence
     return carried_over(outcome.confidence, outcome.labels, labels[outcome.place])
+
+
+def confidence_of(layer: Labels) -> NDArray[np.float32] | None:
+    """Return how sure the network was of each nucleus of a result, by label.
+
+    None where its features do not say so, as those of one that was brought back.
+    """
+    features = pd.DataFrame(layer.features)
+    if not {INDEX, CONFIDENCE} <= set(features.columns):
+        return None
+    # A table of measures has a row for each frame of a movie.
+    known = features[[INDEX, CONFIDENCE]].dropna().drop_duplicates(INDEX)
+    confidence = np.full(int(known[INDEX].max()) + 1 if len(known) else 1, np.nan, np.float32)
+    confidence[known[INDEX].to_numpy(int)] = known[CONFIDENCE]
+    return confidence
 
 
 def tracks_in(outcome: Finished, labels: NDArray[np.int32]) -> Table | None:
@@ -65,8 +81,8 @@ def features_of(
     """
     known = np.zeros(0, np.intp) if confidence is None else np.flatnonzero(~np.isnan(confidence))
     values = np.zeros(0, np.float32) if confidence is None else confidence[known]
-    features = pd.DataFrame({"index": known, CONFIDENCE: values})
+    features = pd.DataFrame({INDEX: known, CONFIDENCE: values})
     if tracks is None:
         return features
-    parents = pd.DataFrame({"index": tracks[:, 0], PARENT: tracks[:, 3]})
-    return features.merge(parents, how="right", on="index")
+    parents = pd.DataFrame({INDEX: tracks[:, 0], PARENT: tracks[:, 3]})
+    return features.merge(parents, how="right", on=INDEX)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 METADATA = "napari_unet"
 PREDICTION = "prediction"  # the labels as the run left them: what differs was corrected
-CONFIRMED = "confirmed"  # parts of the labels, tuples of slices, that the user said are right
+CONFIRMED = "confirmed"  # what the user said is right: parts (tuples of slices), nuclei (labels)
 RESULT = "result"  # what tells a result from all others, for as long as it lives on disk too
 
 Place = tuple[slice, ...]
@@ -35,12 +35,20 @@ class Edited:
         Parts that the user said are right.
     diameter : float
         Of a typical nucleus, in pixels.
+    right : tuple of int
+        Labels of the nuclei that the user said are right.
     """
 
     prediction: NDArray[np.int32]
     labels: NDArray[np.integer]
     confirmed: tuple[Place, ...]
     diameter: float
+    right: tuple[int, ...] = ()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the user said of anything that it is right."""
+        return bool(self.confirmed or self.right)
 
     def find(self) -> "Corrections":
         """Return the corrections.
@@ -52,10 +60,15 @@ class Edited:
         """
         from napari_unet.learning.corrections import corrections, rim_for
 
-        return corrections(self.prediction, self.labels, self.sure(), rim_for(self.diameter))
+        rim = rim_for(self.diameter)
+        return corrections(self.prediction, self.labels, self._sure_parts(), rim, self.right)
 
     def sure(self) -> NDArray[np.bool_]:
         """Return where the user said that the labels are right."""
+        sure = self._sure_parts()
+        return sure | np.isin(self.labels, self.right) if self.right else sure
+
+    def _sure_parts(self) -> NDArray[np.bool_]:
         sure = np.zeros(self.prediction.shape, bool)
         for place in self.confirmed:
             sure[place] = True
@@ -113,8 +126,9 @@ def edited(layer: Labels, *, copied: bool = False) -> Edited:
         labels = labels.squeeze(axis)
     prediction = np.array(facts[PREDICTION]) if copied else facts[PREDICTION]
     prediction = prediction if axis is None else prediction.squeeze(axis)
-    places = tuple(_without(place, axis) for place in facts[CONFIRMED])
-    return Edited(prediction, labels, places, facts["settings"]["diameter"])
+    right = tuple(it for it in facts[CONFIRMED] if isinstance(it, int))
+    places = tuple(_without(it, axis) for it in facts[CONFIRMED] if not isinstance(it, int))
+    return Edited(prediction, labels, places, facts["settings"]["diameter"], right)
 
 
 def draw_plane(
@@ -169,13 +183,25 @@ def confirm_view(layer: Labels, viewer: Any) -> None:
         layer.events.metadata()
 
 
+def confirm_nucleus(layer: Labels, number: int, *, is_right: bool) -> None:
+    """Note on a result that a nucleus is right as it is, on all planes; or no more that it is."""
+    rest = [it for it in facts_of(layer)[CONFIRMED] if it != number]
+    facts_of(layer)[CONFIRMED][:] = [*rest, number] if is_right else rest
+    layer.events.metadata()
+
+
+def is_confirmed(layer: Labels, number: int) -> bool:
+    """Tell whether a nucleus of a result was called right by itself."""
+    return number in facts_of(layer)[CONFIRMED]
+
+
 def has_confirmed(layer: Labels) -> bool:
-    """Tell whether a part of a result was called right."""
+    """Tell whether a part or a nucleus of a result was called right."""
     return bool(facts_of(layer)[CONFIRMED])
 
 
 def take_back(layer: Labels) -> None:
-    """Forget the part of a result that was called right last."""
+    """Forget the part, or the nucleus, of a result that was called right last."""
     del facts_of(layer)[CONFIRMED][-1:]
     layer.events.metadata()
 

@@ -3,34 +3,59 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from napari.layers import Labels
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
 
-from napari_unet.widgets.messages import Painted
-
 MILLISECONDS_BETWEEN_COUNTS = 500
 LARGEST_AT_ONCE = 4_000_000  # px: counting them takes about as long as three frames of the screen
 EVENTS = ("labels_update", "paint", "data", "set_data")  # undo is heard of by the last one alone
+WATCHED = (*EVENTS, "metadata")  # what is called right changes the metadata alone
+
+
+class Summary(Protocol):
+    """Counts that can be told."""
+
+    def summary(self) -> str:
+        """Return them in words."""
+
+
+class Countable(Protocol):
+    """A dataclass of what is counted, with the labels that the user may paint on meanwhile."""
+
+    @property
+    def labels(self) -> np.ndarray[Any, Any]:
+        """Labels as they are now."""
+
+    def find(self) -> Summary:
+        """Return the counts; a ValueError says in one sentence why there are none."""
 
 
 class Counter:
-    """Counts what is corrected on one layer, whenever that changes.
+    """Counts something on one layer, such as what is corrected, whenever that changes.
 
     Parameters
     ----------
     show : callable
         Called with the counts in words.
     read : callable
-        Gives what is painted on a layer.
+        Gives what is counted on a layer.
+    events : tuple of str
+        Names of the layer's events after which it is counted again.
     """
 
-    def __init__(self, show: Callable[[str], None], read: Callable[[Labels], Painted]) -> None:
+    def __init__(
+        self,
+        show: Callable[[str], None],
+        read: Callable[[Labels], Countable],
+        events: tuple[str, ...] = WATCHED,
+    ) -> None:
         self._show = show
         self._read = read
+        self._events = events
         self._layer: Labels | None = None
         self._counted: Labels | None = None
         self._timer = QTimer()
@@ -43,7 +68,7 @@ class Counter:
         self.leave()
         self._layer = layer
         if layer is not None:
-            for name in EVENTS:
+            for name in self._events:
                 getattr(layer.events, name).connect(self._count_soon)
         self.count()
 
@@ -53,7 +78,7 @@ class Counter:
         with suppress(RuntimeError):
             self._timer.stop()
         if self._layer is not None:
-            for name in EVENTS:
+            for name in self._events:
                 getattr(self._layer.events, name).disconnect(self._count_soon)
         self._layer = None
 
@@ -94,14 +119,14 @@ class Counter:
         self._counted = None
 
 
-def summary(painted: Painted) -> str:
+def summary(counted: Countable) -> str:
     """Return the counts in words, or in one sentence why there are none."""
     try:
-        return painted.find().summary()
+        return counted.find().summary()
     except ValueError as error:
         return str(error)
 
 
-def _summary_of_copy(painted: Painted) -> str:
+def _summary_of_copy(counted: Any) -> str:
     """Return the counts of labels that the user may paint on meanwhile."""
-    return summary(replace(painted, labels=np.array(painted.labels)))
+    return summary(replace(counted, labels=np.array(counted.labels)))

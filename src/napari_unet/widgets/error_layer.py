@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from napari_unet.nuclei.comparison import middle
 from napari_unet.nuclei.errors import COLOURS, Finding, Kind
+from napari_unet.widgets.going import bring_into_view
 from napari_unet.widgets.layers import SPATIAL
 from napari_unet.widgets.scribbles import PREVIEW
 
 OPACITY = 0.7
-SMALLEST, LARGEST = 40, 300  # px on the screen of what is gone to
 
 
 def new_error_layer(found: Labels, image: NDArray[np.uint8]) -> Labels:
@@ -40,19 +40,5 @@ def new_error_layer(found: Labels, image: NDArray[np.uint8]) -> Labels:
 
 def go_to(viewer: Any, layer: Labels, finding: Finding) -> None:
     """Bring a finding into the middle of the canvas, on its plane, neither tiny nor too large."""
-    shift = viewer.dims.ndim - layer.ndim
-    centre = layer.data_to_world(middle(finding))
-    for axis in viewer.dims.not_displayed:
-        if axis >= shift:
-            viewer.dims.set_point(axis, centre[axis - shift])
-    shown = [axis - shift for axis in viewer.dims.displayed]
-    if min(shown) < 0:
-        return
-    camera = viewer.scene.camera
-    camera.center = tuple(centre[axis] for axis in shown)
-    low, high = (
-        np.asarray(layer.data_to_world([getattr(part, end) for part in finding.box]))[shown]
-        for end in ("start", "stop")
-    )
-    size = float(np.abs(high - low).max())
-    camera.zoom = float(np.clip(camera.zoom, SMALLEST / size, LARGEST / size))
+    low, high = ([getattr(part, end) for part in finding.box] for end in ("start", "stop"))
+    bring_into_view(viewer, layer, middle(finding), low, high)

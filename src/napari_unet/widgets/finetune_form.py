@@ -78,7 +78,9 @@ class FinetuneForm(DockForm):
             tooltip="All nuclei that the canvas shows now are right as they are: learn that too",
         )
         self.undo_confirm = PushButton(
-            text="Take back", tooltip="The view that was called right last is not", visible=False
+            text="Take back",
+            tooltip="The view or nucleus that was called right last is not",
+            visible=False,
         )
         self.views = row(self.confirm, self.undo_confirm)
         self.views.label = " "

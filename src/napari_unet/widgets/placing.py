@@ -10,8 +10,8 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
 
-from napari_unet.widgets.autosave import WATCHED
 from napari_unet.widgets.corrections import Edited, edited
+from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import pixel_size
 from napari_unet.widgets.results import Drawn, add_result, draw, result_to_update, update_result
 from napari_unet.widgets.running import Failed, Finished, one_sentence

@@ -162,7 +162,7 @@ def bring_back(
     labels: NDArray[np.int32],
     prediction: NDArray[np.int32],
 ) -> Labels:
-    """Show a result that was saved, with its corrections and confirmed views, and return it.
+    """Show a result that was saved, with its corrections and what was confirmed, and return it.
 
     Parameters
     ----------
@@ -187,7 +187,10 @@ def bring_back(
             f"Expected saved labels for an image of the shape {shape}, got {labels.shape}; "
             "delete them."
         )
-    confirmed = [tuple(slice(*part, 1) for part in place) for place in note.confirmed]
+    confirmed = [
+        it if isinstance(it, int) else tuple(slice(*part, 1) for part in it)
+        for it in note.confirmed
+    ]
     facts = _of_image(image, note.facts, prediction) | {CONFIRMED: confirmed}
     layer = Labels(
         labels,
@@ -201,10 +204,10 @@ def bring_back(
 
 
 def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) -> None:
-    """Show what is drawn of a run in the layer of an earlier one; its views stay confirmed.
+    """Show what is drawn of a run in the layer of an earlier one; what is confirmed stays so.
 
-    napari forgets what could be undone: every correction is in the new labels, and nothing else
-    that the user did would be lost.
+    What the user did can still be undone: where something is corrected the new prediction is the
+    old one, and that is what undoing puts back.
     """
     axes, before = outcome.facts["axes"], facts_of(layer)
     facts = _facts(image, outcome, drawn)

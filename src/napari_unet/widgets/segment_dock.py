@@ -15,6 +15,7 @@ from napari_unet.segmentation import Progress
 from napari_unet.widgets.adjust_section import AdjustSection
 from napari_unet.widgets.copy_menu import CopyMenu
 from napari_unet.widgets.corrections import facts_of, is_result
+from napari_unet.widgets.doubt_section import DoubtSection
 from napari_unet.widgets.estimating import Estimating
 from napari_unet.widgets.layers import (
     checked_axes,
@@ -61,6 +62,7 @@ class SegmentDock(SegmentForm):
         use_folder()
         super().__init__(self._images, self._model_choices, Offer(napari_viewer))
         self._adjusting = AdjustSection(napari_viewer, self.adjust)
+        self._doubting = DoubtSection(napari_viewer, self.doubts)
         self._estimating = Estimating(self._plan, self._show_estimate)
         self._connect()
         self._follow_active()
@@ -98,6 +100,7 @@ class SegmentDock(SegmentForm):
         self._models.leave()
         self.offer.leave()
         self._adjusting.leave()
+        self._doubting.leave()
         self._estimating.leave()
         self.cancel()
 
@@ -163,11 +166,13 @@ class SegmentDock(SegmentForm):
             self.status.value = sentence
 
     def _show_adjusting(self) -> None:
-        """Let the sliders move the active result, or else the newest one of the image."""
+        """Adjust and look through the active result, or else the newest one of the image."""
         active, layers = self._viewer.layers.selection.active, self._viewer.layers
         shown = self._shown if self._shown in layers else None
         newest = None if shown is None else find_result(layers, shown)
-        self._adjusting.show(active if is_result(active) else newest)
+        result = active if is_result(active) else newest
+        self._adjusting.show(result)
+        self._doubting.show(result)
 
     def _open(self, name: str, _: Any = None) -> None:
         """Open the dock that learns or the one that measures, on the result of the image."""

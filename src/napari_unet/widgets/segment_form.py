@@ -17,6 +17,7 @@ from magicgui.widgets import (
 from napari_unet.network.library import BUILT_IN
 from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
 from napari_unet.widgets.adjust import AdjustForm
+from napari_unet.widgets.doubt_form import DoubtForm
 from napari_unet.widgets.form import (
     MINIMUM_WIDTH,
     DockForm,
@@ -84,7 +85,9 @@ class SegmentForm(DockForm):
         layout = self.native.layout()
         layout.insertWidget(2, self.more)
         self.adjust = AdjustForm()
+        self.doubts = DoubtForm()
         layout.addWidget(self.adjust.section)
+        layout.addWidget(self.doubts.section)
         let_scroll(self.native)
 
     def _make_next_steps(self) -> None:
