@@ -15,6 +15,7 @@ from napari_unet.widgets.form import align_labels, fold, styled, wrap
 RANGE_OF_SMALLEST, RANGE_OF_LARGEST = 2, 6  # diameters of a typical nucleus
 STEP = 0.1  # px of the image
 WIDEST_READOUT = "0000.0 µm"
+READOUT_PADDING = 20  # px, which napari's style takes
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,8 @@ def _widen_readouts(sliders: Sequence[FloatSlider]) -> None:
     """Make the fields beside sliders wide enough for what they show."""
     for slider in sliders:
         field = readout(slider)
-        field.setFixedWidth(field.fontMetrics().horizontalAdvance(WIDEST_READOUT))
+        widest = field.fontMetrics().horizontalAdvance(WIDEST_READOUT)
+        field.setFixedWidth(widest + READOUT_PADDING)
         field.setToolTip(slider.tooltip)
 
 

@@ -1,0 +1,196 @@
+"""Walk through the docks in a real window, check each step, and leave a picture of it.
+
+    tools/display .venv/bin/python docs/walk.py [--themes dark light]
+
+Preview, segment, adjust, next doubtful nucleus, right, correct, measure, compare, copy: with the
+stack of the samples, opened from a file, in each theme of napari. Models and corrections go to a
+temporary folder. Ends with an error at the first step that does not do what it should.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+import PIL.Image
+import tifffile
+from make_pictures import FOLDER, LONGEST_RUN, PLUGIN, SETTLE, image_layer
+from napari.settings import get_settings
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtTest import QTest
+
+from napari_unet.widgets.copy_menu import COMMAND, METHODS, PYTHON
+from napari_unet.widgets.doubt_form import NEXT, RIGHT
+
+WINDOW = (1280, 860)
+SAMPLE = "stack"
+N_COLOURS = 256  # of a picture: a third of the file
+ZOOM = 3.0  # of the preview, so that a part of the plane is shown
+STRICTER = 0.8  # threshold
+COPIES = {METHODS: "U-Net", PYTHON: "import", COMMAND: "napari-unet segment"}
+"""What can be copied, and what must be in it."""
+
+
+class Walk:
+    """The docks of a viewer, and the steps through them."""
+
+    def __init__(self, theme: str, folder: Path) -> None:
+        get_settings().appearance.theme = theme
+        self.theme, self.number = theme, 0
+        self.viewer = napari.Viewer()
+        self.viewer.window.resize(*WINDOW)
+        self.viewer.open_sample(PLUGIN, SAMPLE)
+        self.image = self.from_file(folder / f"{SAMPLE}.tif")
+        self.viewer.layers.selection.active = self.image
+        self.dock = self.opened("Segment nuclei")
+
+    def from_file(self, path: Path) -> Any:
+        """Put the image of the sample into a file, and open that instead."""
+        sample = image_layer(self.viewer)
+        tifffile.imwrite(path, sample.data)
+        place = {"scale": sample.scale, "units": sample.units, "name": sample.name}
+        self.viewer.layers.remove(sample)
+        (opened,) = self.viewer.open(path, **place)
+        return opened
+
+    def opened(self, name: str) -> Any:
+        area, dock = self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+        area.show()
+        area.raise_()
+        return dock
+
+    def wait(self, condition: Any, what: str) -> None:
+        for _ in range(LONGEST_RUN // 50):
+            QTest.qWait(50)
+            if condition():
+                return
+        raise SystemExit(f"Waited too long for {what}.")
+
+    def take(self, step: str) -> None:
+        self.number += 1
+        QTest.qWait(SETTLE)
+        name = f"walk_{self.number}_{step}_{self.theme}.png"
+        shot = self.viewer.screenshot(canvas_only=False, flash=False)
+        PIL.Image.fromarray(shot[..., :3]).quantize(N_COLOURS).save(FOLDER / name)
+        print(name)
+
+    def click(self, dock: Any, name: str) -> None:
+        """Click the button that starts a dock's work, and wait for its end."""
+        dock.button.native.click()
+        self.wait(lambda: dock.button.text == name, name)
+
+    @property
+    def result(self) -> Any:
+        return self.viewer.layers[f"{self.image.name} nuclei"]
+
+    def preview(self) -> None:
+        self.viewer.camera.zoom *= ZOOM
+        self.dock.region.value = "this view"
+        self.click(self.dock, "Segment nuclei")
+        shown = self.result.data[self.viewer.dims.current_step[0]]
+        check(shown.any(), "the view has nuclei")
+        check(not self.result.data[0].any(), "nothing but the view has nuclei")
+        self.take("preview")
+        self.viewer.reset_view()
+
+    def segment(self) -> None:
+        self.dock.region.value = "everything"
+        self.click(self.dock, "Segment nuclei")
+        check(len(self.nuclei()) > 10, "the whole stack has nuclei")
+        self.take("segment")
+
+    def adjust(self) -> None:
+        adjust, before = self.dock.adjust, self.result.data.copy()
+        adjust.section.expand(animate=False)
+        adjust.threshold.value = STRICTER
+        self.wait(lambda: self.result.data.sum() < before.sum(), "the slider")
+        self.take("adjust")
+        adjust.reset.native.click()
+        self.wait(lambda: np.array_equal(self.result.data, before), "the reset")
+        adjust.section.collapse(animate=False)
+
+    def doubt(self) -> None:
+        doubt = self.dock.doubts
+        doubt.section.expand(animate=False)
+        doubt.colour.value = True
+        self.press(NEXT)
+        self.wait(lambda: doubt.right.enabled, "the next nucleus")
+        self.take("next")
+        self.press(RIGHT)
+        self.take("right")
+        doubt.colour.value = False
+        doubt.section.collapse(animate=False)
+        self.viewer.reset_view()
+        self.viewer.dims.set_current_step(0, self.image.data.shape[0] // 2)
+
+    def press(self, key: str) -> None:
+        """Press a key in the canvas."""
+        canvas = self.viewer.window._qt_viewer.canvas.native
+        canvas.setFocus()
+        QTest.keyClick(canvas, key.lower())
+        QTest.qWait(SETTLE)
+
+    def learn(self) -> None:
+        dock = self.opened("Fine-tune on corrections")
+        self.wait(lambda: dock.counts.value.startswith("1 "), "the nucleus that was called right")
+        self.take("correct")
+
+    def measure(self) -> None:
+        self.viewer.layers.selection.active = self.result
+        dock = self.opened("Measure nuclei")
+        self.click(dock, "Measure nuclei")
+        check(set(self.nuclei()) <= set(self.result.features["index"]), "every nucleus has a row")
+        self.take("measure")
+
+    def compare(self) -> None:
+        dock = self.opened("Compare with truth")
+        self.click(dock, "Compare")
+        check(dock.outcome.visible, "there are scores")
+        self.take("compare")
+
+    def copy(self) -> None:
+        for kind, words in COPIES.items():
+            clipboard = QGuiApplication.clipboard()
+            clipboard.clear()
+            self.dock._copies.copy(kind)
+            self.wait(lambda words=words, c=clipboard: words in c.text(), f"the {kind}")
+
+    def nuclei(self) -> Any:
+        return np.setdiff1d(self.result.data, 0)
+
+
+def check(holds: bool, what: str) -> None:
+    if not holds:
+        raise SystemExit(f"Expected that {what}.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--themes", nargs="+", default=["dark", "light"])
+    options = parser.parse_args()
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["NAPARI_UNET_HOME"] = home
+        for theme in options.themes:
+            walk = Walk(theme, Path(home))
+            for step in (
+                walk.preview,
+                walk.segment,
+                walk.adjust,
+                walk.doubt,
+                walk.learn,
+                walk.measure,
+                walk.compare,
+                walk.copy,
+            ):
+                step()
+            walk.viewer.close()
+
+
+if __name__ == "__main__":
+    main()
