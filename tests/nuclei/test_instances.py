@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.instances import SEEDS, InstanceSettings, instances
 
 ANY_SIZE = InstanceSettings(min_size=0)
@@ -89,8 +90,17 @@ def test_bytes_and_half_floats_give_the_same_labels():
 def test_a_nucleus_without_a_core_is_not_lost():
     nucleus = np.zeros((8, 12), np.float32)
     nucleus[2:4, 1:11] = 1
-    maps = np.stack([nucleus, nucleus, nucleus * 0])
+    maps = np.stack([nucleus, nucleus, nucleus * 0.4])
     assert np.array_equal(instances(maps), nucleus)
+
+
+def test_what_is_not_sure_as_a_whole_is_left_out():
+    maps = np.zeros((3, 8, 20), np.float32)
+    maps[0, 2:6, 1:7], maps[0, 2:6, 9:15] = 0.6, 0.9
+    maps[2, 2:6, 1:7], maps[2, 2:6, 9:15] = 0.4, 0.4
+    assert np.array_equal(instances(maps), maps[0] == np.float32(0.9))
+    assert instances(maps, InstanceSettings(threshold=0.4)).max() == 2
+    assert instances(maps, InstanceSettings(seeds="none")).max() == 2
 
 
 def test_a_speck_of_core_does_not_split_a_nucleus():
@@ -128,7 +138,7 @@ def squares(*sizes: int) -> np.ndarray:
     maps = np.zeros((3, max(sizes) + 2, sum(sizes) + len(sizes) + 1), np.float32)
     x = 1
     for size in sizes:
-        maps[0, 1 : 1 + size, x : x + size] = 1
+        maps[[0, 2], 1 : 1 + size, x : x + size] = 1
         x += size + 1
     return maps
 
@@ -162,6 +172,7 @@ def test_the_first_and_last_plane_are_no_rim():
 def test_labels_count_in_reading_order():
     maps = np.zeros((3, 10, 12), np.float32)
     maps[0, 5:9, 0:4] = maps[0, 2:6, 5:8] = maps[0, 1:5, 9:12] = 1
+    maps[2] = maps[0]
     labels = instances(maps)
     assert [labels[1, 9], labels[2, 5], labels[5, 0]] == [1, 2, 3]
 
@@ -188,7 +199,11 @@ def test_every_label_is_one_piece_of_the_thresholded_map(seeds, shape, data):
     maps = data.draw(arrays(np.uint8, shape, elements=st.sampled_from([0, 60, 130, 200, 255])))
     chosen = InstanceSettings(seeds=seeds, min_seed=1, min_size=0, fill_holes=False)
     labels = instances(maps, chosen, anisotropy=2.0)
-    assert np.array_equal(labels > 0, maps[0] > 127.5)
+    if seeds in ("none", "border"):
+        assert np.array_equal(labels > 0, maps[0] > 127.5)
+    else:
+        assert np.all(maps[0][labels > 0] > 127.5)
+        assert np.all(confidence(maps, labels)[1:] > 0.5)
     assert all(ndimage.label(labels == k)[1] == 1 for k in range(1, labels.max() + 1))
     _, first = np.unique(labels[labels > 0], return_index=True)
     assert np.all(np.diff(first) > 0)

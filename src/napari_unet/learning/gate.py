@@ -152,8 +152,8 @@ def nowhere(labels: Labels) -> NDArray[np.bool_]:
 def label_scene(network: UNet, card: Card, scene: Scene) -> Found:
     """Return a network's labels of a scene at its own scale, and how sure it is of them."""
     maps = Model(network, card).predict(scene.pixels)
-    labels = instances(maps, card.instances)
-    return Found(labels, sureness(maps[0], labels))
+    inside = maps[0] > card.instances.threshold
+    return Found(instances(maps, card.instances), sureness(maps[0], inside))
 
 
 def between(parent: UNet, child: UNet, share: float) -> UNet:

@@ -91,15 +91,15 @@ def estimate_diameter(
     return max(found, key=found.__getitem__) if found else model_diameter
 
 
-def sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32]) -> float:
+def sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32 | np.bool_]) -> float:
     """Return how far from a coin's toss the probability is inside nuclei, 0..1, on average.
 
     Parameters
     ----------
     nucleus : (y, x) float32
         Probability of a nucleus, 0..1.
-    labels : (y, x) int32
-        The nuclei that were made of it; 0 is returned where there is none.
+    labels : (y, x) int32 or bool
+        Where the nuclei are; 0 is returned where there is none.
 
     Examples
     --------
