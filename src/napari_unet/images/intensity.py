@@ -170,12 +170,12 @@ def to_rgb(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     Parameters
     ----------
     plane : array of float32, (y, x) or (y, x, 3) or (y, x, 4)
-        Grey is repeated three times, alpha is dropped.
+        Grey is seen three times, alpha is dropped.
 
     Returns
     -------
     array of float32, (3, y, x)
-        Contiguous.
+        Of a grey plane a view that cannot be written to; contiguous if in colour.
 
     Raises
     ------
@@ -188,7 +188,7 @@ def to_rgb(plane: NDArray[np.float32]) -> NDArray[np.float32]:
     (3, 64, 32)
     """
     if plane.ndim == 2:
-        return np.repeat(plane.astype(np.float32, copy=False)[np.newaxis], 3, axis=0)
+        return np.broadcast_to(plane.astype(np.float32, copy=False), (3, *plane.shape))
     if plane.ndim == 3 and plane.shape[2] in (3, 4):
         colours = np.moveaxis(plane[..., :3], 2, 0)
         return np.ascontiguousarray(colours, dtype=np.float32)

@@ -74,8 +74,13 @@ def resized(pixels: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.floa
     """Return pixels (c, y, x) resampled to another size (y, x); themselves if it is theirs."""
     if pixels.shape[1:] == tuple(size):
         return pixels
-    scaled = [resize(p, size, order=1, mode="reflect", anti_aliasing=True) for p in pixels]
-    return np.stack(scaled).astype(np.float32)
+    # A grey plane is the same in all its channels, and so is what becomes of it.
+    is_grey = len(pixels) > 1 and pixels.strides[0] == 0
+    scaled = [
+        resize(p, size, order=1, mode="reflect", anti_aliasing=True).astype(np.float32)
+        for p in pixels[: 1 if is_grey else None]
+    ]
+    return np.broadcast_to(scaled[0], (len(pixels), *size)) if is_grey else np.stack(scaled)
 
 
 def resized_labels(labels: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:

@@ -170,7 +170,7 @@ def sample_of(
     diameter = median_diameter(labels)
     weight = np.ones(labels.shape) if known is None else known
     return Sample(
-        torch.from_numpy(pixels).half(),
+        torch.from_numpy(pixels.astype(np.float16)),
         torch.from_numpy(numbers.astype(np.float32))[None],
         torch.from_numpy(distance_map(numbers))[None].half(),
         torch.from_numpy(weight.astype(np.float16))[None],
