@@ -1,0 +1,62 @@
+"""Labels that are made block by block are those that are made in memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from napari_unet.chunked.plan import Plan
+from napari_unet.chunked.walk import segment_in_blocks, write_labels_in_blocks
+from napari_unet.images.axes import label_axes
+from napari_unet.images.ome_zarr import create_labels
+from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.segmentation import SegmentSettings, finish, segment
+
+
+def blurred(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A network that looks a few pixels far, and sees nuclei where it is brighter than around."""
+    near, far = (gaussian_filter(pixels[0], sigma, truncate=3) for sigma in (1.0, 5.0))
+    nucleus = 1 / (1 + np.exp(-12 * (near - 0.3)))
+    return np.stack([nucleus, np.clip(far - near, 0, 1), np.clip(near - far + 0.3, 0, 1) * nucleus])
+
+
+def in_blocks(
+    image: NDArray[np.integer], axes: str, settings: SegmentSettings, side: int, folder: Path
+) -> NDArray[np.integer]:
+    plan = Plan(folder / "parts", axes, image.shape, settings, side)
+    table = finish(segment_in_blocks(plan, lambda: image, lambda: blurred))
+    path = folder / "labels.zarr"
+    create_labels(path, plan.label_shape, plan.label_axes, plan.sides[-1], {}, {})
+    list(write_labels_in_blocks(plan, table, path))
+    return np.asarray(zarr.open_array(path / "0", mode="r"))
+
+
+def crowd(axes: str) -> NDArray[np.integer]:
+    if axes == "TYX":
+        return nuclei_movie((4, 150, 180), n=30, seed=2)[0]
+    if axes == "TZYX":
+        stack = nuclei_stack((6, 100, 120), n=40, seed=3)[0]
+        return np.stack([stack, np.roll(stack, 2, axis=-1)])
+    if axes == "ZYX":
+        return nuclei_stack((8, 130, 150), n=90, anisotropy=3.0, seed=1)[0]
+    return nuclei_field((230, 310), n=200, diameter=16.0, seed=5)[0]
+
+
+@pytest.mark.parametrize("side", [50, 64, 97, 1000])
+@pytest.mark.parametrize(
+    ("axes", "link"),
+    [("YX", "auto"), ("ZYX", "auto"), ("ZYX", "overlap"), ("ZYX", "none"), ("TYX", "auto"),
+     ("TZYX", "auto"), ("TZYX", "overlap")],
+)  # fmt: skip
+def test_labels_are_those_of_the_walk_in_memory(axes, link, side, tmp_path):
+    image = crowd(axes)
+    settings = SegmentSettings(diameter=18.0, link=link, tile=96, overlap=64, anisotropy=3.0)
+    whole = finish(segment(image, axes, blurred, settings)).labels
+    assert whole.max() > 20
+    np.testing.assert_array_equal(in_blocks(image, axes, settings, side, tmp_path), whole)
