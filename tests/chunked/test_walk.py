@@ -14,16 +14,21 @@ from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.walk import segment_in_blocks, write_labels_in_blocks
 from napari_unet.images.axes import label_axes
 from napari_unet.images.ome_zarr import create_labels
+from napari_unet.images.planes import as_bytes
 from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import SegmentSettings, finish, segment
 
 
 def blurred(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A network that looks a few pixels far, and sees nuclei where it is brighter than around."""
+    """A network that looks a few pixels far, and sees nuclei where it is brighter than around.
+
+    Its maps are whole 255ths: tiles are kept as bytes, which would round others.
+    """
     near, far = (gaussian_filter(pixels[0], sigma, truncate=3) for sigma in (1.0, 5.0))
     nucleus = 1 / (1 + np.exp(-12 * (near - 0.3)))
-    return np.stack([nucleus, np.clip(far - near, 0, 1), np.clip(near - far + 0.3, 0, 1) * nucleus])
+    maps = np.stack([nucleus, far - near, (near - far + 0.3) * nucleus]).astype(np.float32)
+    return as_bytes(maps).astype(np.float32) / np.float32(255)
 
 
 def in_blocks(
