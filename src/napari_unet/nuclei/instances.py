@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from skimage.segmentation import watershed
 
 from napari_unet.nuclei.cleaning import drop, fill_holes, number_in_reading_order
-from napari_unet.nuclei.seeds import find_seeds, label_pieces
+from napari_unet.nuclei.seeds import find_seeds, flooded, label_pieces
 
 SEEDS = ("both", "distance", "border", "none")
 """Which maps tell touching nuclei apart; "none" takes every connected piece as one nucleus."""
@@ -207,7 +206,7 @@ def _regrow(
     seeds = np.where(crowded, seeds, 0)
     inner = _inner(seeds > 0)
     rims = np.where(inner, 0, seeds)
-    grown: npt.NDArray[np.int32] = watershed(-margin, rims, mask=crowded & ~inner)
+    grown = flooded(-margin, rims, crowded & ~inner)
     return np.where(crowded, np.where(inner, seeds, grown) + np.int32(n_pieces), pieces)
 
 
