@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from napari_unet.chunked import scratch
 from napari_unet.chunked.joined import Table, block_items, joined
@@ -26,12 +26,24 @@ from napari_unet.chunked.steps import (
 from napari_unet.images.ome_zarr import level_blocks, level_shapes, write_level
 from napari_unet.segmentation import Progress
 
-Run = Callable[[Callable[[Any], Any], Sequence[Any]], Iterator[Any]]
-"""Applies a function to all items, in any order and any process, as `map` does in this one."""
+class Run(Protocol):
+    """Applies a function to all items: in any order, in any process."""
+
+    def __call__(
+        self, function: Callable[[Any], Any], items: Sequence[Any], *, network: bool = False
+    ) -> Iterator[Any]:
+        """Yield what the function returns, as it is done; say whether it runs the network."""
+
+
+def here(
+    function: Callable[[Any], Any], items: Sequence[Any], *, network: bool = False
+) -> Iterator[Any]:
+    """Apply a function in this process, to one item after the other."""
+    return map(function, items)
 
 
 def segment_in_blocks(
-    plan: Plan, open_image: Open, open_network: OpenNetwork, run: Run = map
+    plan: Plan, open_image: Open, open_network: OpenNetwork, run: Run = here
 ) -> Generator[Progress, None, Table]:
     """Find the nuclei of an image, which are in the files of the plan's folder afterwards.
 
@@ -45,7 +57,7 @@ def segment_in_blocks(
     open_image, open_network : callable
         Give the image and the network in whatever process they are called.
     run : callable
-        `map`, or what does the same on several machines.
+        `here`, or what does the same on several machines.
 
     Yields
     ------
@@ -75,13 +87,14 @@ def _step(
 ) -> Iterator[Progress]:
     """Do what is not done yet of one step; report it where it has a name."""
     todo = scratch.missing(plan.folder, kind, items)
-    for done, _ in enumerate(run(function, todo), start=len(items) - len(todo) + 1):
+    steps = run(function, todo, network=kind == TILES)
+    for done, _ in enumerate(steps, start=len(items) - len(todo) + 1):
         if name:
             yield Progress(name, done, len(items))
 
 
 def write_labels_in_blocks(
-    plan: Plan, table: Table, path: Path, run: Run = map
+    plan: Plan, table: Table, path: Path, run: Run = here
 ) -> Iterator[Progress]:
     """Write the labels of a run, and their pyramid, into a label image that was made for them.
 

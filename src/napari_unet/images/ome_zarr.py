@@ -19,7 +19,10 @@ from napari_unet.images.calibration import UNITS
 from napari_unet.images.files import ImageFile
 
 ZARR_SUFFIX = ".zarr"
-VERSIONS = {2: "0.4", 3: "0.5"}
+OLDER, NEWER = 2, 3
+"""Versions of Zarr; more programs read the older one."""
+
+VERSIONS = {OLDER: "0.4", NEWER: "0.5"}
 """Of NGFF, by that of Zarr."""
 
 UNIT_NAMES = {
@@ -68,7 +71,7 @@ def open_ome_zarr(path: Path) -> ImageFile:
 
 def zarr_format(path: Path) -> int:
     """Return the version of Zarr that a folder is written in, 2 or 3."""
-    return 3 if (path / "zarr.json").is_file() else 2
+    return NEWER if (path / "zarr.json").is_file() else OLDER
 
 
 def _image_of(group: zarr.Group) -> ImageFile:
@@ -129,7 +132,7 @@ def create_labels(
     side: int,
     scale: Mapping[str, float],
     units: Mapping[str, str],
-    version: int = 2,
+    version: int = OLDER,
 ) -> None:
     """Make an empty label image with its pyramid, over whatever was there.
 
@@ -152,12 +155,12 @@ def create_labels(
     group = zarr.create_group(
         path,
         overwrite=True,
-        zarr_format=3 if version == 3 else 2,
-        attributes=nested if version == 3 else metadata,
+        zarr_format=3 if version == NEWER else 2,
+        attributes=nested if version == NEWER else metadata,
     )
     chunk = _chunk(side)
     for level, size in enumerate(shapes):
-        kind: Any = "v2" if version == 2 else "default"
+        kind: Any = "v2" if version == OLDER else "default"
         group.create_array(
             str(level),
             shape=size,
@@ -165,7 +168,7 @@ def create_labels(
             dtype=np.uint32,
             fill_value=0,
             chunk_key_encoding={"name": kind, "separator": "/"},
-            dimension_names=[*axes.lower()] if version == 3 else None,
+            dimension_names=[*axes.lower()] if version == NEWER else None,
         )
 
 
@@ -194,7 +197,7 @@ def _metadata(
         steps = [{"type": "scale", "scale": (sizes * factors).tolist()}]
         datasets.append({"path": str(level), "coordinateTransformations": steps})
     multiscale: dict[str, Any] = {"name": "nuclei", "axes": named, "datasets": datasets}
-    of_version = {} if version == VERSIONS[3] else {"version": version}
+    of_version = {} if version == VERSIONS[NEWER] else {"version": version}
     return {"multiscales": [multiscale | of_version], "image-label": {**of_version}}
 
 
@@ -234,9 +237,9 @@ def _level(path: Path, level: int, mode: Any) -> zarr.Array[Any]:
 def add_to_image(image: Path, name: str) -> None:
     """List labels that were written into an OME-Zarr image as ``labels/<name>``."""
     version = zarr_format(image)
-    group = zarr.open_group(image / "labels", mode="a", zarr_format=3 if version == 3 else 2)
+    group = zarr.open_group(image / "labels", mode="a", zarr_format=3 if version == NEWER else 2)
     attributes: dict[str, Any] = dict(group.attrs)
-    place = attributes.get("ome", {}) if version == 3 else attributes
+    place = attributes.get("ome", {}) if version == NEWER else attributes
     names = [*place.get("labels", [])]
     listed = {"labels": names if name in names else [*names, name]}
-    group.attrs.update({"ome": {**place, **listed, "version": "0.5"}} if version == 3 else listed)
+    group.attrs.update({"ome": {**place, **listed, "version": VERSIONS[NEWER]}} if version == NEWER else listed)
