@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 import zarr
+from distributed import Client, LocalCluster
 
 import napari_unet
+from napari_unet.api import model_settings
+from napari_unet.chunked import steps
+from napari_unet.chunked.cluster import runner
 from napari_unet.images.files import read_image, read_labels
 from napari_unet.images.ome_zarr import open_ome_zarr
 from napari_unet.images.synthetic import nuclei_field, nuclei_stack
+from napari_unet.large import InBlocks, segment_large
+from napari_unet.network.library import load_model
 
 
 @pytest.fixture
@@ -92,3 +103,91 @@ def test_one_label_file_for_two_images_is_wrong_usage(run, assert_refused, tmp_p
 def test_an_empty_zarr_folder_is_told(run, assert_refused, tmp_path, bright_model):
     (tmp_path / "a.zarr").mkdir()
     assert_refused(run("segment", tmp_path / "a.zarr", "-m", bright_model), 1, "OME-Zarr image")
+
+
+@pytest.fixture
+def options(tmp_path, pixels, bright_model) -> list[str]:
+    """What segments an image of 300×260 pixels in 12 blocks."""
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    how = ["--diameter", "20", "--tile", "176", "--blocks", "90", "-o", str(tmp_path / "out.zarr")]
+    return [str(tmp_path / "a.tif"), "-m", str(bright_model), *how]
+
+
+def killed_after(n_blocks: int, arguments: list[str], folder: Path) -> None:
+    """Run the command in a process of its own, and kill it when some blocks are done."""
+    command = [sys.executable, "-m", "napari_unet.cli", "segment", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while len(files_in(folder / "blocks")) < n_blocks:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+
+
+def files_in(folder: Path) -> dict[str, int]:
+    """Return the finished files of a step, and when each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in folder.glob("[0-9]*.npz")}
+
+
+def test_a_killed_run_goes_on_where_it_was(run, tmp_path, pixels, options, bright_model):
+    parts = tmp_path / ".out.zarr.parts"
+    killed_after(3, options, parts)
+    assert not (tmp_path / "out.zarr").exists()
+    before = [files_in(parts / "tiles"), files_in(parts / "blocks")]
+    assert len(before[1]) < 12
+    refused = run("segment", *options)
+    assert refused.exit_code == 1
+    assert "unfinished run" in refused.stderr
+    seen: list[str] = []
+    original = steps.label_block
+
+    def noted(plan, item):
+        seen.append(f"{item[0]}-{item[1]}.npz")
+        original(plan, item)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_unet.chunked.walk.label_block", noted)
+        assert run("segment", *options, "--resume").exit_code == 0
+    assert set(seen).isdisjoint(before[1])
+    assert len(seen) + len(before[1]) == 12
+    expected = napari_unet.segment(pixels, "YX", model=bright_model, diameter=20, tile=176)
+    np.testing.assert_array_equal(labels_at(tmp_path / "out.zarr"), expected)
+    assert not parts.exists()
+
+
+def test_a_run_with_other_settings_is_not_resumed(run, assert_refused, tmp_path, options):
+    killed_after(1, options, tmp_path / ".out.zarr.parts")
+    other = ["25" if option == "20" else option for option in options]
+    assert_refused(run("segment", *other, "--resume"), 1, "got another settings")
+
+
+def test_a_worker_that_is_killed_changes_nothing(tmp_path, pixels, bright_model):
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    model = load_model(bright_model, "cpu")
+    settings = model_settings(model, diameter=20.0, tile=176)
+    target = tmp_path / "out.zarr"
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        pids = list(client.run(os.getpid).values())
+        work = segment_large(
+            tmp_path / "a.tif", target, model, settings, InBlocks(60, run=runner(client))
+        )
+        for step in work:
+            if step.step == "nuclei" and pids:
+                os.kill(pids.pop(), signal.SIGKILL)
+                pids.clear()
+        assert not pids
+    expected = napari_unet.segment(pixels, "YX", model=bright_model, diameter=20, tile=176)
+    np.testing.assert_array_equal(labels_at(target), expected)
+
+
+def test_two_workers_give_the_labels_of_one(run, tmp_path, pixels, options, bright_model):
+    assert run("segment", *options, "--workers", 2).exit_code == 0
+    expected = napari_unet.segment(pixels, "YX", model=bright_model, diameter=20, tile=176)
+    np.testing.assert_array_equal(labels_at(tmp_path / "out.zarr"), expected)
+
+
+def test_a_cluster_is_either_there_or_started(run, assert_refused, options):
+    result = run("segment", *options, "--workers", 2, "--scheduler", "tcp://127.0.0.1:1")
+    assert_refused(result, 2, "leave one out")
