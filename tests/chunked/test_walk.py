@@ -12,11 +12,9 @@ from scipy.ndimage import gaussian_filter
 
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.walk import segment_in_blocks, write_labels_in_blocks
-from napari_unet.images.axes import label_axes
 from napari_unet.images.ome_zarr import create_labels
 from napari_unet.images.planes import as_bytes
 from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
-from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import SegmentSettings, finish, segment
 
 

@@ -98,7 +98,7 @@ def _seams(plan: Plan, table: Table, unit: int) -> Seam:
         found = scratch.read(plan.folder, SEAMS, (unit, number), *beside)
         for other, pairs in zip(beside.values(), found, strict=True):
             shifts = [table.span(unit, block).start - start - 1 for block in (number, other)]
-            rows.append(pairs + [*shifts, 0])
+            rows.append(pairs + np.array([*shifts, 0]))
     every = np.concatenate(rows)
     return Seam(every[:, :2].astype(np.intp), every[:, 2] > 0)
 
@@ -132,9 +132,10 @@ def _counts(plan: Plan, table: Table, letter: str, units: range) -> NDArray[np.i
     """Return ids now, ids before along an axis and how many pixels they share, (n, 3)."""
     rows = [np.zeros((0, 3), np.int64)]
     for unit in units:
-        before = plan.before(unit).get(letter)
-        for number in range(table.n_blocks) if before is not None else ():
-            item, earlier = (unit, number), (before, number)
+        if letter not in (before := plan.before(unit)):
+            continue
+        for number in range(table.n_blocks):
+            item, earlier = (unit, number), (before[letter], number)
             (counts,) = scratch.read(plan.folder, SEAMS, item, f"before{letter}")
             now, then, pixels = counts.T
             ids = table.of_block(item)[now], table.of_block(earlier)[then]

@@ -20,7 +20,7 @@ SIDE = 1024
 VOLUME_SIDE = 512
 VOLUME_DEPTH = 48  # planes of a block's core in a volume
 HALO = 3.0
-"""What a block sees around its core, in typical diameters: the largest nucleus, and what it touches."""
+"""What a block sees around its core, in typical diameters: large nuclei, and what they touch."""
 
 SMALLEST_HALO = 32  # px
 
@@ -136,9 +136,7 @@ class Plan:
     @property
     def least_size(self) -> int:
         """Pixels or voxels of the smallest nucleus that is kept."""
-        return least_size(
-            self.settings.instances, self.n_unit_axes, self.settings.anisotropy
-        )
+        return least_size(self.settings.instances, self.n_unit_axes, self.settings.anisotropy)
 
     def place(self, unit: int, block: Block) -> tuple[int | slice, ...]:
         """Return where the core of a block is in the labels."""

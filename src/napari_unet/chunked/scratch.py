@@ -33,7 +33,7 @@ def missing(folder: Path, kind: str, items: Iterable[Item]) -> list[Item]:
 def write(folder: Path, kind: str, item: Item, **arrays: NDArray[Any]) -> None:
     """Write the arrays of one item."""
     with overwriting(file_of(folder, kind, item)) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
 
 
 def read(folder: Path, kind: str, item: Item, *names: str) -> list[NDArray[Any]]:

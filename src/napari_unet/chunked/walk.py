@@ -26,6 +26,7 @@ from napari_unet.chunked.steps import (
 from napari_unet.images.ome_zarr import level_blocks, level_shapes, write_level
 from napari_unet.segmentation import Progress
 
+
 class Run(Protocol):
     """Applies a function to all items: in any order, in any process."""
 
@@ -110,7 +111,9 @@ def write_labels_in_blocks(
     """
     side, n_levels = plan.sides[-1], len(level_shapes(plan.label_shape))
     jobs = [(item, table.of_block(item)) for item in block_items(plan)]
-    steps: list[tuple[Callable[[Any], None], list[Any]]] = [(partial(write_block, plan, path), jobs)]
+    steps: list[tuple[Callable[[Any], None], list[Any]]] = [
+        (partial(write_block, plan, path), jobs)
+    ]
     for level in range(1, n_levels):
         steps.append((partial(write_level, path, level), level_blocks(path, level, side)))
     total, done = sum(len(items) for _, items in steps), 0

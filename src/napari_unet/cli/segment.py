@@ -144,9 +144,7 @@ def segment(
             if not is_large(job.source, job.target, how):
                 return None
             refuse_tracks(job)
-            return segment_large(
-                job.source, job.target, network, settings, how, axes=axes, **given
-            )
+            return segment_large(job.source, job.target, network, settings, how, axes=axes, **given)
 
         for result in segment_files(
             jobs,

@@ -14,6 +14,8 @@ from napari_unet.images.calibration import tiff_options
 
 TILE = 512  # px
 
+_Kind = np.dtype[np.uint16] | np.dtype[np.uint32]
+
 Rows = Callable[[int], Iterator[NDArray[np.uint32]]]
 """A number of rows to all planes one after the other, that many rows (y, x) at a time."""
 
@@ -40,7 +42,7 @@ def write_big_labels(
     highest : int
         The highest label.
     """
-    kind = np.dtype(np.uint16 if highest < 2**16 else np.uint32)
+    kind: _Kind = np.dtype(np.uint16) if highest < 2**16 else np.dtype(np.uint32)
     alike = np.broadcast_to(np.zeros((), kind), shape)
     ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
     # ImageJ reads no tiles.
@@ -57,7 +59,7 @@ def write_big_labels(
         )
 
 
-def _tiles(rows: Rows, kind: np.dtype[np.unsignedinteger]) -> Iterator[NDArray[np.unsignedinteger]]:
+def _tiles(rows: Rows, kind: _Kind) -> Iterator[NDArray[np.unsignedinteger]]:
     for strip in rows(TILE):
         for start in range(0, strip.shape[1], TILE):
             part = strip[:, start : start + TILE].astype(kind)

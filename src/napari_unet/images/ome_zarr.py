@@ -242,4 +242,6 @@ def add_to_image(image: Path, name: str) -> None:
     place = attributes.get("ome", {}) if version == NEWER else attributes
     names = [*place.get("labels", [])]
     listed = {"labels": names if name in names else [*names, name]}
-    group.attrs.update({"ome": {**place, **listed, "version": VERSIONS[NEWER]}} if version == NEWER else listed)
+    group.attrs.update(
+        {"ome": {**place, **listed, "version": VERSIONS[NEWER]}} if version == NEWER else listed
+    )

@@ -68,9 +68,7 @@ def part_of(plane: Plane, rows: slice, columns: slice) -> tuple[int | slice, ...
     (slice(0, 2, None), 3, slice(5, 9, None))
     """
     parts = iter((rows, columns))
-    return tuple(
-        next(parts, axis) if isinstance(axis, slice) else axis for axis in plane.read
-    )
+    return tuple(next(parts, axis) if isinstance(axis, slice) else axis for axis in plane.read)
 
 
 def plane_limits(image: Any, plane: Plane, how: Normalisation) -> tuple[float, float]:

@@ -72,7 +72,8 @@ def core_parts(
     seen = table[labels]
     core = seen[block.inner]
     starts = (part.start for part in block.core)
-    places = (i + start for i, start in zip(np.unravel_index(first, core.shape), starts))
+    inside = np.unravel_index(first, core.shape)
+    places = (i + start for i, start in zip(inside, starts, strict=True))
     at_rim = np.zeros(len(ids) + 1, bool)
     at_rim[_outer_ids(core, block, shape)] = True
     return seen, Parts(
