@@ -102,7 +102,8 @@ def side_of(megapixels: float) -> int:
 
 def sizes(options: argparse.Namespace) -> None:
     with image_of(64) as (image, folder):
-        start, _ = measured(command(image, folder / "out.zarr", "--model", options.model))
+        outs = [folder / f"{run}.zarr" for run in range(3)]
+        start = min(measured(command(image, out, "--model", options.model))[0] for out in outs)
     print(f"a process that segments 64×64 pixels: {start:.1f} s, left out of s/Mpx\n")
     print("| Mpx | seconds | s/Mpx | GB |\n|---|---|---|---|", flush=True)
     for megapixels in options.megapixels:

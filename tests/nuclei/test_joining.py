@@ -21,7 +21,7 @@ def through_blocks(
     seen = [core_parts(truth[block.view], block, truth.shape) for block in found]
     starts = np.cumsum([0, *(len(parts) for _, parts in seen)])
     seams = [
-        Seam(made.pairs + [starts[i] - 1, starts[j] - 1], made.touching)
+        Seam(made.pairs + np.array([starts[i] - 1, starts[j] - 1]), made.touching)
         for i, j in product(range(len(found)), repeat=2)
         if is_next(found[i], found[j])
         for made in [seam(seen[i][0], seen[j][0], found[i], found[j])]

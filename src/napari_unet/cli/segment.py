@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +32,9 @@ from napari_unet.cli.options import (
 if TYPE_CHECKING:
     from napari_unet.batch import FileResult, Job, Steps
     from napari_unet.chunked.walk import Run
+    from napari_unet.large import InBlocks
+    from napari_unet.network.model import Model
+    from napari_unet.segmentation import SegmentSettings
 
 Paths = Annotated[
     list[Path],
@@ -119,7 +123,7 @@ def segment(
     check_axes(axes)
     from napari_unet.batch import segment_files
     from napari_unet.cli.progress import fraction_of, work_bar
-    from napari_unet.large import InBlocks, is_large, segment_large
+    from napari_unet.large import InBlocks
 
     network = open_model(model, device)
     settings = settings_for(
@@ -139,20 +143,13 @@ def segment(
     ):
         how = InBlocks(blocks, resume, run)
         given = {"anisotropy_is_given": anisotropy is not None, "overwrite": overwrite}
-
-        def large(job: Job) -> Steps | None:
-            if not is_large(job.source, job.target, how):
-                return None
-            refuse_tracks(job)
-            return segment_large(job.source, job.target, network, settings, how, axes=axes, **given)
-
         for result in segment_files(
             jobs,
             network.predict,
             settings,
             axes=axes,
             progress=lambda job, step: show(job.source.name, len(results) + fraction_of(step)),
-            large=large,
+            large=partial(in_blocks, network, settings, how, axes=axes, **given),
             **given,
         ):
             results.append(result)
@@ -187,13 +184,20 @@ def cluster(address: str | None, n_workers: int | None) -> Iterator[Run]:
         yield run
 
 
-def refuse_tracks(job: Job) -> None:
-    """Refuse tracks of an image that is segmented in blocks."""
+def in_blocks(
+    model: Model, settings: SegmentSettings, how: InBlocks, job: Job, **given: Any
+) -> Steps | None:
+    """Return the steps of an image that is segmented in blocks, None for another one."""
+    from napari_unet.large import is_large, segment_large
+
+    if not is_large(job.source, job.target, how):
+        return None
     if job.tracks is not None:
         raise ValueError(
             "Expected a movie that fits into memory for --tracks, got one that is segmented in "
             "blocks; leave --tracks out."
         )
+    return segment_large(job.source, job.target, model, settings, how, **given)
 
 
 def with_tracks(jobs: list[Job], folder: Path | None, link: str) -> list[Job]:

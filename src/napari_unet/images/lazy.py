@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -65,4 +66,7 @@ def _open_file(path: Path) -> ImageFile:
 def _pixels(path: Path, *, mapped: bool) -> Any:
     if mapped:
         return tifffile.memmap(path, mode="r")
-    return zarr.open(tifffile.imread(path, aszarr=True, series=0, level=0), mode="r")
+    store = tifffile.imread(path, aszarr=True, series=0, level=0)
+    pixels = zarr.open(store, mode="r")
+    weakref.finalize(pixels, store.close)
+    return pixels
