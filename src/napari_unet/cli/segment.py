@@ -142,7 +142,10 @@ def segment(
         work_bar(len(jobs), quiet=quiet) as show,
     ):
         how = InBlocks(blocks, resume, run)
-        given = {"anisotropy_is_given": anisotropy is not None, "overwrite": overwrite}
+        given: dict[str, Any] = {
+            "anisotropy_is_given": anisotropy is not None,
+            "overwrite": overwrite,
+        }
         for result in segment_files(
             jobs,
             network.predict,
