@@ -6,8 +6,9 @@
     python benchmarks/scale.py kills   [--megapixels 100] [--runs 10]
 
 Crowded synthetic fields of nuclei, made block by block by dask and written as OME-Zarr. Every run
-is a process of its own, ``napari-unet segment``; its time is that of the whole process, its memory
-the largest that it had (of a run with workers, the largest of one process). The diameter is given.
+is a process of its own, ``napari-unet segment``; its time is that of the whole process, less what a
+process takes for nearly no image, and s/Mpx is time of the processor. Its memory is the largest that
+it had. The diameter is given.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations
 from pathlib import Path
@@ -72,15 +74,25 @@ def command(image: Path, out: Path, *options: object) -> list[str]:
     return [sys.executable, "-m", "napari_unet.cli", "segment", *map(str, [image, *how])]
 
 
-def measured(arguments: list[str]) -> tuple[float, float]:
-    """Run a command; return seconds and the largest memory of one process, in GB."""
+@dataclass(frozen=True)
+class Measured:
+    """Seconds by the clock and of the processor, largest memory of one process in GB."""
+
+    seconds: float
+    busy: float
+    memory: float
+
+
+def measured(arguments: list[str]) -> Measured:
+    """Run a command to its end."""
     started = time.perf_counter()
     process = subprocess.Popen(arguments)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}")
-    return time.perf_counter() - started, usage.ru_maxrss * 1024 / 1e9
+    seconds, busy = time.perf_counter() - started, usage.ru_utime + usage.ru_stime
+    return Measured(seconds, busy, usage.ru_maxrss * 1024 / 1e9)
 
 
 def labels_of(path: Path) -> NDArray[np.uint32]:
@@ -103,15 +115,16 @@ def side_of(megapixels: float) -> int:
 def sizes(options: argparse.Namespace) -> None:
     with image_of(64) as (image, folder):
         outs = [folder / f"{run}.zarr" for run in range(3)]
-        start = min(measured(command(image, out, "--model", options.model))[0] for out in outs)
+        start = min(measured(command(image, out, "--model", options.model)).busy for out in outs)
     print(f"a process that segments 64×64 pixels: {start:.1f} s, left out of s/Mpx\n")
-    print("| Mpx | seconds | s/Mpx | GB |\n|---|---|---|---|", flush=True)
+    print("| Mpx | seconds | of the processor | s/Mpx | GB |\n|---|---|---|---|---|", flush=True)
     for megapixels in options.megapixels:
         with image_of(side_of(megapixels)) as (image, folder):
             how = ("--blocks", options.side, "--model", options.model)
-            seconds, memory = measured(command(image, folder / "out.zarr", *how))
-        rate = f"{(seconds - start) / megapixels:.2f}"
-        print(f"| {megapixels:g} | {seconds:.1f} | {rate} | {memory:.2f} |", flush=True)
+            run = measured(command(image, folder / "out.zarr", *how))
+        rate = f"{(run.busy - start) / megapixels:.2f}"
+        times = f"{run.seconds:.1f} | {run.busy:.1f} | {rate}"
+        print(f"| {megapixels:g} | {times} | {run.memory:.2f} |", flush=True)
 
 
 def workers(options: argparse.Namespace) -> None:
@@ -120,7 +133,7 @@ def workers(options: argparse.Namespace) -> None:
         first = 0.0
         for n in (1, 2):
             how = ("--workers", n, "--model", options.model)
-            seconds, _ = measured(command(image, folder / f"{n}.zarr", *how))
+            seconds = measured(command(image, folder / f"{n}.zarr", *how)).seconds
             first = first or seconds
             print(f"| {n} | {seconds:.1f} | {first / seconds:.2f} |", flush=True)
 
@@ -143,7 +156,7 @@ def blocks(options: argparse.Namespace) -> None:
 def kills(options: argparse.Namespace) -> None:
     with image_of(side_of(options.megapixels[0])) as (image, folder):
         how = ("--blocks", options.side, "--model", options.model)
-        seconds, _ = measured(command(image, folder / "whole.zarr", *how))
+        seconds = measured(command(image, folder / "whole.zarr", *how)).seconds
         whole = labels_of(folder / "whole.zarr")
         rng = random.Random(0)
         for run in range(options.runs):
@@ -153,7 +166,7 @@ def kills(options: argparse.Namespace) -> None:
             time.sleep(moment)
             process.kill()
             process.wait()
-            again, _ = measured(command(image, out, *how, "--resume"))
+            again = measured(command(image, out, *how, "--resume")).seconds
             same = np.array_equal(labels_of(out), whole)
             print(
                 f"{run + 1}: killed after {moment:.1f} of {seconds:.1f} s, resumed in "

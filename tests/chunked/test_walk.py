@@ -12,10 +12,12 @@ from scipy.ndimage import gaussian_filter
 
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.walk import segment_in_blocks, write_labels_in_blocks
+from napari_unet.images.intensity import Normalisation
 from napari_unet.images.ome_zarr import create_labels
 from napari_unet.images.planes import as_bytes
 from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
-from napari_unet.segmentation import SegmentSettings, finish, segment
+from napari_unet.nuclei.instances import InstanceSettings
+from napari_unet.segmentation import SegmentSettings, finish, segment, walk_order
 
 
 def blurred(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -63,3 +65,44 @@ def test_labels_are_those_of_the_walk_in_memory(axes, link, side, tmp_path):
     whole = finish(segment(image, axes, blurred, settings)).labels
     assert whole.max() > 20
     np.testing.assert_array_equal(in_blocks(image, axes, settings, side, tmp_path), whole)
+
+
+def colours() -> NDArray[np.integer]:
+    grey = crowd("YX")
+    return np.stack([grey, grey // 2, grey // 3, np.full_like(grey, 9)], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("image", "axes", "change"),
+    [
+        (np.stack([crowd("YX")[::-1], crowd("YX")]), "CYX", {"channel": 1}),
+        (colours(), "YXS", {}),
+        (crowd("TYX"), "TYX", {"normalisation": Normalisation(per="stack")}),
+        (crowd("TYX") * 8, "TYX", {"normalisation": Normalisation(per="type")}),
+        (crowd("ZYX").swapaxes(0, 1)[:, :, None], "YZTX", {}),
+        (crowd("YX"), "YX", {"instances": InstanceSettings(drop_rim=True, max_size=150)}),
+    ],
+    ids=["channel", "colour", "per stack", "per type", "axes in another order", "rim and sizes"],
+)
+def test_channels_colours_and_settings_count_as_in_memory(image, axes, change, tmp_path):
+    settings = SegmentSettings(diameter=18.0, tile=96, overlap=64, **change)
+    whole = finish(segment(image, axes, blurred, settings)).labels.transpose(walk_order(axes)[0])
+    assert whole.max() > 20
+    np.testing.assert_array_equal(in_blocks(image, axes, settings, 70, tmp_path), whole)
+
+
+@pytest.mark.parametrize("diameter", [40.0, 10.0])
+def test_a_rescaled_image_has_the_same_nuclei_whatever_the_blocks(diameter, tmp_path):
+    settings = SegmentSettings(diameter=diameter, tile=96, overlap=64)
+    image = nuclei_field((230, 310), n=150, diameter=diameter, seed=5)[0]
+    whole = finish(segment(image, "YX", blurred, settings)).labels
+    assert whole.max() > 20
+    # Resampling rounds differently in the last bit of float32, so that a byte may differ by one.
+    labels = in_blocks(image, "YX", settings, 70, tmp_path)
+    assert labels.max() == whole.max()
+    assert np.count_nonzero(labels != whole) <= 1e-3 * whole.size
+
+
+def test_an_image_without_pixels_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="Expected an image with pixels"):
+        Plan(tmp_path, "YX", (0, 5), SegmentSettings())
