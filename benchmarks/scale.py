@@ -6,9 +6,9 @@
     python benchmarks/scale.py kills   [--megapixels 100] [--runs 10]
 
 Crowded synthetic fields of nuclei, made block by block by dask and written as OME-Zarr. Every run
-is a process of its own, ``napari-unet segment``; its time is that of the whole process, less what a
-process takes for nearly no image, and s/Mpx is time of the processor. Its memory is the largest that
-it had. The diameter is given.
+is a process of its own, ``napari-unet segment``; its time is that of the whole process, and s/Mpx
+is time of the processor, less what a process takes for nearly no image. Its memory is the largest
+that it had. The diameter is given.
 """
 
 from __future__ import annotations

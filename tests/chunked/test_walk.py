@@ -78,7 +78,7 @@ def colours() -> NDArray[np.integer]:
         (np.stack([crowd("YX")[::-1], crowd("YX")]), "CYX", {"channel": 1}),
         (colours(), "YXS", {}),
         (crowd("TYX"), "TYX", {"normalisation": Normalisation(per="stack")}),
-        (crowd("TYX") * 8, "TYX", {"normalisation": Normalisation(per="type")}),
+        (crowd("TYX") / crowd("TYX").max(), "TYX", {"normalisation": Normalisation(per="type")}),
         (crowd("ZYX").swapaxes(0, 1)[:, :, None], "YZTX", {}),
         (crowd("YX"), "YX", {"instances": InstanceSettings(drop_rim=True, max_size=150)}),
     ],
