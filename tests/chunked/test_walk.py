@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import zarr
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from napari_unet.chunked.plan import Plan
+from napari_unet.chunked.plan import MOST_VOXELS, Plan
 from napari_unet.chunked.walk import segment_in_blocks, write_labels_in_blocks
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.ome_zarr import create_labels
@@ -101,6 +102,14 @@ def test_a_rescaled_image_has_the_same_nuclei_whatever_the_blocks(diameter, tmp_
     labels = in_blocks(image, "YX", settings, 70, tmp_path)
     assert labels.max() == whole.max()
     assert np.count_nonzero(labels != whole) <= 1e-3 * whole.size
+
+
+@pytest.mark.parametrize(("depth", "anisotropy"), [(20, 3.0), (300, 1.0), (300, 5.0)])
+def test_a_block_of_a_volume_sees_what_memory_is_for(depth, anisotropy, tmp_path):
+    settings = SegmentSettings(diameter=22.0, anisotropy=anisotropy)
+    plan = Plan(tmp_path, "ZYX", (depth, 5000, 5000), settings)
+    seen = [math.prod(part.stop - part.start for part in block.view) for block in plan.blocks]
+    assert MOST_VOXELS / 5 < max(seen) <= MOST_VOXELS
 
 
 def test_an_image_without_pixels_is_refused(tmp_path):

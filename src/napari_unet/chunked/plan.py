@@ -17,10 +17,15 @@ from napari_unet.segmentation import SegmentSettings, is_in_volumes, walk_order
 SIDE = 1024
 """Side of a block's core along y and x, in pixels."""
 
-VOLUME_SIDE = 512
-VOLUME_DEPTH = 48  # planes of a block's core in a volume
-HALO = 3.0
-"""What a block sees around its core, in typical diameters: large nuclei, and what they touch."""
+DEPTH = 64  # planes of a block's core in a volume
+LARGEST_VOLUME_SIDE = 512  # px
+SIDE_STEP = 64  # px
+MOST_VOXELS = 1 << 24  # that a block sees of a volume; each takes up to 60 bytes
+HALOS = {2: 3.0, 3: 2.0}
+"""What a block of 2-D or 3-D sees around its core, in typical diameters.
+
+Large nuclei, and what they touch; in 3-D more would be most of what is computed.
+"""
 
 SMALLEST_HALO = 32  # px
 
@@ -121,17 +126,28 @@ class Plan:
     @cached_property
     def sides(self) -> tuple[int, ...]:
         """Sides of a block's core."""
-        in_volume = self.n_unit_axes == 3
-        side = self.side or (VOLUME_SIDE if in_volume else SIDE)
-        return (VOLUME_DEPTH, side, side) if in_volume else (side, side)
+        if self.n_unit_axes == 2:
+            return (self.side or SIDE,) * 2
+        side = self.side or self._volume_side()
+        return DEPTH, side, side
+
+    def _volume_side(self) -> int:
+        """Return the largest side with which a block sees no more voxels than memory is for."""
+        depth, halo, _ = self._halos
+        seen = min(DEPTH + 2 * depth, self.unit_shape[0])
+        side = math.isqrt(MOST_VOXELS // seen) - 2 * halo
+        return min(max(side // SIDE_STEP, 1) * SIDE_STEP, LARGEST_VOLUME_SIDE)
+
+    @property
+    def _halos(self) -> tuple[int, ...]:
+        halo = max(SMALLEST_HALO, math.ceil(HALOS[self.n_unit_axes] * self.diameter))
+        depth = math.ceil(halo / self.settings.anisotropy)
+        return (depth, halo, halo)[-self.n_unit_axes :]
 
     @cached_property
     def blocks(self) -> list[Block]:
         """The blocks of a unit."""
-        halo = max(SMALLEST_HALO, math.ceil(HALO * self.diameter))
-        depth = math.ceil(halo / self.settings.anisotropy)
-        halos = (depth, halo, halo)[-self.n_unit_axes :]
-        return blocks(self.unit_shape, self.sides, halos)
+        return blocks(self.unit_shape, self.sides, self._halos)
 
     @property
     def least_size(self) -> int:
