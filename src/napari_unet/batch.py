@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
@@ -15,8 +15,16 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
 from napari_unet.images.challenge import check_tracks_folder, write_challenge
-from napari_unet.images.files import ImageFile, image_files, read_image, write_labels
+from napari_unet.images.files import (
+    TIFF_SUFFIXES,
+    ImageFile,
+    image_files,
+    read_image,
+    write_labels,
+)
+from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr
 from napari_unet.images.spacing import anisotropy
+from napari_unet.large import labels_inside
 from napari_unet.nuclei.tracks import unbroken
 from napari_unet.segmentation import (
     Predict,
@@ -30,6 +38,10 @@ from napari_unet.segmentation import segment as walk
 
 LABELS = "_labels"
 ENDING = f"{LABELS}.tif"
+ZARR_ENDING = f"{LABELS}.ome.zarr"
+FILE_SUFFIXES = (*TIFF_SUFFIXES, ZARR_SUFFIX)
+
+Steps = Generator[Progress, None, int]
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ def find_inputs(paths: Iterable[Path]) -> list[Path]:
 
 def files_at(path: Path) -> list[Path]:
     """Return the images in a folder, or the path itself if it is none or holds none."""
-    if not path.is_dir():
+    if not path.is_dir() or is_zarr(path):
         return [path]
     return [file for file in image_files(path) if not is_label_file(file)] or [path]
 
@@ -111,6 +123,9 @@ def stem_of(path: Path) -> str:
 def choose_outputs(inputs: Sequence[Path], folder: Path | None = None) -> list[Job]:
     """Return a label file of its own for every input: ``<stem>_labels.tif``.
 
+    Labels of OME-Zarr images are OME-Zarr themselves, inside the image if no folder is given. A
+    ``folder`` whose name ends in .tif or .zarr is the label file of the one input.
+
     Inputs that would share it get longer names, the first of these that tells them apart:
     with the ending (``a_png_labels.tif``), with the folder (``plate7_a_labels.tif``), with both,
     with a number. No output is one of the inputs.
@@ -121,7 +136,19 @@ def choose_outputs(inputs: Sequence[Path], folder: Path | None = None) -> list[J
         Image files.
     folder : Path, optional
         Where the labels go; beside each image if not given.
+
+    Raises
+    ------
+    ValueError
+        If one label file is named for several images.
     """
+    if folder is not None and folder.suffix.lower() in FILE_SUFFIXES:
+        if len(inputs) != 1:
+            raise ValueError(
+                f"Expected one image for the label file {folder}, got {len(inputs)}; name a folder "
+                "for them."
+            )
+        return [Job(inputs[0], folder)]
     wanted = Counter(
         (level, identity(target))
         for source in inputs
@@ -146,6 +173,9 @@ def targets(source: Path, folder: Path | None) -> list[Path]:
     stem, parent = stem_of(source), source.absolute().parent.name
     ending = source.name[len(stem) + 1 :].replace(".", "_")
     stems = (stem, f"{stem}_{ending}", f"{parent}_{stem}", f"{parent}_{stem}_{ending}")
+    if is_zarr(source):
+        inside = [] if folder else [labels_inside(source)]
+        return inside + [(folder or source.parent) / f"{name}{ZARR_ENDING}" for name in stems]
     return [(folder or source.parent) / f"{name}{ENDING}" for name in stems]
 
 
@@ -170,6 +200,7 @@ def segment_files(
     anisotropy_is_given: bool = False,
     overwrite: bool = False,
     progress: Callable[[Job, Progress], None] = lambda job, step: None,
+    large: Callable[[Job], Steps | None] = lambda job: None,
 ) -> Iterator[FileResult]:
     """Segment file after file; a file that fails does not stop the others.
 
@@ -189,6 +220,9 @@ def segment_files(
         Whether existing label files may be replaced.
     progress : callable
         Called with every step of the walk.
+    large : callable
+        Gives the steps of :func:`napari_unet.large.segment_large` for images that are segmented in
+        blocks, None for others.
 
     Yields
     ------
@@ -203,24 +237,46 @@ def segment_files(
                     f"Expected a new file, got the existing {job.target}; choose another folder, "
                     "or --overwrite."
                 )
-            image = read_input(job.source, axes)
-            check_tracks(job, image, overwrite=overwrite)
-            found = segment_image(
-                image,
-                predict,
-                settings,
-                partial(progress, job),
-                anisotropy_is_given=anisotropy_is_given,
-            )
-            write_output(job.target, found.labels, image, overwrite=overwrite)
-            if job.tracks is not None:
-                write_tracks(job.tracks, found.labels, image, overwrite=overwrite)
+            report = partial(progress, job)
+            if (steps := large(job)) is not None:
+                n_nuclei = finish(steps, report)
+            else:
+                n_nuclei = segment_in_memory(
+                    job,
+                    predict,
+                    settings,
+                    report,
+                    axes=axes,
+                    anisotropy_is_given=anisotropy_is_given,
+                    overwrite=overwrite,
+                )
         # Whatever a file does to its decoder or to memory, the next file may be fine.
         except Exception as error:
             yield FileResult(job, error=error)
         else:
-            n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
             yield FileResult(job, n_nuclei, time.monotonic() - started)
+
+
+def segment_in_memory(
+    job: Job,
+    predict: Predict,
+    settings: SegmentSettings,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    axes: str | None = None,
+    anisotropy_is_given: bool = False,
+    overwrite: bool = False,
+) -> int:
+    """Read an image, segment it and write what the job says; return how many nuclei there are."""
+    image = read_input(job.source, axes)
+    check_tracks(job, image, overwrite=overwrite)
+    found = segment_image(
+        image, predict, settings, progress, anisotropy_is_given=anisotropy_is_given
+    )
+    write_output(job.target, found.labels, image, overwrite=overwrite)
+    if job.tracks is not None:
+        write_tracks(job.tracks, found.labels, image, overwrite=overwrite)
+    return int(np.count_nonzero(np.unique(found.labels)))
 
 
 def read_input(path: Path, axes: str | None = None) -> ImageFile:

@@ -14,14 +14,28 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, label_shape, parse_axes, planes
 from napari_unet.images.intensity import Normalisation
-from napari_unet.images.planes import as_bytes, read_plane, resized, stack_limits, zoomed
+from napari_unet.images.planes import (
+    as_bytes,
+    network_input,
+    part_of,
+    plane_limits,
+    read_plane,
+    resized,
+    stack_limits,
+    zoomed,
+)
 from napari_unet.images.roomy import Room, in_memory
 from napari_unet.images.tiling import Stitch, Tile, tiles
 from napari_unet.images.turns import averaged_over_turns
 from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.linking import linked_frames
-from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
+from napari_unet.nuclei.sizing import (
+    MOST_PIXELS,
+    central_part,
+    estimate_diameter,
+    zoom_between,
+)
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
@@ -35,6 +49,7 @@ STEPS = {
     "network": "running the network",
     "nuclei": "separating the nuclei",
     "linking": "linking the nuclei",
+    "writing": "writing the labels",
 }
 """The steps of a run, as a user reads them."""
 
@@ -339,9 +354,12 @@ def image_diameter(image: Any, axes: str, predict: Predict, settings: SegmentSet
 
 
 def _middle_plane(image: Any, axes: str, settings: SegmentSettings) -> NDArray[np.float32]:
-    """Return the plane in the middle of a stack or movie as the network wants it."""
+    """Return the middle of the plane in the middle of a stack or movie, as the network wants it."""
     if 0 in image.shape:
         return np.zeros((3, 0, 0), np.float32)
-    walk = list(planes(axes, image.shape, settings.channel))
-    bounds = stack_limits(image, walk, settings.normalisation)
-    return read_plane(image, walk[len(walk) // 2], settings.normalisation, bounds)
+    how, walk = settings.normalisation, list(planes(axes, image.shape, settings.channel))
+    plane = walk[len(walk) // 2]
+    bounds = stack_limits(image, walk, how) or plane_limits(image, plane, how)
+    sides = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
+    middle = part_of(plane, *central_part(sides, MOST_PIXELS))
+    return network_input(np.asarray(image[middle]), how, bounds)

@@ -20,7 +20,8 @@ PARTS = {
     "diameter": (0.0, 0.1),
     "network": (0.1, 0.85),
     "nuclei": (0.85, 0.95),
-    "linking": (0.95, 1.0),
+    "linking": (0.95, 0.98),
+    "writing": (0.98, 1.0),
 }
 SECONDS_FOR_SPEED = 120.0
 WIDEST_NAME = 48  # characters, which leave room for the bar and the time on 80 columns

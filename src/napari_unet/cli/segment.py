@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet.cli.failures import FILES, USAGE, complain, sentence, stop
+from napari_unet.cli.failures import FILES, USAGE, complain, refused, sentence, stop
 from napari_unet.cli.options import (
     Anisotropy,
     Axes,
@@ -27,12 +30,17 @@ from napari_unet.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from napari_unet.batch import FileResult, Job
+    from napari_unet.batch import FileResult, Job, Steps
+    from napari_unet.chunked.walk import Run
+    from napari_unet.large import InBlocks
+    from napari_unet.network.model import Model
+    from napari_unet.segmentation import SegmentSettings
 
 Paths = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PATH...", help="Images (TIFF, OME-TIFF, PNG, JPEG) and folders of them."
+        metavar="PATH...",
+        help="Images (TIFF, OME-TIFF, OME-Zarr, PNG, JPEG) and folders of them.",
     ),
 ]
 Folder = Annotated[
@@ -40,8 +48,8 @@ Folder = Annotated[
     typer.Option(
         "--output",
         "-o",
-        file_okay=False,
-        help="Folder for the labels; beside each image if not given.",
+        help="Folder for the labels, or a .tif or .zarr file for those of one image; beside each "
+        "image, or in an OME-Zarr image, if not given.",
         show_default=False,
     ),
 ]
@@ -50,6 +58,32 @@ Tracks = Annotated[
     typer.Option(
         file_okay=False,
         help="New folder for the tracks of a movie, as a result of the Cell Tracking Challenge.",
+        show_default=False,
+    ),
+]
+Blocks = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Segment block by block, with blocks of this side in pixels, as is done anyway with "
+        "images of OME-Zarr and large ones.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on with a run in blocks that was stopped or killed.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Segment in blocks, in this many processes at once.", show_default=False
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Segment in blocks on the dask cluster at this address, which sees the same files.",
         show_default=False,
     ),
 ]
@@ -68,6 +102,10 @@ def segment(
     anisotropy: Anisotropy = None,
     tile: Tile = None,
     device: Device = "auto",
+    blocks: Blocks = None,
+    resume: Resume = False,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -77,11 +115,15 @@ def segment(
     Images that would share that name get longer ones. Label files in a folder are not taken
     for images. A file that cannot be segmented is reported, and the rest goes on.
 
+    Images larger than memory are read, segmented and written block by block. What is done is kept
+    beside the labels until these are whole, for --resume.
+
     Example: napari-unet segment plate7/ stack.ome.tif -o labels/ --diameter 30
     """
     check_axes(axes)
-    from napari_unet.batch import choose_outputs, find_inputs, segment_files
+    from napari_unet.batch import segment_files
     from napari_unet.cli.progress import fraction_of, work_bar
+    from napari_unet.large import InBlocks
 
     network = open_model(model, device)
     settings = settings_for(
@@ -93,21 +135,72 @@ def segment(
         anisotropy=anisotropy,
         tile=tile,
     )
-    jobs = with_tracks(choose_outputs(find_inputs(paths), output), tracks, settings.link)
+    jobs = with_tracks(jobs_for(paths, output), tracks, settings.link)
     results: list[FileResult] = []
-    with work_bar(len(jobs), quiet=quiet) as show:
+    with (
+        cluster(scheduler, workers) as run,
+        work_bar(len(jobs), quiet=quiet) as show,
+    ):
+        how = InBlocks(blocks, resume, run)
+        given: dict[str, Any] = {
+            "anisotropy_is_given": anisotropy is not None,
+            "overwrite": overwrite,
+        }
         for result in segment_files(
             jobs,
             network.predict,
             settings,
             axes=axes,
-            anisotropy_is_given=anisotropy is not None,
-            overwrite=overwrite,
             progress=lambda job, step: show(job.source.name, len(results) + fraction_of(step)),
+            large=partial(in_blocks, network, settings, how, axes=axes, **given),
+            **given,
         ):
             results.append(result)
             tell(result, quiet=quiet)
     conclude(results)
+
+
+def jobs_for(paths: list[Path], output: Path | None) -> list[Job]:
+    """Return what is read and written; an output that cannot be is wrong usage."""
+    from napari_unet.batch import FILE_SUFFIXES, choose_outputs, find_inputs
+
+    is_file = output is not None and output.suffix.lower() in FILE_SUFFIXES
+    if output is not None and output.is_file() and not is_file:
+        stop(f"Expected a folder, or a .tif or .zarr file, got {output}; name another one.", USAGE)
+    with refused():
+        return choose_outputs(find_inputs(paths), output)
+
+
+@contextmanager
+def cluster(address: str | None, n_workers: int | None) -> Iterator[Run]:
+    """Yield where the steps run: in this process if no cluster is asked for."""
+    from napari_unet.chunked.walk import here
+
+    if address is not None and n_workers is not None:
+        stop("Expected --scheduler or --workers, got both; leave one out.", USAGE)
+    if address is None and n_workers is None:
+        yield here
+        return
+    from napari_unet.chunked.cluster import on_cluster
+
+    with on_cluster(address, n_workers) as run:
+        yield run
+
+
+def in_blocks(
+    model: Model, settings: SegmentSettings, how: InBlocks, job: Job, **given: Any
+) -> Steps | None:
+    """Return the steps of an image that is segmented in blocks, None for another one."""
+    from napari_unet.large import is_large, segment_large
+
+    if not is_large(job.source, job.target, how):
+        return None
+    if job.tracks is not None:
+        raise ValueError(
+            "Expected a movie that fits into memory for --tracks, got one that is segmented in "
+            "blocks; leave --tracks out."
+        )
+    return segment_large(job.source, job.target, model, settings, how, **given)
 
 
 def with_tracks(jobs: list[Job], folder: Path | None, link: str) -> list[Job]:

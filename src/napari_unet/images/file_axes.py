@@ -28,7 +28,7 @@ def file_axes(path: str | os.PathLike[str] | None, shape: tuple[int, ...]) -> st
         One letter per axis; empty where the file's OME, ImageJ or shaped metadata do not name
         the axes of an array of this shape, or there is no such file.
     """
-    axes, seen = ("", ()) if path is None else _tiff_layout(Path(path))
+    axes, seen = ("", ()) if path is None else tiff_layout(Path(path))
     known = set(axes) <= set(LETTERS) and _has_colours_last(axes)
     return axes if known and seen == shape else ""
 
@@ -45,7 +45,7 @@ def holds_image(path: str | os.PathLike[str] | None, shape: tuple[int, ...]) -> 
     """
     if path is None or 0 in shape:
         return False
-    axes, seen = _tiff_layout(Path(path))
+    axes, seen = tiff_layout(Path(path))
     # Colours that are not the last axis become that when they are read.
     return shape == seen if seen and _has_colours_last(axes) else shape == _flat_shape(Path(path))
 
@@ -54,7 +54,7 @@ def _has_colours_last(axes: str) -> bool:
     return axes.find("S") in (-1, len(axes) - 1)
 
 
-def _tiff_layout(path: Path) -> tuple[str, tuple[int, ...]]:
+def tiff_layout(path: Path) -> tuple[str, tuple[int, ...]]:
     """Return axes and shape of the first image of a TIFF; nothing where there is none."""
     if path.suffix.lower() not in TIFF_SUFFIXES:
         return "", ()

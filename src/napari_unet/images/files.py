@@ -30,7 +30,7 @@ class ImageFile:
     Attributes
     ----------
     data : array
-        The pixels, in their own type.
+        The pixels, in their own type; NumPy, or what reads them when they are asked for.
     axes : str
         One letter per axis of `data`; guessed from the shape where the file does not say.
     scale : dict of str to float
@@ -41,7 +41,7 @@ class ImageFile:
         Names of the channels, where known.
     """
 
-    data: NDArray[Any]
+    data: Any
     axes: str
     scale: dict[str, float] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
@@ -90,7 +90,8 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.int32]:
             f"{image.data.min()} to {image.data.max()} in {str(path)!r}; "
             "choose a file that holds labels."
         )
-    return image.data.astype(np.int32)
+    labels: NDArray[np.int32] = image.data.astype(np.int32)
+    return labels
 
 
 def write_labels(

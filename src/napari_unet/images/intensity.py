@@ -208,10 +208,15 @@ def _check_numeric(pixels: NDArray[Any]) -> None:
 
 def thinned(pixels: NDArray[Any]) -> NDArray[Any]:
     """Return the pixels of a regular grid, at most `MOST_SAMPLES`, as a copy."""
-    steps = [1] * pixels.ndim
-    counts = list(pixels.shape)
+    return np.array(pixels[thinning(pixels.shape)])
+
+
+def thinning(shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return where the pixels of `thinned` are in an array of a shape."""
+    steps = [1] * len(shape)
+    counts = list(shape)
     while np.prod(counts, dtype=np.float64) > MOST_SAMPLES:
         longest = int(np.argmax(counts))
         steps[longest] += 1
-        counts[longest] = -(-pixels.shape[longest] // steps[longest])
-    return np.array(pixels[tuple(slice(None, None, step) for step in steps)])
+        counts[longest] = -(-shape[longest] // steps[longest])
+    return tuple(slice(None, None, step) for step in steps)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import affine_transform, gaussian_filter
 from skimage.transform import resize
 
 from napari_unet.images.axes import Plane
@@ -15,11 +17,15 @@ from napari_unet.images.intensity import (
     drop_alpha,
     limits,
     normalise,
-    thinned,
+    thinning,
     to_rgb,
 )
 
 PLANES_FOR_LIMITS = 16
+FILTER_WIDTH = 4.0  # of the smoothing before pixels shrink, in its sigmas
+
+Read = Callable[[slice, slice], NDArray[np.float32]]
+"""Rows and columns to the pixels (c, y, x) there."""
 
 
 def read_plane(
@@ -53,6 +59,23 @@ def network_input(
     return to_rgb(normalise(colour, bounds or limits(colour, how), how.ceiling))
 
 
+def part_of(plane: Plane, rows: slice, columns: slice) -> tuple[int | slice, ...]:
+    """Return where some rows and columns of a plane are read from the image.
+
+    Examples
+    --------
+    >>> part_of(Plane((slice(None), 3, slice(None)), (), ()), slice(0, 2), slice(5, 9))
+    (slice(0, 2, None), 3, slice(5, 9, None))
+    """
+    parts = iter((rows, columns))
+    return tuple(next(parts, axis) if isinstance(axis, slice) else axis for axis in plane.read)
+
+
+def plane_limits(image: Any, plane: Plane, how: Normalisation) -> tuple[float, float]:
+    """Return the limits of one plane, of which no more is kept than they are made from."""
+    return limits(_thin_plane(image, plane), how)
+
+
 def stack_limits(
     image: Any, walk: Sequence[Plane], how: Normalisation
 ) -> tuple[float, float] | None:
@@ -60,9 +83,17 @@ def stack_limits(
     if how.per != "stack":
         return None
     chosen = walk[:: -(-len(walk) // PLANES_FOR_LIMITS)]
-    samples = [thinned(np.asarray(image[plane.read])) for plane in chosen]
-    pixels = np.stack(samples)
-    return limits(drop_alpha(pixels, "ZYXS"[: pixels.ndim]), how)
+    return limits(np.stack([_thin_plane(image, plane) for plane in chosen]), how)
+
+
+def _thin_plane(image: Any, plane: Plane) -> NDArray[Any]:
+    """Return the pixels of a regular grid over a plane, without alpha."""
+    lengths = (n for n, axis in zip(image.shape, plane.read, strict=True) if axis == slice(None))
+    shape = (*lengths,)
+    steps = iter(thinning((*shape[:2], *(min(n, 3) for n in shape[2:]))))
+    read = tuple(next(steps) if isinstance(axis, slice) else axis for axis in plane.read)
+    pixels = np.array(image[read])
+    return drop_alpha(pixels, "YXS"[: pixels.ndim])
 
 
 def zoomed(pixels: NDArray[np.float32], zoom: float) -> NDArray[np.float32]:
@@ -81,6 +112,40 @@ def resized(pixels: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.floa
         for p in pixels[: 1 if is_grey else None]
     ]
     return np.broadcast_to(scaled[0], (len(pixels), *size)) if is_grey else np.stack(scaled)
+
+
+def resized_part(
+    read: Read, shape: Sequence[int], size: Sequence[int], place: tuple[slice, slice]
+) -> NDArray[np.float32]:
+    """Return a part of what `resized` returns, read from no more than it needs.
+
+    Parameters
+    ----------
+    read : callable
+        Gives a part of the pixels (c, y, x) that are resampled.
+    shape, size : (int, int)
+        Of the whole (y, x), before and after.
+    place : (slice, slice)
+        The part (y, x) of the resampled pixels.
+    """
+    if tuple(shape) == tuple(size):
+        return read(*place)
+    ratios = [n / m for n, m in zip(shape, size, strict=True)]
+    sigmas = [max(0.0, (ratio - 1) / 2) for ratio in ratios]
+    starts = [(part.start + 0.5) * ratio - 0.5 for part, ratio in zip(place, ratios, strict=True)]
+    stops = [(part.stop - 0.5) * ratio - 0.5 for part, ratio in zip(place, ratios, strict=True)]
+    margins = [math.ceil(FILTER_WIDTH * sigma) + 2 for sigma in sigmas]
+    source = [
+        slice(max(0, math.floor(start) - margin), min(n, math.ceil(stop) + margin + 1))
+        for start, stop, margin, n in zip(starts, stops, margins, shape, strict=True)
+    ]
+    offsets = [start - part.start for start, part in zip(starts, source, strict=True)]
+    sides = tuple(part.stop - part.start for part in place)
+    smooth = (
+        gaussian_filter(p, sigmas, mode="mirror", truncate=FILTER_WIDTH) for p in read(*source)
+    )
+    parts = [affine_transform(p, ratios, offsets, sides, order=1, mode="mirror") for p in smooth]
+    return np.stack(parts).astype(np.float32)
 
 
 def resized_labels(labels: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:

@@ -8,6 +8,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.images.blocks import in_common, within
+
 SMALLEST_WEIGHT = 1e-3  # not 0: tiles may come without overlap
 
 
@@ -108,6 +110,8 @@ class Stitch:
         Number of maps.
     overlap : int
         Width of the taper, in pixels.
+    place : (slice, slice), optional
+        Put together only this part of the plane.
 
     Examples
     --------
@@ -118,9 +122,18 @@ class Stitch:
     True
     """
 
-    def __init__(self, shape: tuple[int, int], n_maps: int, overlap: int) -> None:
-        self._sum = np.zeros((n_maps, *shape), np.float32)
-        self._weight = np.zeros(shape, np.float32)
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        n_maps: int,
+        overlap: int,
+        place: tuple[slice, slice] | None = None,
+    ) -> None:
+        rows, columns = place or (slice(0, shape[0]), slice(0, shape[1]))
+        part = (rows.stop - rows.start, columns.stop - columns.start)
+        self._shape, self._place = shape, (rows, columns)
+        self._sum = np.zeros((n_maps, *part), np.float32)
+        self._weight = np.zeros(part, np.float32)
         self._overlap = overlap
 
     def add(self, tile: Tile, maps: NDArray[np.floating]) -> None:
@@ -131,22 +144,26 @@ class Stitch:
         ValueError
             When the maps do not have the tile's shape.
         """
-        expected = self._sum[:, *tile.read].shape
+        sides = (span.stop - span.start for span in tile.read)
+        expected = (len(self._sum), *sides)
         if maps.shape != expected:
             raise ValueError(
                 f"Expected maps of the shape {expected} for this tile, got {maps.shape}; "
                 "crop the padding off before adding them."
             )
-        rows, columns = (
-            _taper(span, length, self._overlap)
-            for span, length in zip(tile.read, self._weight.shape, strict=True)
+        weight = np.outer(
+            *(
+                _taper(span, length, self._overlap)
+                for span, length in zip(tile.read, self._shape, strict=True)
+            )
         )
-        weight = np.outer(rows, columns)
-        self._sum[:, *tile.read] += maps * weight
-        self._weight[tile.read] += weight
+        common = in_common(tile.read, self._place)
+        seen, added = within(common, tile.read), within(common, self._place)
+        self._sum[:, *added] += maps[:, *seen] * weight[seen]
+        self._weight[added] += weight[seen]
 
     def result(self) -> NDArray[np.float32]:
-        """Return the maps (n_maps, y, x) as float32; 0 where no tile was added."""
+        """Return the maps (n_maps, y, x) of the place as float32; 0 where no tile was added."""
         maps = np.zeros_like(self._sum)
         return np.divide(self._sum, self._weight, out=maps, where=self._weight > 0)
 

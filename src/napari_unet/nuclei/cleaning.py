@@ -162,11 +162,25 @@ def number_in_reading_order(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int
     array([[0, 1, 1],
            [2, 2, 0]], dtype=int32)
     """
+    ids, first = first_pixels(labels)
+    numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+    numbers[ids[np.argsort(first)]] = np.arange(1, len(ids) + 1)
+    return numbers[labels]
+
+
+def first_pixels(
+    labels: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the ids in rising order, and the place of each one's first pixel in reading order.
+
+    Examples
+    --------
+    >>> first_pixels(np.array([[0, 9, 9], [4, 4, 0]], dtype=np.int32))
+    (array([4, 9]), array([3, 1]))
+    """
     flat = labels.reshape(-1)
     pixels = np.flatnonzero(flat)
     first = np.full(int(flat.max(initial=0)) + 1, -1, np.intp)
     first[flat[pixels[::-1]]] = pixels[::-1]  # of repeated ids the last, first pixel stays
     ids = np.flatnonzero(first >= 0)
-    numbers = np.zeros(len(first), np.int32)
-    numbers[ids[np.argsort(first[ids])]] = np.arange(1, len(ids) + 1)
-    return numbers[labels]
+    return ids, first[ids]

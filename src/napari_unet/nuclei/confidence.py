@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -43,6 +45,56 @@ def confidence(
     >>> confidence(maps, np.array([1, 1, 0, 3, 3]))
     array([nan, 1. , nan, 0.5], dtype=float32)
     """
+    return evidence(maps, labels).confidence()
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What tells how sure the network is of nuclei, by label; that of parts can be added up.
+
+    Parameters
+    ----------
+    sizes : array of int64
+        Pixels or voxels; 0 for the background and for labels that are not there.
+    likely : array of float64
+        Sum of the nucleus probability over them.
+    deepest : array of float64
+        Largest distance to the nucleus's edge; nothing where there is no such map.
+    """
+
+    sizes: npt.NDArray[np.int64]
+    likely: npt.NDArray[np.float64]
+    deepest: npt.NDArray[np.float64] | None
+
+    def confidence(self) -> npt.NDArray[np.float32]:
+        """Return the confidence by label, NaN where there is none."""
+        mean: npt.NDArray[np.float64] = np.full(len(self.sizes), np.nan)
+        np.divide(self.likely, self.sizes, out=mean, where=self.sizes > 0)
+        both = mean if self.deepest is None else np.sqrt(mean * self.deepest)
+        return np.asarray(both, np.float32)
+
+    def of(self, some: slice) -> Evidence:
+        """Return that of some labels."""
+        deepest = None if self.deepest is None else self.deepest[some]
+        return Evidence(self.sizes[some], self.likely[some], deepest)
+
+    def added(self, wholes: npt.NDArray[np.integer]) -> Evidence:
+        """Return the evidence of wholes, given the one that each part belongs to."""
+        n = int(wholes.max(initial=-1)) + 1
+        deepest = None if self.deepest is None else np.zeros(n)
+        if deepest is not None and self.deepest is not None:
+            np.maximum.at(deepest, wholes, self.deepest)
+        return Evidence(
+            np.bincount(wholes, self.sizes, n).astype(np.int64),
+            np.bincount(wholes, self.likely, n),
+            deepest,
+        )
+
+
+def evidence(
+    maps: npt.NDArray[np.floating | np.uint8], labels: npt.NDArray[np.integer]
+) -> Evidence:
+    """Return what `confidence` is made from; takes and raises the same."""
     maps, labels = np.asarray(maps), np.asarray(labels)
     if maps.shape[1:] != labels.shape:
         raise ValueError(
@@ -51,13 +103,16 @@ def confidence(
         )
     scale = 255 if maps.dtype == np.uint8 else 1
     inside = labels > 0
-    ids, shape = labels[inside], int(labels.max(initial=0)) + 1
-    likely = _means(maps[0][inside], ids, shape) / scale
+    ids, n = labels[inside], int(labels.max(initial=0)) + 1
+    sizes, likely = (
+        np.bincount(ids, minlength=n),
+        np.bincount(ids, maps[0][inside].astype(np.float64), n),
+    )
     if len(maps) == 1:
-        return likely.astype(np.float32)
-    deepest = np.zeros(shape, maps.dtype)
+        return Evidence(sizes, likely, None)
+    deepest = np.zeros(n, maps.dtype)
     np.maximum.at(deepest, ids, maps[2][inside])
-    return np.sqrt(likely * (deepest / scale)).astype(np.float32)
+    return Evidence(sizes, likely, deepest / scale)
 
 
 def carried_over(
@@ -98,13 +153,3 @@ def _same(shared: Shared) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     larger = np.maximum(shared.predicted_sizes[pairs.row], shared.truth_sizes[pairs.col])
     same = pairs.data == larger
     return pairs.row[same], pairs.col[same]
-
-
-def _means(
-    values: npt.NDArray[np.floating | np.uint8], ids: npt.NDArray[np.integer], n: int
-) -> npt.NDArray[np.float64]:
-    """Return the mean of the values of each id; NaN where there is none."""
-    sizes = np.bincount(ids, minlength=n)
-    sums = np.bincount(ids, weights=values, minlength=n)
-    means: npt.NDArray[np.float64] = np.full(n, np.nan)
-    return np.divide(sums, sizes, out=means, where=sizes > 0)

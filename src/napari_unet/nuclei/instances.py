@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from skimage.segmentation import watershed
 
 from napari_unet.nuclei.cleaning import drop, fill_holes, number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
-from napari_unet.nuclei.seeds import find_seeds, label_pieces
+from napari_unet.nuclei.seeds import find_seeds, flooded, label_pieces
 
 SEEDS = ("both", "distance", "border", "none")
 """Which maps tell touching nuclei apart; "none" takes every connected piece as one nucleus."""
@@ -142,6 +141,21 @@ def separated(
     array of int32, shape ([z,] y, x)
         0 is background; ids are in no order.
     """
+    labels = grown(maps, settings, anisotropy)
+    if not depth_counts(maps, settings):
+        return labels
+    sure = confidence(maps, labels) > settings.threshold
+    return np.where(sure, np.arange(len(sure), dtype=np.int32), np.int32(0))[labels]
+
+
+def grown(
+    maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings, anisotropy: float = 1.0
+) -> npt.NDArray[np.int32]:
+    """Return all that looks like nuclei, as `separated`, however sure the network is of each.
+
+    With a threshold of .5, what `separated` then leaves out is debris and noise more often than
+    nuclei; docs/models.md says what that brings.
+    """
     maps = _checked(maps, anisotropy)
     if maps.size == 0:
         return np.zeros(maps.shape[1:], np.int32)
@@ -151,8 +165,7 @@ def separated(
     core = inside & (margin > 0)
     seeds = find_seeds(core, settings.min_seed, settings.neck, anisotropy)
     labels = _regrow(inside, seeds, margin)
-    labels = fill_holes(labels) if settings.fill_holes else labels
-    return _sure(labels, maps, settings.threshold) if _has_depth(maps, settings) else labels
+    return fill_holes(labels) if settings.fill_holes else labels
 
 
 def kept(
@@ -187,15 +200,15 @@ def _margin(
     margin = np.zeros(maps.shape[1:], np.float32)
     if len(maps) == 1:
         return margin
-    if _has_depth(maps, settings):
+    if depth_counts(maps, settings):
         margin += np.multiply(maps[2], 1 / scale, dtype=np.float32) - settings.seed_distance
     if settings.seeds in ("both", "border"):
         margin += settings.border - np.multiply(maps[1], 1 / scale, dtype=np.float32)
     return margin
 
 
-def _has_depth(maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings) -> bool:
-    """Tell whether the depth inside nuclei counts."""
+def depth_counts(maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings) -> bool:
+    """Tell whether seeds are found by the depth, and nuclei left out by it."""
     return len(maps) > 1 and settings.seeds in ("both", "distance")
 
 
@@ -215,20 +228,8 @@ def _regrow(
     seeds = np.where(crowded, seeds, 0)
     inner = _inner(seeds > 0)
     rims = np.where(inner, 0, seeds)
-    grown: npt.NDArray[np.int32] = watershed(-margin, rims, mask=crowded & ~inner)
+    grown = flooded(-margin, rims, crowded & ~inner)
     return np.where(crowded, np.where(inner, seeds, grown) + np.int32(n_pieces), pieces)
-
-
-def _sure(
-    labels: npt.NDArray[np.int32], maps: npt.NDArray[np.floating | np.uint8], threshold: float
-) -> npt.NDArray[np.int32]:
-    """Return the nuclei of which the network is sure as a whole, their cores included.
-
-    With threshold .5, of 2,757 nuclei found in 76 held-out DSB images those left out are debris
-    and noise more often than nuclei; docs/models.md has what it brings.
-    """
-    sure = confidence(maps, labels) > threshold
-    return np.where(sure, np.arange(len(sure), dtype=np.int32), np.int32(0))[labels]
 
 
 def _inner(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -73,18 +74,58 @@ def linked_frames(
             f"Expected labels of shape (t, y, x) or (t, z, y, x), got {labels.shape}; "
             "a single frame needs no linking."
         )
-    previous, n_ids = np.zeros(labels.shape[1:], np.int32), 0
-    merged: npt.NDArray[np.integer] = np.zeros(0, np.int32)
+    previous, known = np.zeros(labels.shape[1:], np.int32), Known()
     for frame in labels:
         common = share(frame, previous)
-        parted = divisions(common, min_overlap) if may_divide else np.zeros((0, 3), np.intp)
-        mothers = common.truth[parted[:, 0]]
-        partners = _partners(common, min_overlap, parted[~np.isin(mothers, merged)])
-        new = partners == 0
-        partners[new] = np.arange(n_ids + 1, n_ids + 1 + np.count_nonzero(new))
-        merged = np.union1d(np.setdiff1d(merged, mothers), partners[_swallowers(common)])
-        previous, n_ids = _replace(frame, common.predicted, partners), n_ids + int(new.sum())
+        partners, known = linked_ids(common, known, min_overlap, may_divide=may_divide)
+        previous = _replace(frame, common.predicted, partners)
         yield previous
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What linking one frame needs to know of those before it.
+
+    Parameters
+    ----------
+    n_ids : int
+        How many ids there are so far.
+    merged : array of int
+        Ids that have swallowed others by a mistake, and are no mothers when these part.
+    """
+
+    n_ids: int = 0
+    merged: npt.NDArray[np.integer] = field(default_factory=lambda: np.zeros(0, np.int32))
+
+
+def linked_ids(
+    common: Shared, known: Known, min_overlap: float = MIN_OVERLAP, *, may_divide: bool = True
+) -> tuple[npt.NDArray[np.int32], Known]:
+    """Return the id of each nucleus of a frame, and what the next frame needs to know.
+
+    Parameters
+    ----------
+    common : Shared
+        What the nuclei of the frame (``predicted``) share with those of the frame before it, by
+        the ids that these were given (``truth``).
+    known : Known
+        Of the frames before it.
+    min_overlap, may_divide
+        See `linked_frames`.
+
+    Returns
+    -------
+    ids : array of int32
+        For ``common.predicted``.
+    known : Known
+    """
+    parted = divisions(common, min_overlap) if may_divide else np.zeros((0, 3), np.intp)
+    mothers = common.truth[parted[:, 0]]
+    ids = _partners(common, min_overlap, parted[~np.isin(mothers, known.merged)])
+    new = ids == 0
+    ids[new] = np.arange(known.n_ids + 1, known.n_ids + 1 + np.count_nonzero(new))
+    merged = np.union1d(np.setdiff1d(known.merged, mothers), ids[_swallowers(common)])
+    return ids, Known(known.n_ids + int(new.sum()), merged)
 
 
 def _swallowers(common: Shared) -> npt.NDArray[np.intp]:

@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
+_RAISE = 1e-14  # far less than heights differ by, far more than their float64 is exact to
 _DEPTH_SMOOTHING = 1.0  # pixels of y and x; the plain distance has a maximum at every corner
 
 
@@ -84,12 +85,28 @@ def split_necks(
     inside = pieces > 0
     depth = _depth(inside, anisotropy)
     peaks, n_peaks = label_pieces(inside & local_maxima(depth, connectivity=1))
-    basins: npt.NDArray[np.int32] = watershed(-depth, peaks, mask=inside)
+    basins = flooded(-depth, peaks, inside)
     heights = np.zeros(n_peaks + 1, depth.dtype)
     heights[peaks] = depth
     groups = _merge_shallow(heights, _saddles(basins, depth), neck)
     groups[0] = 0
     return np.asarray(groups[basins])
+
+
+def flooded(
+    heights: npt.NDArray[np.float32], markers: npt.NDArray[np.int32], inside: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int32]:
+    """Return the markers grown over ``inside`` from low to high, as a watershed does.
+
+    Among markers of one height that of the first pixel in reading order grows first. Left to
+    itself, scikit-image takes them in an order that changes with what else is in the image, and a
+    part of an image would be labelled differently from the whole.
+    """
+    raised = heights.astype(np.float64)
+    starts = np.flatnonzero(markers)
+    raised.reshape(-1)[starts] += _RAISE * np.arange(1, len(starts) + 1)
+    grown: npt.NDArray[np.int32] = watershed(raised, markers, mask=inside)
+    return grown
 
 
 def _depth(inside: npt.NDArray[np.bool_], anisotropy: float) -> npt.NDArray[np.float32]:

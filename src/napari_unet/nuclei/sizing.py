@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -77,7 +77,7 @@ def estimate_diameter(
     settings = _robust(settings)
     found: dict[float, float] = {}
     for zoom in TRIALS:
-        part = _central_part(pixels, round(MOST_PIXELS / max(zoom, 1)))
+        part = pixels[:, *central_part(pixels.shape[1:], round(MOST_PIXELS / max(zoom, 1)))]
         maps = predict(zoomed(part, zoom))
         labels = instances(maps, settings)
         areas = _nucleus_areas(labels)
@@ -127,11 +127,13 @@ def _robust(settings: InstanceSettings) -> InstanceSettings:
     )
 
 
-def _central_part(pixels: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return the middle of a plane (c, y, x), at most ``side`` pixels a side."""
-    starts = [max(0, (n - side) // 2) for n in pixels.shape[1:]]
-    rows, columns = (slice(start, start + side) for start in starts)
-    return pixels[:, rows, columns]
+def central_part(shape: Sequence[int], side: int) -> tuple[slice, slice]:
+    """Return where the middle of a plane (y, x) is, at most ``side`` pixels a side."""
+    starts = [max(0, (n - side) // 2) for n in shape]
+    rows, columns = (
+        slice(start, min(start + side, n)) for start, n in zip(starts, shape, strict=True)
+    )
+    return rows, columns
 
 
 def _nucleus_areas(labels: NDArray[np.int32]) -> NDArray[np.intp]:

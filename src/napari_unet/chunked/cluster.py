@@ -1,0 +1,72 @@
+"""The steps of a run on the processes of a dask cluster, which decides who does what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from napari_unet.chunked.walk import Run
+
+RETRIES = 3  # of a step whose worker's disk or memory failed
+
+
+@contextmanager
+def on_cluster(address: str | None = None, n_workers: int | None = None) -> Iterator[Run]:
+    """Yield what runs steps on a cluster: one that is there, or processes of this computer.
+
+    Where workers have the resource GPU (``dask worker --resources GPU=1``), the network runs on
+    these alone. A worker that dies is replaced by the others: what it had not finished is done
+    again.
+
+    Parameters
+    ----------
+    address : str, optional
+        Of a dask scheduler, whose workers see the same files under the same names.
+    n_workers : int, optional
+        How many processes to start on this computer if no address is given.
+
+    Raises
+    ------
+    ImportError
+        If dask.distributed is not installed.
+    OSError
+        If there is no scheduler at the address.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise ImportError(
+            "Expected dask.distributed for a cluster, got none; install "
+            "'napari-unet-nuclei[distributed]'."
+        ) from error
+    if address is not None:
+        with Client(address) as client:
+            yield runner(client)
+        return
+    # One task at a time in each: two would share one network and twice the memory.
+    with (
+        LocalCluster(
+            n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield runner(client)
+
+
+def runner(client: Any) -> Run:
+    """Return what runs steps by a client of dask.distributed."""
+    from distributed import as_completed
+
+    def run(
+        function: Callable[[Any], Any], items: Sequence[Any], *, network: bool = False
+    ) -> Iterator[Any]:
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        has_gpus = any("GPU" in worker["resources"] for worker in workers)
+        resources = {"GPU": 1} if network and has_gpus else None
+        futures = client.map(function, items, pure=False, retries=RETRIES, resources=resources)
+        for future in as_completed(futures):
+            yield future.result()
+            future.release()
+
+    return run

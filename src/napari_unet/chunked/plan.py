@@ -1,0 +1,181 @@
+"""How a large image is cut into tiles for the network and blocks for the labels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from napari_unet.images.axes import Plane, label_shape, parse_axes, planes
+from napari_unet.images.blocks import Block, blocks
+from napari_unet.images.tiling import Tile, tiles
+from napari_unet.nuclei.instances import least_size
+from napari_unet.nuclei.sizing import zoom_between
+from napari_unet.segmentation import SegmentSettings, is_in_volumes, walk_order
+
+SIDE = 1024
+"""Side of a block's core along y and x, in pixels."""
+
+DEPTH = 64  # planes of a block's core in a volume
+LARGEST_VOLUME_SIDE = 512  # px
+SIDE_STEP = 64  # px
+MOST_VOXELS = 1 << 24  # that a block sees of a volume; each takes up to 60 bytes
+HALOS = {2: 3.0, 3: 2.0}
+"""What a block of 2-D or 3-D sees around its core, in typical diameters.
+
+Large nuclei, and what they touch; in 3-D more would be most of what is computed.
+"""
+
+SMALLEST_HALO = 32  # px
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the steps of a run need to know; it can be sent to another process.
+
+    A *unit* is what nuclei are found in: a plane, or the volume of a frame. Units, planes and
+    labels are counted in the order T, Z, Y, X.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the files of the run are.
+    axes : str
+        Of the image.
+    shape : tuple of int
+        Of the image.
+    settings : SegmentSettings
+        How, with the diameter.
+    side : int, optional
+        Of a block's core along y and x, in pixels.
+    """
+
+    folder: Path
+    axes: str
+    shape: tuple[int, ...]
+    settings: SegmentSettings
+    side: int | None = None
+
+    def __post_init__(self) -> None:
+        parse_axes(self.axes, self.shape)
+        if 0 in self.shape:
+            raise ValueError(
+                f"Expected an image with pixels, got the shape {self.shape}; choose another one."
+            )
+        if self.side is not None and self.side < 1:
+            raise ValueError(
+                f"Expected blocks of at least 1 pixel, got {self.side}; {SIDE} suits most images."
+            )
+
+    @property
+    def diameter(self) -> float:
+        """Of a typical nucleus, in pixels."""
+        return self.settings.diameter or self.settings.model_diameter
+
+    @cached_property
+    def label_axes(self) -> str:
+        """Axes of the labels, in the order in which they are walked."""
+        return walk_order(self.axes)[1]
+
+    @cached_property
+    def label_shape(self) -> tuple[int, ...]:
+        """Shape of the labels, in that order."""
+        shape = label_shape(self.axes, self.shape)
+        return tuple(shape[i] for i in walk_order(self.axes)[0])
+
+    @cached_property
+    def planes(self) -> list[Plane]:
+        """All planes, in the order of the labels."""
+        found = planes(self.axes, self.shape, self.settings.channel)
+        return sorted(found, key=lambda plane: sorted(plane.position))  # "T" comes before "Z"
+
+    @cached_property
+    def plane_shape(self) -> tuple[int, int]:
+        """Shape (y, x) of a plane."""
+        return self.label_shape[-2], self.label_shape[-1]
+
+    @cached_property
+    def network_shape(self) -> tuple[int, int]:
+        """Shape (y, x) of a plane as the network sees it."""
+        zoom = zoom_between(self.diameter, self.settings.model_diameter)
+        height, width = (max(1, round(n * zoom)) for n in self.plane_shape)
+        return height, width
+
+    @cached_property
+    def tiles(self) -> list[Tile]:
+        """The tiles of a plane as the network sees it: those of the walk in memory."""
+        settings = self.settings
+        return tiles(self.network_shape, settings.tile, settings.overlap, settings.grid)
+
+    @cached_property
+    def n_unit_axes(self) -> int:
+        """How many axes a unit has: 2 or 3."""
+        return 3 if is_in_volumes(self.axes, self.settings.link) else 2
+
+    @property
+    def unit_shape(self) -> tuple[int, ...]:
+        """Shape of a unit."""
+        return self.label_shape[-self.n_unit_axes :]
+
+    @property
+    def n_units(self) -> int:
+        """How many planes or volumes there are."""
+        return math.prod(self.label_shape[: -self.n_unit_axes])
+
+    @cached_property
+    def sides(self) -> tuple[int, ...]:
+        """Sides of a block's core."""
+        if self.n_unit_axes == 2:
+            return (self.side or SIDE,) * 2
+        side = self.side or self._volume_side()
+        return DEPTH, side, side
+
+    def _volume_side(self) -> int:
+        """Return the largest side with which a block sees no more voxels than memory is for."""
+        depth, halo, _ = self._halos
+        seen = min(DEPTH + 2 * depth, self.unit_shape[0])
+        side = math.isqrt(MOST_VOXELS // seen) - 2 * halo
+        return min(max(side // SIDE_STEP, 1) * SIDE_STEP, LARGEST_VOLUME_SIDE)
+
+    @property
+    def _halos(self) -> tuple[int, ...]:
+        halo = max(SMALLEST_HALO, math.ceil(HALOS[self.n_unit_axes] * self.diameter))
+        depth = math.ceil(halo / self.settings.anisotropy)
+        return (depth, halo, halo)[-self.n_unit_axes :]
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The blocks of a unit."""
+        return blocks(self.unit_shape, self.sides, self._halos)
+
+    @property
+    def least_size(self) -> int:
+        """Pixels or voxels of the smallest nucleus that is kept."""
+        return least_size(self.settings.instances, self.n_unit_axes, self.settings.anisotropy)
+
+    def place(self, unit: int, block: Block) -> tuple[int | slice, ...]:
+        """Return where the core of a block is in the labels."""
+        return (*self.leading(unit), *block.core)
+
+    def leading(self, unit: int) -> tuple[int, ...]:
+        """Return the indices of a unit along the axes that it does not have."""
+        shape = self.label_shape[: -self.n_unit_axes]
+        at = []
+        for n in reversed(shape):
+            unit, index = divmod(unit, n)
+            at.append(index)
+        return tuple(reversed(at))
+
+    def before(self, unit: int) -> dict[str, int]:
+        """Return the units just before a unit along the axes that nuclei are linked over."""
+        found: dict[str, int] = {}
+        if self.settings.link == "none":
+            return found
+        at, shape = self.leading(unit), self.label_shape[: -self.n_unit_axes]
+        step = 1
+        for letter, index, n in reversed(list(zip(self.label_axes, at, shape, strict=False))):
+            if index > 0:
+                found[letter] = unit - step
+            step *= n
+        return found

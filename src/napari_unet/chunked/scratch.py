@@ -1,0 +1,76 @@
+"""The files of a run in blocks: each is whole or not there, so that a killed run can go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.atomic import overwriting
+
+Item = tuple[int, int]
+"""Number of a plane or unit, and of a tile or block in it."""
+
+FACTS = "run.json"
+
+
+def file_of(folder: Path, kind: str, item: Item) -> Path:
+    """Return the file for one item of a kind, such as "tiles"."""
+    return folder / kind / f"{item[0]}-{item[1]}.npz"
+
+
+def missing(folder: Path, kind: str, items: Iterable[Item]) -> list[Item]:
+    """Return the items of a kind that have no file yet."""
+    (folder / kind).mkdir(parents=True, exist_ok=True)
+    there = {path.name for path in (folder / kind).iterdir()}
+    return [item for item in items if file_of(folder, kind, item).name not in there]
+
+
+def write(folder: Path, kind: str, item: Item, **arrays: NDArray[Any]) -> None:
+    """Write the arrays of one item."""
+    with overwriting(file_of(folder, kind, item)) as temporary:
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
+
+
+def read(folder: Path, kind: str, item: Item, *names: str) -> list[NDArray[Any]]:
+    """Return some arrays of one item."""
+    with np.load(file_of(folder, kind, item), allow_pickle=False) as stored:
+        return [stored[name] for name in names]
+
+
+def begin(folder: Path, facts: dict[str, Any], *, resume: bool) -> None:
+    """Make the folder of a run, or check that the one that is there is of the same run.
+
+    Raises
+    ------
+    FileExistsError
+        If there is one and the run is not to be resumed.
+    ValueError
+        If the one that is there is of another image, model or other settings.
+    """
+    path = folder / FACTS
+    if path.exists() and not resume:
+        raise FileExistsError(
+            f"Expected no unfinished run in {str(folder)!r}, got one; resume it, or delete the "
+            "folder."
+        )
+    if path.exists():
+        _check_same(json.loads(path.read_text(encoding="utf-8")), facts, folder)
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with overwriting(path) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def _check_same(stored: dict[str, Any], facts: dict[str, Any], folder: Path) -> None:
+    now = json.loads(json.dumps(facts))
+    changed = sorted(key for key in now | stored if now.get(key) != stored.get(key))
+    if changed:
+        raise ValueError(
+            f"Expected the run that was begun in {str(folder)!r}, got another "
+            f"{', '.join(changed)}; give what was given then, or delete the folder."
+        )

@@ -1,0 +1,167 @@
+"""The steps of a run in blocks, each for one item: read from files, compute, write a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.chunked import scratch
+from napari_unet.chunked.plan import Plan
+from napari_unet.chunked.scratch import Item
+from napari_unet.images.blocks import Block, in_common
+from napari_unet.images.ome_zarr import write_labels_at
+from napari_unet.images.planes import (
+    as_bytes,
+    network_input,
+    part_of,
+    plane_limits,
+    resized_part,
+    stack_limits,
+)
+from napari_unet.images.tiling import Stitch
+from napari_unet.images.turns import averaged_over_turns
+from napari_unet.nuclei.confidence import evidence
+from napari_unet.nuclei.instances import depth_counts, grown
+from napari_unet.nuclei.joining import core_parts, seam
+from napari_unet.nuclei.shared import share
+from napari_unet.segmentation import Predict
+
+Open = Callable[[], Any]
+"""Gives the image, opened in this process."""
+
+OpenNetwork = Callable[[], Predict]
+"""Gives the network, loaded in this process."""
+
+LIMITS, TILES, BLOCKS, SEAMS = "limits", "tiles", "blocks", "seams"
+
+
+def find_limits(plan: Plan, open_image: Open, item: Item) -> None:
+    """Write what becomes 0 and 1 in a plane."""
+    image, how = open_image(), plan.settings.normalisation
+    walk = plan.planes
+    bounds = stack_limits(image, walk, how) or plane_limits(image, walk[item[0]], how)
+    scratch.write(plan.folder, LIMITS, item, bounds=np.array(bounds))
+
+
+def predict_tile(plan: Plan, open_image: Open, open_network: OpenNetwork, item: Item) -> None:
+    """Write the maps of one tile of a plane, as the network sees it."""
+    number, index = item
+    how, image, plane = plan.settings.normalisation, open_image(), plan.planes[number]
+    which = number if how.per != "stack" else 0
+    low, high = scratch.read(plan.folder, LIMITS, (which, 0), "bounds")[0].tolist()
+
+    def read(rows: slice, columns: slice) -> NDArray[np.float32]:
+        return network_input(np.asarray(image[part_of(plane, rows, columns)]), how, (low, high))
+
+    place = plan.tiles[index].read
+    pixels = resized_part(read, plan.plane_shape, plan.network_shape, place)
+    predict = open_network()
+    if plan.settings.quality == "best":
+        predict = averaged_over_turns(predict, plan.settings.grid)
+    scratch.write(plan.folder, TILES, item, maps=as_bytes(predict(pixels)))
+
+
+def label_block(plan: Plan, item: Item) -> None:
+    """Write the nuclei that one block sees, and what of them lies in its core."""
+    unit, number = item
+    block = plan.blocks[number]
+    maps = _maps_of_view(plan, unit, block)
+    found = grown(maps, plan.settings.instances, plan.settings.anisotropy)
+    labels, parts = core_parts(found, block, plan.unit_shape)
+    seen = evidence(maps[:, *block.inner], labels[block.inner])
+    arrays: dict[str, NDArray[Any]] = {
+        "first": parts.first,
+        "sizes": parts.sizes,
+        "at_rim": parts.at_rim,
+        "likely": seen.likely[1:],
+        "deepest": np.zeros(0),
+    }
+    if seen.deepest is not None and depth_counts(maps, plan.settings.instances):
+        arrays["deepest"] = seen.deepest[1:]
+    scratch.write(plan.folder, BLOCKS, item, labels=labels, **arrays)
+
+
+def _maps_of_view(plan: Plan, unit: int, block: Block) -> NDArray[np.uint8]:
+    """Return the maps (maps, [z,] y, x) of all that a block sees."""
+    rows, columns = block.view[-2:]
+    if plan.n_unit_axes == 2:
+        return _maps_of_plane(plan, unit, (rows, columns))
+    depth = block.view[0]
+    first = unit * plan.unit_shape[0]
+    numbers = range(first + depth.start, first + depth.stop)
+    return np.stack([_maps_of_plane(plan, n, (rows, columns)) for n in numbers], axis=1)
+
+
+def _maps_of_plane(plan: Plan, number: int, place: tuple[slice, slice]) -> NDArray[np.uint8]:
+    read = partial(_stitched, plan, number)
+    return as_bytes(resized_part(read, plan.network_shape, plan.plane_shape, place))
+
+
+def _stitched(plan: Plan, number: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+    """Return a part of the maps of a plane, as the network sees it, from its tiles."""
+    stitch = None
+    for index, tile in enumerate(plan.tiles):
+        common = in_common(tile.read, (rows, columns))
+        if any(part.start == part.stop for part in common):
+            continue
+        (stored,) = scratch.read(plan.folder, TILES, (number, index), "maps")
+        maps = stored.astype(np.float32) / np.float32(255)
+        if stitch is None:
+            shape, overlap = plan.network_shape, plan.settings.overlap
+            stitch = Stitch(shape, len(maps), overlap, (rows, columns))
+        stitch.add(tile, maps)
+    if stitch is None:
+        raise ValueError(f"Expected a tile at {rows}, {columns}, got none; ask for pixels.")
+    return stitch.result()
+
+
+def find_seam(plan: Plan, item: Item) -> None:
+    """Write what of a block goes on in the next ones, and in the same block of units before."""
+    unit, number = item
+    block = plan.blocks[number]
+    labels = _labels_of(plan, item)
+    arrays = {}
+    for axis, other in enumerate(next_blocks(plan, block)):
+        if other is not None:
+            beside = _labels_of(plan, (unit, other))
+            found = seam(labels, beside, block, plan.blocks[other])
+            arrays[f"pairs{axis}"] = np.column_stack([found.pairs, found.touching])
+    for letter, previous in plan.before(unit).items():
+        before = _labels_of(plan, (previous, number))[block.inner]
+        arrays[f"before{letter}"] = _counts(labels[block.inner], before)
+    scratch.write(plan.folder, SEAMS, item, **arrays)
+
+
+def next_blocks(plan: Plan, block: Block) -> list[int | None]:
+    """Return the number of the next block along each axis, or None behind the last one."""
+    counts = [-(-n // side) for n, side in zip(plan.unit_shape, plan.sides, strict=True)]
+    found: list[int | None] = []
+    for axis, n in enumerate(counts):
+        at = [i + (j == axis) for j, i in enumerate(block.at)]
+        found.append(int(np.ravel_multi_index(at, counts)) if at[axis] < n else None)
+    return found
+
+
+def _labels_of(plan: Plan, item: Item) -> NDArray[np.int32]:
+    labels: NDArray[np.int32] = scratch.read(plan.folder, BLOCKS, item, "labels")[0]
+    return labels
+
+
+def write_block(plan: Plan, path: Path, job: tuple[Item, NDArray[np.int32]]) -> None:
+    """Write the core of one block into the label image, by the nucleus of each local id."""
+    item, ids = job
+    block = plan.blocks[item[1]]
+    write_labels_at(path, plan.place(item[0], block), ids[_labels_of(plan, item)[block.inner]])
+
+
+def _counts(labels: NDArray[np.int32], before: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return ids now, ids before and how many pixels they share, (n, 3)."""
+    common = share(labels, before)
+    pairs = common.pixels.tocoo()
+    ids = common.predicted[pairs.row], common.truth[pairs.col]
+    return np.stack([*ids, pairs.data], axis=1).astype(np.int64)

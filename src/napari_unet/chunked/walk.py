@@ -1,0 +1,123 @@
+"""The walk over an image that is larger than memory: step after step, file after file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from napari_unet.chunked import scratch
+from napari_unet.chunked.joined import Table, block_items, joined
+from napari_unet.chunked.plan import Plan
+from napari_unet.chunked.steps import (
+    BLOCKS,
+    LIMITS,
+    SEAMS,
+    TILES,
+    Open,
+    OpenNetwork,
+    find_limits,
+    find_seam,
+    label_block,
+    predict_tile,
+    write_block,
+)
+from napari_unet.images.ome_zarr import level_blocks, level_shapes, write_level
+from napari_unet.segmentation import Progress
+
+
+class Run(Protocol):
+    """Applies a function to all items: in any order, in any process."""
+
+    def __call__(
+        self, function: Callable[[Any], Any], items: Sequence[Any], *, network: bool = False
+    ) -> Iterator[Any]:
+        """Yield what the function returns, as it is done; say whether it runs the network."""
+
+
+def here(
+    function: Callable[[Any], Any], items: Sequence[Any], *, network: bool = False
+) -> Iterator[Any]:
+    """Apply a function in this process, to one item after the other."""
+    return map(function, items)
+
+
+def segment_in_blocks(
+    plan: Plan, open_image: Open, open_network: OpenNetwork, run: Run = here
+) -> Generator[Progress, None, Table]:
+    """Find the nuclei of an image, which are in the files of the plan's folder afterwards.
+
+    What is there already is not computed again. The table that is returned says which nucleus the
+    parts in these files belong to; `write_labels_in_blocks` makes labels of both.
+
+    Parameters
+    ----------
+    plan : Plan
+        How, and where.
+    open_image, open_network : callable
+        Give the image and the network in whatever process they are called.
+    run : callable
+        `here`, or what does the same on several machines.
+
+    Yields
+    ------
+    Progress
+        After every tile and every block.
+    """
+    per_stack = plan.settings.normalisation.per == "stack"
+    planes = range(len(plan.planes))
+    first = [(number, 0) for number in (planes[:1] if per_stack else planes)]
+    tiles = [(number, index) for number in planes for index in range(len(plan.tiles))]
+    blocks = block_items(plan)
+    yield from _step(plan, LIMITS, "", partial(find_limits, plan, open_image), first, run)
+    predict = partial(predict_tile, plan, open_image, open_network)
+    yield from _step(plan, TILES, "network", predict, tiles, run)
+    yield from _step(plan, BLOCKS, "nuclei", partial(label_block, plan), blocks, run)
+    yield from _step(plan, SEAMS, "linking", partial(find_seam, plan), blocks, run)
+    return joined(plan)
+
+
+def _step(
+    plan: Plan,
+    kind: str,
+    name: str,
+    function: Callable[[scratch.Item], None],
+    items: list[scratch.Item],
+    run: Run,
+) -> Iterator[Progress]:
+    """Do what is not done yet of one step; report it where it has a name."""
+    todo = scratch.missing(plan.folder, kind, items)
+    steps = run(function, todo, network=kind == TILES)
+    for done, _ in enumerate(steps, start=len(items) - len(todo) + 1):
+        if name:
+            yield Progress(name, done, len(items))
+
+
+def write_labels_in_blocks(
+    plan: Plan, table: Table, path: Path, run: Run = here
+) -> Iterator[Progress]:
+    """Write the labels of a run, and their pyramid, into a label image that was made for them.
+
+    Parameters
+    ----------
+    plan, table
+        Of `segment_in_blocks`.
+    path : Path
+        What `napari_unet.images.ome_zarr.create_labels` made, with the plan's `label_shape` and a
+        side of `plan.sides[-1]`.
+    run : callable
+        See `segment_in_blocks`.
+    """
+    side, n_levels = plan.sides[-1], len(level_shapes(plan.label_shape))
+    jobs = [(item, table.of_block(item)) for item in block_items(plan)]
+    steps: list[tuple[Callable[[Any], None], list[Any]]] = [
+        (partial(write_block, plan, path), jobs)
+    ]
+    for level in range(1, n_levels):
+        steps.append((partial(write_level, path, level), level_blocks(path, level, side)))
+    total, done = sum(len(items) for _, items in steps), 0
+    for function, items in steps:
+        for _ in run(function, items):
+            done += 1
+            yield Progress("writing", done, total)

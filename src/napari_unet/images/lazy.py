@@ -1,0 +1,72 @@
+"""Image files that are opened but not read: pixels come when they are asked for."""
+
+from __future__ import annotations
+
+import weakref
+from pathlib import Path
+from typing import Any
+
+import tifffile
+import zarr
+
+from napari_unet.images.axes import LETTERS, parse_axes
+from napari_unet.images.calibration import read_calibration
+from napari_unet.images.files import TIFF_SUFFIXES, ImageFile, read_image
+from napari_unet.images.ome_zarr import is_zarr, open_ome_zarr
+
+
+def open_image(path: Path, axes: str | None = None) -> ImageFile:
+    """Return an image as `napari_unet.images.files.read_image` does, unread where that is possible.
+
+    An OME-Zarr image and the TIFF files that name their axes are read piece by piece; what is in a
+    TIFF file without compression is mapped into memory. Others are read whole.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or the folder of an OME-Zarr image.
+    axes : str, optional
+        In place of those that the file tells.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there is no image, or the axes do not fit it.
+    """
+    found = open_ome_zarr(path) if is_zarr(path) else _open_file(path)
+    if axes is None:
+        return found
+    checked = parse_axes(axes, found.data.shape)
+    return ImageFile(found.data, checked, found.scale, found.units, found.channels)
+
+
+def _open_file(path: Path) -> ImageFile:
+    if path.suffix.lower() not in TIFF_SUFFIXES or not path.is_file():
+        return read_image(path)
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            series = tiff.series[0]
+            axes, shape, found = series.axes, series.shape, read_calibration(tiff)
+            is_plain = series.dataoffset is not None
+    # A broken file is told of by the reader, in a sentence.
+    except Exception:
+        return read_image(path)
+    if not set(axes) <= set(LETTERS) or "S" in axes[:-1]:
+        return read_image(path)
+    n_channels = shape[axes.index("C")] if "C" in axes else 1
+    return ImageFile(
+        _pixels(path, mapped=is_plain),
+        parse_axes(axes, shape),
+        {letter: found.scale[letter] for letter in axes if letter in found.scale},
+        {letter: found.units[letter] for letter in axes if letter in found.units},
+        found.channels if len(found.channels) == n_channels else (),
+    )
+
+
+def _pixels(path: Path, *, mapped: bool) -> Any:
+    if mapped:
+        return tifffile.memmap(path, mode="r")
+    store = tifffile.imread(path, aszarr=True, series=0, level=0)
+    pixels = zarr.open(store, mode="r")
+    weakref.finalize(pixels, store.close)
+    return pixels

@@ -1,0 +1,247 @@
+"""OME-Zarr: images read piece by piece, labels written piece by piece with their pyramid.
+
+NGFF 0.4 (Zarr 2) and 0.5 (Zarr 3), https://ngff.openmicroscopy.org/0.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import axis_letters, guess_axes, parse_axes
+from napari_unet.images.blocks import Block, blocks
+from napari_unet.images.calibration import UNITS
+from napari_unet.images.files import ImageFile
+
+ZARR_SUFFIX = ".zarr"
+OLDER, NEWER = 2, 3
+"""Versions of Zarr; more programs read the older one."""
+
+VERSIONS = {OLDER: "0.4", NEWER: "0.5"}
+"""Of NGFF, by that of Zarr."""
+
+UNIT_NAMES = {
+    "um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter",
+    "angstrom": "angstrom", "s": "second", "ms": "millisecond", "min": "minute", "h": "hour",
+}  # fmt: skip
+AXIS_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "space"}
+LARGEST_CHUNK = 1024  # px
+SMALLEST_LEVEL = 512  # px; a plane as small as this needs no smaller one
+FIRST_AXES = "TCZYX"  # of NGFF before 0.3, which did not name them
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a path is a Zarr folder, or named like one that is to be made."""
+    there = ("zarr.json", ".zgroup", ".zarray")
+    return path.suffix.lower() == ZARR_SUFFIX or any((path / name).is_file() for name in there)
+
+
+def open_ome_zarr(path: Path) -> ImageFile:
+    """Return an OME-Zarr image, or a plain Zarr array, of which only what is asked for is read.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing.
+    ValueError
+        If it holds no image.
+    """
+    if not path.exists():
+        raise FileNotFoundError(
+            f"Expected an existing file or folder, got {str(path)!r}; check the path."
+        )
+    try:
+        found = zarr.open(path, mode="r")
+        if isinstance(found, zarr.Array):
+            return ImageFile(found, guess_axes(found.shape))
+        return _image_of(found)
+    # A damaged store raises whatever its codec or JSON does.
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OSError) as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ValueError(
+            f"Expected an OME-Zarr image, got {str(path)!r} ({reason}); name the folder that holds "
+            "the multiscales metadata."
+        ) from error
+
+
+def zarr_format(path: Path) -> int:
+    """Return the version of Zarr that a folder is written in, 2 or 3."""
+    return NEWER if (path / "zarr.json").is_file() else OLDER
+
+
+def _image_of(group: zarr.Group) -> ImageFile:
+    attributes: Mapping[str, Any] = dict(group.attrs)
+    attributes = attributes.get("ome", attributes)
+    if "multiscales" not in attributes:
+        raise ValueError("it has no multiscales metadata")
+    scales = attributes["multiscales"][0]
+    array = group[scales["datasets"][0]["path"]]
+    if not isinstance(array, zarr.Array):
+        raise ValueError("its largest level is no array")
+    named = scales.get("axes", [*FIRST_AXES.lower()])
+    names = [axis if isinstance(axis, str) else axis["name"] for axis in named]
+    axes = parse_axes(axis_letters("".join(names)), array.shape)
+    units = {
+        letter: UNITS[axis["unit"].lower()]
+        for letter, axis in zip(axes, named, strict=True)
+        if not isinstance(axis, str) and str(axis.get("unit", "")).lower() in UNITS
+    }
+    sizes = zip(axes, _scale(scales), strict=False)
+    known = {letter: size for letter, size in sizes if letter not in "CS" and size > 0}
+    listed = attributes.get("omero", {}).get("channels", [])
+    channels = tuple(str(channel.get("label", "")) for channel in listed)
+    return ImageFile(array, axes, known, units, channels if "C" in axes else ())
+
+
+def _scale(scales: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Return the size of a pixel of the largest level along each axis; nothing if not known."""
+    both = (scales["datasets"][0], scales)
+    steps = [
+        np.asarray(step["scale"], np.float64)
+        for part in both
+        for step in part.get("coordinateTransformations", [])
+        if step["type"] == "scale"
+    ]
+    return np.asarray(np.prod(steps, axis=0)) if steps else np.zeros(0)
+
+
+def level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the shapes of a pyramid, the whole first; y and x are halved from level to level.
+
+    Examples
+    --------
+    >>> level_shapes((3, 1500, 700))
+    [(3, 1500, 700), (3, 750, 350), (3, 375, 175)]
+    """
+    shapes = [shape]
+    while max(shapes[-1][-2:]) > SMALLEST_LEVEL:
+        height, width = shapes[-1][-2:]
+        shapes.append((*shape[:-2], -(-height // 2), -(-width // 2)))
+    return shapes
+
+
+def create_labels(
+    path: Path,
+    shape: tuple[int, ...],
+    axes: str,
+    side: int,
+    scale: Mapping[str, float],
+    units: Mapping[str, str],
+    version: int = OLDER,
+) -> None:
+    """Make an empty label image with its pyramid, over whatever was there.
+
+    Parameters
+    ----------
+    path : Path
+        Of the group.
+    shape, axes
+        Of the labels, in the order T, Z, Y, X.
+    side : int
+        Of the blocks that are written, in pixels; no chunk lies in two of them.
+    scale, units
+        Voxel size (or time step) and its unit by axis letter, where known.
+    version : int
+        Of Zarr, 2 or 3.
+    """
+    shapes = level_shapes(shape)
+    metadata = _metadata(shapes, axes, scale, units, VERSIONS[version])
+    nested = {"ome": metadata | {"version": VERSIONS[version]}}
+    group = zarr.create_group(
+        path,
+        overwrite=True,
+        zarr_format=3 if version == NEWER else 2,
+        attributes=nested if version == NEWER else metadata,
+    )
+    chunk = _chunk(side)
+    for level, size in enumerate(shapes):
+        kind: Any = "v2" if version == OLDER else "default"
+        group.create_array(
+            str(level),
+            shape=size,
+            chunks=(*(1 for _ in size[:-2]), *(min(chunk, n) for n in size[-2:])),
+            dtype=np.uint32,
+            fill_value=0,
+            chunk_key_encoding={"name": kind, "separator": "/"},
+            dimension_names=[*axes.lower()] if version == NEWER else None,
+        )
+
+
+def _chunk(side: int) -> int:
+    """Return the largest side of a chunk that a block's side is a multiple of."""
+    parts = next(n for n in range(1, side + 1) if side % n == 0 and side // n <= LARGEST_CHUNK)
+    return side // parts
+
+
+def _metadata(
+    shapes: list[tuple[int, ...]],
+    axes: str,
+    scale: Mapping[str, float],
+    units: Mapping[str, str],
+    version: str,
+) -> dict[str, Any]:
+    named = [
+        {"name": letter.lower(), "type": AXIS_TYPES[letter]}
+        | ({"unit": UNIT_NAMES[units[letter]]} if units.get(letter) in UNIT_NAMES else {})
+        for letter in axes
+    ]
+    sizes = np.array([scale.get(letter, 1.0) for letter in axes])
+    datasets = []
+    for level in range(len(shapes)):
+        factors = np.array([2.0**level if letter in "YX" else 1.0 for letter in axes])
+        steps = [{"type": "scale", "scale": (sizes * factors).tolist()}]
+        datasets.append({"path": str(level), "coordinateTransformations": steps})
+    multiscale: dict[str, Any] = {"name": "nuclei", "axes": named, "datasets": datasets}
+    of_version = {} if version == VERSIONS[NEWER] else {"version": version}
+    return {"multiscales": [multiscale | of_version], "image-label": {**of_version}}
+
+
+def level_blocks(path: Path, level: int, side: int) -> list[Block]:
+    """Return the blocks in which a level of a pyramid is written."""
+    array = _level(path, level, "r")
+    sides = (*(1 for _ in array.shape[:-2]), side, side)
+    return blocks(array.shape, sides, [0] * array.ndim)
+
+
+def write_level(path: Path, level: int, block: Block) -> None:
+    """Write one block of a level from the level above it: every second pixel."""
+    above, array = _level(path, level - 1, "r"), _level(path, level, "r+")
+    rows, columns = (slice(2 * part.start, 2 * part.stop, 2) for part in block.core[-2:])
+    array[block.core] = above[*block.core[:-2], rows, columns]
+
+
+def write_labels_at(
+    path: Path, place: tuple[int | slice, ...], labels: NDArray[np.integer]
+) -> None:
+    """Write a part of the largest level of a label image."""
+    _level(path, 0, "r+")[place] = labels.astype(np.uint32)
+
+
+def read_planes(path: Path, n_rows: int) -> Iterator[NDArray[np.uint32]]:
+    """Yield the largest level of a label image, some rows of one plane after the others."""
+    array = _level(path, 0, "r")
+    for index in np.ndindex(array.shape[:-2]):
+        for start in range(0, array.shape[-2], n_rows):
+            yield np.asarray(array[*index, start : start + n_rows])
+
+
+def _level(path: Path, level: int, mode: Any) -> zarr.Array[Any]:
+    return zarr.open_array(path / str(level), mode=mode)
+
+
+def add_to_image(image: Path, name: str) -> None:
+    """List labels that were written into an OME-Zarr image as ``labels/<name>``."""
+    version = zarr_format(image)
+    group = zarr.open_group(image / "labels", mode="a", zarr_format=3 if version == NEWER else 2)
+    attributes: dict[str, Any] = dict(group.attrs)
+    place = attributes.get("ome", {}) if version == NEWER else attributes
+    names = [*place.get("labels", [])]
+    listed = {"labels": names if name in names else [*names, name]}
+    group.attrs.update(
+        {"ome": {**place, **listed, "version": VERSIONS[NEWER]}} if version == NEWER else listed
+    )

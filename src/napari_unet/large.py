@@ -1,0 +1,234 @@
+"""One image that is larger than memory: opened, segmented in blocks, written when it is whole."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_unet.chunked import scratch
+from napari_unet.chunked.plan import Plan
+from napari_unet.chunked.steps import OpenNetwork
+from napari_unet.chunked.walk import Run, here, segment_in_blocks, write_labels_in_blocks
+from napari_unet.images.big_tiff import write_big_labels
+from napari_unet.images.file_axes import tiff_layout
+from napari_unet.images.files import TIFF_SUFFIXES, ImageFile
+from napari_unet.images.identity import identity
+from napari_unet.images.lazy import open_image
+from napari_unet.images.ome_zarr import (
+    OLDER,
+    add_to_image,
+    create_labels,
+    is_zarr,
+    read_planes,
+    zarr_format,
+)
+from napari_unet.images.spacing import anisotropy
+from napari_unet.network.library import load_model
+from napari_unet.network.model import Model
+from napari_unet.segmentation import Predict, Progress, SegmentSettings, image_diameter
+
+MOST_IN_MEMORY = 1 << 25
+"""Pixels of labels; an image with more is segmented in blocks."""
+
+LABELS_IN_IMAGE = "nuclei"  # what labels inside an OME-Zarr image are called
+
+
+@dataclass(frozen=True)
+class InBlocks:
+    """How images are segmented in blocks.
+
+    Parameters
+    ----------
+    side : int, optional
+        Of a block along y and x, in pixels; what suits the image if not given. Given, all images
+        are segmented in blocks.
+    resume : bool
+        Go on with a run that was stopped.
+    run : Run
+        Where the steps run; see `napari_unet.chunked.cluster.on_cluster`.
+    """
+
+    side: int | None = None
+    resume: bool = False
+    run: Run = here
+
+    @property
+    def for_all(self) -> bool:
+        """Whether small images are segmented in blocks as well."""
+        return self.side is not None or self.resume or self.run is not here
+
+
+def is_large(source: Path, target: Path, how: InBlocks) -> bool:
+    """Tell whether an image is segmented in blocks: it is large, or OME-Zarr, or that was asked."""
+    if how.for_all or is_zarr(source) or is_zarr(target):
+        return True
+    return math.prod(tiff_layout(source)[1]) > MOST_IN_MEMORY
+
+
+def segment_large(
+    source: Path,
+    target: Path,
+    model: Model,
+    settings: SegmentSettings,
+    how: InBlocks,
+    *,
+    axes: str | None = None,
+    anisotropy_is_given: bool = False,
+    overwrite: bool = False,
+) -> Generator[Progress, None, int]:
+    """Segment an image in blocks; stop iterating to stop.
+
+    All that is done is kept in a hidden folder beside the target until the labels are whole, and a
+    run that was stopped or killed goes on from there.
+
+    Parameters
+    ----------
+    source : Path
+        A TIFF file or an OME-Zarr folder.
+    target : Path
+        A TIFF file or an OME-Zarr folder, which appears when the labels are whole.
+    model : Model
+        The network; the processes of a cluster load it from its file.
+    settings : SegmentSettings
+        How.
+    how : InBlocks
+        How large the blocks are, and where they are computed.
+    axes : str, optional
+        In place of those that the file tells.
+    anisotropy_is_given : bool
+        Take that of the settings, and not that of the file.
+    overwrite : bool
+        Whether an existing target may be replaced.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    int
+        Number of nuclei; of a movie, tracks.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError, ValueError
+        If image, axes, settings, target or an unfinished run do not fit.
+    """
+    _check_target(target, overwrite=overwrite)
+    image = open_image(source, axes)
+    if not anisotropy_is_given:
+        settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
+    folder = parts_folder(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch.begin(folder, _facts(image, source, model, settings, how), resume=how.resume)
+    diameter = yield from _diameter(folder, image, model, settings)
+    settings = replace(settings, diameter=diameter)
+    plan = Plan(folder, image.axes, tuple(image.data.shape), settings, how.side)
+    is_here = how.run is here
+    pixels = (lambda: image.data) if is_here else partial(_pixels, source, axes)
+    network = (lambda: model.predict) if is_here else _network_elsewhere(model)
+    table = yield from segment_in_blocks(plan, pixels, network, how.run)
+    place = folder / "labels.zarr"
+    about = (plan.label_axes, plan.sides[-1], image.scale, image.units)
+    version = zarr_format(source) if is_zarr(source) else OLDER
+    create_labels(place, plan.label_shape, *about, version=version)
+    yield from write_labels_in_blocks(plan, table, place, how.run)
+    n_nuclei = int(table.ids.max(initial=0))
+    _hand_over(place, target, plan, image, n_nuclei)
+    shutil.rmtree(folder)
+    return n_nuclei
+
+
+def parts_folder(target: Path) -> Path:
+    """Return the hidden folder of an unfinished run.
+
+    Examples
+    --------
+    >>> parts_folder(Path("out/a.ome.zarr")).name
+    '.a.ome.zarr.parts'
+    """
+    return target.with_name(f".{target.name}.parts")
+
+
+def labels_inside(source: Path) -> Path:
+    """Return where the labels of an OME-Zarr image are in it."""
+    return source / "labels" / LABELS_IN_IMAGE
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    if target.exists() and not overwrite:
+        raise FileExistsError(
+            f"Expected a new file, got the existing {str(target)!r}; choose another name or allow "
+            "overwriting."
+        )
+
+
+def _facts(
+    image: ImageFile, source: Path, model: Model, settings: SegmentSettings, how: InBlocks
+) -> dict[str, Any]:
+    """Return what a run must share with the one that it goes on with."""
+    return {
+        "image": identity(image.data, str(source.resolve()), source.name),
+        "axes": image.axes,
+        "model": model.sha256,
+        "settings": asdict(settings),
+        "blocks": how.side,
+    }
+
+
+def _diameter(
+    folder: Path, image: ImageFile, model: Model, settings: SegmentSettings
+) -> Generator[Progress, None, float]:
+    """Return the diameter that is given, was estimated by the run before, or is estimated now."""
+    if settings.diameter is not None:
+        return settings.diameter
+    if scratch.missing(folder, "diameter", [(0, 0)]):
+        yield Progress("diameter", 0, 1)
+        found = image_diameter(image.data, image.axes, model.predict, settings)
+        scratch.write(folder, "diameter", (0, 0), diameter=np.array(found))
+    yield Progress("diameter", 1, 1)
+    return float(scratch.read(folder, "diameter", (0, 0), "diameter")[0])
+
+
+def _network_elsewhere(model: Model) -> OpenNetwork:
+    """Return what loads a model in another process."""
+    if model.path is None:
+        raise ValueError(
+            "Expected a model with a file for a cluster, got one that was never saved; save it."
+        )
+    return partial(_network, model.path, model.device.type)
+
+
+@lru_cache(maxsize=1)
+def _network(path: Path, device: str) -> Predict:
+    return load_model(path, device).predict
+
+
+@lru_cache(maxsize=1)
+def _pixels(path: Path, axes: str | None) -> Any:
+    return open_image(path, axes).data
+
+
+def _hand_over(place: Path, target: Path, plan: Plan, image: ImageFile, highest: int) -> None:
+    """Put whole labels where they belong."""
+    if target.suffix.lower() in TIFF_SUFFIXES:
+        about = (plan.label_shape, plan.label_axes, *_calibration(image, plan.label_axes))
+        write_big_labels(target, partial(read_planes, place), *about, highest=highest)
+        return
+    if target.exists():
+        target.rename(plan.folder / "replaced.zarr")
+    place.rename(target)
+    if target.parent.name == "labels" and is_zarr(target.parent.parent):
+        add_to_image(target.parent.parent, target.name)
+
+
+def _calibration(image: ImageFile, axes: str) -> tuple[dict[str, float], dict[str, str]]:
+    scale = {axis: image.scale[axis] for axis in axes if axis in image.scale}
+    return scale, {axis: image.units[axis] for axis in axes if axis in image.units}
