@@ -86,7 +86,7 @@ class Evidence:
             np.maximum.at(deepest, wholes, self.deepest)
         return Evidence(
             np.bincount(wholes, self.sizes, n).astype(np.int64),
-            np.bincount(wholes, self.likely, n),
+            _sums(self.likely, wholes, n),
             deepest,
         )
 
@@ -153,3 +153,10 @@ def _same(shared: Shared) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     larger = np.maximum(shared.predicted_sizes[pairs.row], shared.truth_sizes[pairs.col])
     same = pairs.data == larger
     return pairs.row[same], pairs.col[same]
+
+
+def _sums(
+    values: npt.NDArray[np.floating | np.uint8], ids: npt.NDArray[np.integer], n: int
+) -> npt.NDArray[np.float64]:
+    """Return the sum of the values of each id."""
+    return np.asarray(np.bincount(ids, weights=values, minlength=n), np.float64)
