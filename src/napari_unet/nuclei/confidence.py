@@ -104,10 +104,7 @@ def evidence(
     scale = 255 if maps.dtype == np.uint8 else 1
     inside = labels > 0
     ids, n = labels[inside], int(labels.max(initial=0)) + 1
-    sizes, likely = (
-        np.bincount(ids, minlength=n),
-        np.bincount(ids, maps[0][inside].astype(np.float64), n),
-    )
+    sizes, likely = np.bincount(ids, minlength=n), _sums(maps[0][inside], ids, n) / scale
     if len(maps) == 1:
         return Evidence(sizes, likely, None)
     deepest = np.zeros(n, maps.dtype)
