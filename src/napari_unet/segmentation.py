@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -97,9 +98,10 @@ class SegmentSettings:
                 )
         for name in ("diameter", "anisotropy"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < np.inf:
+            is_positive = isinstance(value, Real) and 0 < float(value) < np.inf
+            if value is not None and not is_positive:
                 raise ValueError(
-                    f"Expected a positive {name}, got {value}; leave it out if it is not known."
+                    f"Expected a positive {name}, got {value!r}; leave it out if it is not known."
                 )
 
 

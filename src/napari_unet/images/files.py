@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.axes import LETTERS, guess_axes, label_axes, parse_axes
 from napari_unet.images.calibration import Calibration, read_calibration, tiff_options
+from napari_unet.images.roomy import check_memory
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 FLAT_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -215,6 +216,7 @@ def _read_tiff(file: Path) -> ImageFile:
     with tifffile.TiffFile(file) as tiff:
         _check_whole(tiff)
         series = tiff.series[0]
+        check_memory(series.size * series.dtype.itemsize)
         data, axes = _standard_axes(series.asarray(), series.axes)
         found = read_calibration(tiff)
     return ImageFile(

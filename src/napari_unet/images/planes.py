@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import resize
 
+from napari_unet.images.arrays import read_part
 from napari_unet.images.axes import Plane
 from napari_unet.images.intensity import (
     Normalisation,
@@ -30,7 +31,7 @@ def read_plane(
     Parameters
     ----------
     image : array-like
-        Anything that NumPy can read slice by slice.
+        Anything that NumPy can read slice by slice; masked pixels count as NaN.
     plane : Plane
         Which.
     how : Normalisation
@@ -42,7 +43,7 @@ def read_plane(
     -------
     array of float32, (3, y, x)
     """
-    return network_input(np.asarray(image[plane.read]), how, bounds)
+    return network_input(read_part(image, plane.read), how, bounds)
 
 
 def network_input(
@@ -60,7 +61,7 @@ def stack_limits(
     if how.per != "stack":
         return None
     chosen = walk[:: -(-len(walk) // PLANES_FOR_LIMITS)]
-    samples = [thinned(np.asarray(image[plane.read])) for plane in chosen]
+    samples = [thinned(read_part(image, plane.read)) for plane in chosen]
     pixels = np.stack(samples)
     return limits(drop_alpha(pixels, "ZYXS"[: pixels.ndim]), how)
 

@@ -144,18 +144,38 @@ def load_model_file(path: str | Path, device: str = "auto") -> Model:
 
 def _network_of(config: UNetConfig, file: Any) -> UNet:
     """Return a network with the weights of an open file, once they are known to fit it."""
-    # Nothing is allocated on this device: the claimed network may be larger than any memory.
-    with torch.device("meta"):
-        network = build_network(config)
-    expected = network.state_dict()
-    shapes = {key: tuple(weight.shape) for key, weight in expected.items()}
     seen = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-    if wrong := {key for key, _ in seen.items() ^ shapes.items()}:
-        raise ValueError(f"its weights do not fit its network, first {min(wrong)}")
-    weights = {key: _as_full(file.get_tensor(key), like) for key, like in expected.items()}
-    _check_finite(weights)
-    network.load_state_dict(weights, assign=True)
+    _check_shapes(seen, _unallocated(config))
+    return fitted(config, {key: file.get_tensor(key) for key in seen})
+
+
+def fitted(config: UNetConfig, weights: dict[str, Tensor]) -> UNet:
+    """Return a network with copies of these weights.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit it, or one is not finite.
+    """
+    network = _unallocated(config)
+    _check_shapes({key: tuple(weight.shape) for key, weight in weights.items()}, network)
+    expected = network.state_dict()
+    full = {key: _as_full(weight, expected[key]) for key, weight in weights.items()}
+    _check_finite(full)
+    network.load_state_dict(full, assign=True)
     return network
+
+
+def _unallocated(config: UNetConfig) -> UNet:
+    """Return a network without memory for its weights: it may be claimed larger than any."""
+    with torch.device("meta"):
+        return build_network(config)
+
+
+def _check_shapes(seen: dict[str, tuple[int, ...]], network: UNet) -> None:
+    shapes = {key: tuple(weight.shape) for key, weight in network.state_dict().items()}
+    if wrong := {key for key, _ in seen.items() ^ shapes.items()}:
+        raise ValueError(f"its weights do not fit its network, first {min(map(str, wrong))}")
 
 
 def _check_finite(weights: dict[str, Tensor]) -> None:
