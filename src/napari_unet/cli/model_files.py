@@ -1,4 +1,4 @@
-"""``napari-unet models``: ``rename``, ``delete``, ``restore``, ``export``, ``import`` and its like."""
+"""``napari-unet models rename``, ``delete``, ``restore``, ``export`` and what is taken in."""
 
 from __future__ import annotations
 
