@@ -143,12 +143,13 @@ def write_labels(
     suffix = file.suffix.lower()
     if suffix == ".png":
         _check_fits_png(stored)
-        with overwriting(file) as temporary:
-            iio.imwrite(temporary, stored, extension=".png", plugin="pillow")
+        content = iio.imwrite("<bytes>", stored, extension=".png", plugin="pillow")
+        with overwriting(file, is_new=not overwrite) as temporary:
+            temporary.write_bytes(content)
     elif suffix in TIFF_SUFFIXES:
         ome = file.name.lower().endswith((".ome.tif", ".ome.tiff"))
         options = tiff_options(stored, axes, scale or {}, units or {}, ome=ome)
-        with overwriting(file) as temporary:
+        with overwriting(file, is_new=not overwrite) as temporary:
             tifffile.imwrite(temporary, stored, **options)
     else:
         raise ValueError(

@@ -147,7 +147,7 @@ class Model:
         weights = self.network.state_dict()
         _check_finite(weights)
         small = {name: _as_small(weight.detach().cpu()) for name, weight in weights.items()}
-        with overwriting(path) as temporary:
+        with overwriting(path, is_new=not overwrite) as temporary:
             save_file(small, temporary, {HEADER: card_to_json(self.card)})
         self.sha256, self.path = file_hash(path), path
         return path
