@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.images.arrays import as_array, as_image
 from napari_unet.images.axes import guess_axes, parse_axes
 from napari_unet.images.spacing import anisotropy, scale_by_axis
 from napari_unet.learning.corrections import corrections
@@ -275,8 +276,8 @@ def _crops(
 ) -> list[Crop]:
     """Give the crops of one image that hold all that is known."""
     pixels, axes = _pixels_and_axes(image, axes)
-    truth = np.asarray(labels)
-    where = np.ones(truth.shape, bool) if known is None else np.asarray(known, bool)
+    truth = np.asarray(as_array(labels))
+    where = np.ones(truth.shape, bool) if known is None else np.asarray(as_array(known), bool)
     return correction_crops(
         pixels,
         axes,
@@ -290,11 +291,8 @@ def _crops(
 
 def _pixels_and_axes(image: Any, axes: str | None) -> tuple[Any, str]:
     """Give an image as something with a shape, and its checked axes."""
-    pixels = image if hasattr(image, "shape") else np.asarray(image)
-    if pixels.dtype.kind not in "biuf":
-        raise TypeError(
-            f"Expected an array of real numbers, got {type(image).__name__} of {pixels.dtype}; "
-            "read a file into an array first."
-        )
+    pixels = as_image(image)
     shape = tuple(pixels.shape)
+    if not isinstance(axes, str | None):
+        raise TypeError(f"Expected axes as text such as 'ZYX', got {axes!r}; leave them out.")
     return pixels, parse_axes(axes, shape) if axes else guess_axes(shape)

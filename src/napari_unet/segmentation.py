@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.images.arrays import read_part
 from napari_unet.images.axes import label_axes, label_shape, parse_axes, planes
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import (
@@ -112,9 +114,10 @@ class SegmentSettings:
                 )
         for name in ("diameter", "anisotropy"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < np.inf:
+            is_positive = isinstance(value, Real) and 0 < float(value) < np.inf
+            if value is not None and not is_positive:
                 raise ValueError(
-                    f"Expected a positive {name}, got {value}; leave it out if it is not known."
+                    f"Expected a positive {name}, got {value!r}; leave it out if it is not known."
                 )
 
 
@@ -362,4 +365,4 @@ def _middle_plane(image: Any, axes: str, settings: SegmentSettings) -> NDArray[n
     bounds = stack_limits(image, walk, how) or plane_limits(image, plane, how)
     sides = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
     middle = part_of(plane, *central_part(sides, MOST_PIXELS))
-    return network_input(np.asarray(image[middle]), how, bounds)
+    return network_input(read_part(image, middle), how, bounds)

@@ -11,7 +11,7 @@ from napari_unet.network.card import Card
 from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.network.model import Model
 
-COMMANDS = ("show", "compare", "rename", "delete", "restore", "export", "import")
+COMMANDS = ("show", "compare", "rename", "delete", "restore", "export", "import", "import-state")
 
 
 @pytest.fixture
@@ -174,3 +174,19 @@ def test_every_command_has_help_with_an_example(run, command):
     result = run("models", command, "--help")
     assert result.exit_code == 0
     assert f"Example: napari-unet models {command} " in result.stdout
+
+
+def test_weights_of_torch_are_taken_in_on_demand(run, assert_refused, tmp_path, model):
+    import torch
+
+    from napari_unet.network.library import load_model
+
+    state = load_model(model, "cpu").network.state_dict()
+    torch.save(state, tmp_path / "weights.pt")
+    assert_refused(run("models", "import", tmp_path / "weights.pt"), 1, "import-state")
+    assert_refused(run("models", "import-state", tmp_path / "weights.pt"), 1, "do not fit")
+    assert names() == ["nuclei"]
+    arguments = ("import-state", tmp_path / "weights.pt", "--like", model, "--name", "mine")
+    assert run("models", *arguments).stdout == f"{models_folder() / 'mine.safetensors'}\n"
+    kept = load_model("mine", "cpu").network.state_dict()
+    assert all(torch.allclose(kept[name], weight, atol=1e-3) for name, weight in state.items())

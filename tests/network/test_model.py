@@ -6,6 +6,7 @@ import hashlib
 import json
 import pickle
 import struct
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -328,3 +329,20 @@ def test_float32_and_bfloat16_weights_are_read_too(tmp_path):
         save_file(tensors | counters, path, {"napari_unet": card_to_json(MODEL.card)})
         weights = load_model_file(path, "cpu").network.state_dict()
         assert weights["head.weight"].dtype == torch.float32
+
+
+def test_loading_a_model_does_not_load_torchs_compiler(saved):
+    code = (
+        "import sys\nfrom napari_unet.network.model import load_model_file\n"
+        "load_model_file(sys.argv[1], 'cpu')\nprint('torch._dynamo.convert_frame' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code, str(saved)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_header_larger_than_any_model_has_is_refused(saved):
+    content = saved.read_bytes()
+    saved.write_bytes(struct.pack("<Q", 2**20 + 1) + content[8:])
+    with pytest.raises(ValueError, match="header of at most 1 MiB"):
+        load_model_file(saved, "cpu")

@@ -118,6 +118,7 @@ def test_outputs_are_logits():
         ({"maps": ()}, "from 1 to 4096"),
         ({"filters": (8, 2**20, 8, 8)}, "from 1 to 4096"),
         ({"filters": (8, 1.5, 8, 8)}, "whole numbers"),
+        ({"filters": (8, True, 8, 8)}, "whole numbers"),
         ({"filters": (1,) * 9, "dropout": (0.0,) * 17}, "levels and stem"),
         ({"stem": 9}, "levels and stem"),
         ({"dropout": (0.0,) * 8}, "Expected 7 dropout probabilities for 4 levels, got 8"),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_unet.chunked import scratch
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.scratch import Item
+from napari_unet.images.arrays import read_part
 from napari_unet.images.blocks import Block, in_common
 from napari_unet.images.ome_zarr import write_labels_at
 from napari_unet.images.planes import (
@@ -56,7 +57,7 @@ def predict_tile(plan: Plan, open_image: Open, open_network: OpenNetwork, item: 
     low, high = scratch.read(plan.folder, LIMITS, (which, 0), "bounds")[0].tolist()
 
     def read(rows: slice, columns: slice) -> NDArray[np.float32]:
-        return network_input(np.asarray(image[part_of(plane, rows, columns)]), how, (low, high))
+        return network_input(read_part(image, part_of(plane, rows, columns)), how, (low, high))
 
     place = plan.tiles[index].read
     pixels = resized_part(read, plan.plane_shape, plan.network_shape, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -28,10 +29,12 @@ class FailingGroup(TyperGroup):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line and leave Python with its exit status."""
-        try:
-            status = super().main(*args, **options | {"standalone_mode": False})
-        except Exception as error:
-            status = report(error)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: complain(str(message))
+            try:
+                status = super().main(*args, **options | {"standalone_mode": False})
+            except Exception as error:
+                status = report(error)
         sys.exit(status or 0)
 
 

@@ -1,4 +1,4 @@
-"""``napari-unet models rename``, ``delete``, ``restore``, ``export``, ``import``."""
+"""``napari-unet models rename``, ``delete``, ``restore``, ``export`` and what is taken in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.failures import refused
-from napari_unet.cli.options import Overwrite
+from napari_unet.cli.options import Overwrite, open_model
 
 Own = Annotated[str, typer.Argument(help="One of your own models, by name.")]
 
@@ -90,4 +90,34 @@ def import_(
     print(keeping.import_model(path, name))
 
 
-COMMANDS = (rename, delete, restore, export, import_)
+def import_state(
+    path: Annotated[Path, typer.Argument(help="A state dict that torch.save wrote.")],
+    like: Annotated[
+        str | None,
+        typer.Option(
+            help="A model with a network of the same shape, by name or file; the built-in one if "
+            "not given.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Of the model; that of the file if not given.")
+    ] = None,
+) -> None:
+    """Take in the weights that torch saved of a network of this plugin.
+
+    Diameter, normalisation and thresholds are those of the model that it is like. Of the file,
+    tensors alone are read: nothing in it is run.
+
+    Example: napari-unet models import-state weights.pt --like nuclei --name "plate 7"
+    """
+    from napari_unet.network import keeping
+    from napari_unet.network.state_files import model_from_state
+
+    model = model_from_state(path, open_model(like, "cpu"))
+    with refused():
+        kept = keeping.keep(model, name or path.stem)
+    print(kept)
+
+
+COMMANDS = (rename, delete, restore, export, import_, import_state)

@@ -85,7 +85,7 @@ def compare(first: Known, second: Known, as_json: Json = False) -> None:
 
 
 for command in model_files.COMMANDS:
-    models.command(command.__name__.rstrip("_"))(command)
+    models.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
 def known(model: str) -> Version:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+OS_ERROR = re.compile(r"\(os error (\d+)\)")  # as libraries in Rust say it, safetensors for one
+
 
 @contextmanager
-def overwriting(path: str | os.PathLike[str]) -> Iterator[Path]:
+def overwriting(path: str | os.PathLike[str], *, is_new: bool = False) -> Iterator[Path]:
     """Yield a temporary file beside `path` that replaces it when the block ends.
 
     When the block raises, the temporary file is removed and `path` stays as it was.
@@ -19,6 +22,8 @@ def overwriting(path: str | os.PathLike[str]) -> Iterator[Path]:
     ----------
     path : path
         The file to write; its folder must exist.
+    is_new : bool
+        Leave a file alone that another program has made by then.
 
     Yields
     ------
@@ -31,6 +36,10 @@ def overwriting(path: str | os.PathLike[str]) -> Iterator[Path]:
         When the folder does not exist.
     PermissionError
         When the folder cannot be written.
+    FileExistsError
+        When the file has to be new and is there at the end of the block.
+    OSError
+        When the disk is full: whatever the block's writer raises then.
 
     Examples
     --------
@@ -51,9 +60,53 @@ def overwriting(path: str | os.PathLike[str]) -> Iterator[Path]:
         _flush(temporary)
         # Some writers make a file of their own that its owner alone may read.
         temporary.chmod(mode)
-        temporary.replace(target)
+        if is_new:
+            move_to_new(temporary, target)
+        else:
+            temporary.replace(target)
+    except Exception as error:
+        if (code := _system_error(error)) is None:
+            raise
+        raise OSError(code, os.strerror(code), str(target)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move_to_new(path: Path, target: Path) -> Path:
+    """Move a file to a name that no file has, and return that; another program may take it too.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a file of that name.
+    """
+    try:
+        # A rename would replace the other file without a word.
+        os.link(path, target)
+    except FileExistsError:
+        raise FileExistsError(
+            f"Expected a new file, got {str(target)!r}, which another program has written "
+            "meanwhile; choose another name."
+        ) from None
+    except OSError:
+        return _renamed(path, target)
+    path.unlink()
+    return target
+
+
+def _renamed(path: Path, target: Path) -> Path:
+    """Move a file where a disk has no second names for files."""
+    if target.exists():
+        raise FileExistsError(f"Expected a new file, got {str(target)!r}; choose another name.")
+    return path.rename(target)
+
+
+def _system_error(error: Exception) -> int | None:
+    """Return the number of a system's error that names no file, or that a library wraps."""
+    if isinstance(error, OSError):
+        return error.errno if error.filename is None else None
+    found = OS_ERROR.search(str(error))
+    return int(found[1]) if found else None
 
 
 def _check_folder(target: Path) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.axes import LETTERS, guess_axes, label_axes, parse_axes
 from napari_unet.images.calibration import Calibration, read_calibration, tiff_options
+from napari_unet.images.roomy import check_memory
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 FLAT_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
@@ -143,12 +144,13 @@ def write_labels(
     suffix = file.suffix.lower()
     if suffix == ".png":
         _check_fits_png(stored)
-        with overwriting(file) as temporary:
-            iio.imwrite(temporary, stored, extension=".png", plugin="pillow")
+        content = iio.imwrite("<bytes>", stored, extension=".png", plugin="pillow")
+        with overwriting(file, is_new=not overwrite) as temporary:
+            temporary.write_bytes(content)
     elif suffix in TIFF_SUFFIXES:
         ome = file.name.lower().endswith((".ome.tif", ".ome.tiff"))
         options = tiff_options(stored, axes, scale or {}, units or {}, ome=ome)
-        with overwriting(file) as temporary:
+        with overwriting(file, is_new=not overwrite) as temporary:
             tifffile.imwrite(temporary, stored, **options)
     else:
         raise ValueError(
@@ -216,6 +218,7 @@ def _read_tiff(file: Path) -> ImageFile:
     with tifffile.TiffFile(file) as tiff:
         _check_whole(tiff)
         series = tiff.series[0]
+        check_memory(series.size * series.dtype.itemsize)
         data, axes = _standard_axes(series.asarray(), series.axes)
         found = read_calibration(tiff)
     return ImageFile(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import affine_transform, gaussian_filter
 from skimage.transform import resize
 
+from napari_unet.images.arrays import read_part
 from napari_unet.images.axes import Plane
 from napari_unet.images.intensity import (
     Normalisation,
@@ -36,7 +37,7 @@ def read_plane(
     Parameters
     ----------
     image : array-like
-        Anything that NumPy can read slice by slice.
+        Anything that NumPy can read slice by slice; masked pixels count as NaN.
     plane : Plane
         Which.
     how : Normalisation
@@ -48,7 +49,7 @@ def read_plane(
     -------
     array of float32, (3, y, x)
     """
-    return network_input(np.asarray(image[plane.read]), how, bounds)
+    return network_input(read_part(image, plane.read), how, bounds)
 
 
 def network_input(
@@ -92,7 +93,7 @@ def _thin_plane(image: Any, plane: Plane) -> NDArray[Any]:
     shape = (*lengths,)
     steps = iter(thinning((*shape[:2], *(min(n, 3) for n in shape[2:]))))
     read = tuple(next(steps) if isinstance(axis, slice) else axis for axis in plane.read)
-    pixels = np.array(image[read])
+    pixels = np.array(read_part(image, read))
     return drop_alpha(pixels, "YXS"[: pixels.ndim])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 Room = Callable[[tuple[int, ...]], NDArray[np.uint8]]
@@ -49,6 +50,21 @@ def roomy(shape: tuple[int, ...], largest: int = LARGEST_IN_MEMORY) -> NDArray[n
 def is_on_disk(array: NDArray[np.uint8]) -> bool:
     """Tell whether an array of `roomy`, or a part of it, is in a file."""
     return isinstance(array, np.memmap)
+
+
+def check_memory(n_bytes: int) -> None:
+    """Refuse to make an array for which there is no memory, before any of it is taken.
+
+    A few bytes of a file can claim an image of any size.
+
+    Raises
+    ------
+    ValueError
+        If fewer bytes are free.
+    """
+    free = psutil.virtual_memory().available
+    if n_bytes > free:
+        raise ValueError(f"it needs {size_text(n_bytes)} of memory, and {size_text(free)} are free")
 
 
 def size_text(n_bytes: float) -> str:

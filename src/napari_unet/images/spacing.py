@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from napari_unet.images.calibration import UNITS
@@ -39,8 +40,10 @@ def scale_by_axis(scale: Mapping[str, float] | Sequence[float], axes: str) -> di
         )
     else:
         sizes = dict(zip(letters, map(float, scale), strict=True))
-    if not all(size > 0 for size in sizes.values()):
-        raise ValueError(f"Expected voxel sizes above 0, got {sizes}; leave out what is not known.")
+    if not all(0 < size < math.inf for size in sizes.values()):
+        raise ValueError(
+            f"Expected finite voxel sizes above 0, got {sizes}; leave out what is not known."
+        )
     return sizes
 
 

@@ -8,9 +8,12 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from filelock import FileLock
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.learning.crop_files import LARGEST_FILE, nuclei_in, read_crop, write_crop
@@ -18,6 +21,7 @@ from napari_unet.learning.crops import Crop
 from napari_unet.network import SUFFIX
 
 FOLDER = "corrections"
+LOCK = ".lock"
 LARGEST_ARCHIVE = 2**32  # bytes, unpacked
 FILE_NAME = re.compile(rf"[0-9a-f]{{16}}-[0-9a-f]{{16}}{re.escape(SUFFIX)}")
 UNREADABLE_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
@@ -86,7 +90,7 @@ class Store:
         """Return what the store holds, by the files' headers alone."""
         files = self._files()
         n_nuclei = sum(nuclei_in(path) for path in files)
-        return StoreSize(len(files), sum(path.stat().st_size for path in files), n_nuclei)
+        return StoreSize(len(files), sum(map(_bytes_of, files)), n_nuclei)
 
     def export(self, path: Path) -> int:
         """Write all crops into one ``.zip`` file, damaged ones left out; return how many.
@@ -131,8 +135,7 @@ class Store:
                 _check_members(archive)
                 for _ in _members(archive):
                     pass
-                new = (crop for crop in _members(archive) if self._lacks(crop))
-                return len(self.add(new))
+                return sum(self._write_newer(crop) for crop in _members(archive))
         except UNREADABLE_ARCHIVE as error:
             raise ValueError(
                 f"Expected corrections that napari-unet exported, got {path.name!r} ({error}); "
@@ -158,18 +161,35 @@ class Store:
 
     def _remove(self, is_chosen: Callable[[str], bool]) -> int:
         chosen = [path for path in self._files() if is_chosen(path.name)]
-        for path in chosen:
-            path.unlink(missing_ok=True)
+        if chosen:
+            with self._locked():
+                for path in chosen:
+                    path.unlink(missing_ok=True)
         return len(chosen)
 
     def _path(self, crop: Crop) -> Path:
         return self.folder / f"{_hash(crop.source)}-{_hash(crop.place)}{SUFFIX}"
 
     def _write(self, crop: Crop) -> Path:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self._path(crop)
-        write_crop(crop, path)
+        with self._locked():
+            path = self._path(crop)
+            write_crop(crop, path)
         return path
+
+    def _write_newer(self, crop: Crop) -> bool:
+        """Write a crop if it is not here in an equal or newer version; tell whether it was."""
+        with self._locked():
+            is_newer = self._lacks(crop)
+            if is_newer:
+                write_crop(crop, self._path(crop))
+        return is_newer
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other programs from writing: what is read here is what is replaced."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / LOCK):
+            yield
 
     def _lacks(self, crop: Crop) -> bool:
         """Tell whether a crop is not here, or here in an older or damaged version."""
@@ -183,6 +203,14 @@ class Store:
 def _hash(text: str) -> str:
     # A file's name may hold bytes that are no text; Python keeps them as surrogates.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _bytes_of(path: Path) -> int:
+    """Return the size of a file, which another program may have removed by now."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _is_whole(path: Path) -> bool:

@@ -101,7 +101,8 @@ class UNetConfig:
 
 
 def _check_counts(names: str, counts: tuple[int, ...], largest: int) -> None:
-    if not all(isinstance(n, int) and 1 <= n <= largest for n in counts):
+    # True is a number to Python, but none to torch.
+    if not all(type(n) is int and 1 <= n <= largest for n in counts):
         raise ValueError(
             f"Expected {names} to be whole numbers from 1 to {largest}, got {counts}; "
             "choose a network of another size."

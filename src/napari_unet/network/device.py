@@ -72,12 +72,17 @@ def precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cpu" and has_bf16 else torch.float32
 
 
-def autocast(device: torch.device, *, training: bool = False) -> AbstractContextManager[object]:
+def autocast(
+    device: torch.device, *, training: bool = False, half: bool = False
+) -> AbstractContextManager[object]:
     """Return a context in which a network computes at the precision of its device.
 
-    Training stays at float32 where that is float16, in which small gradients become 0.
+    Training stays at float32 where that is float16, in which small gradients become 0. `half`
+    takes 16 bits where float32 would be faster, for they need half of the memory.
     """
     dtype = precision(device)
+    if half and dtype == torch.float32:
+        dtype = torch.bfloat16 if device.type == "cpu" else torch.float16
     if dtype == torch.float32 or (training and dtype == torch.float16):
         return nullcontext()
     return torch.autocast(device.type, dtype)

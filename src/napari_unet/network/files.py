@@ -11,12 +11,14 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from napari_unet.images.roomy import size_text
 from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card, card_from_json
 from napari_unet.network.config import NUCLEUS_BORDER_DISTANCE
 
 HEADER = "napari_unet"
 LARGEST_FILE = 2**30  # bytes; the shipped model has 4 MB
+LARGEST_HEADER = 2**20  # bytes; that of the shipped model has 10 kB
 MAPS = (NUCLEUS_BORDER_DISTANCE, NUCLEUS_BORDER_DISTANCE[:1])
 
 
@@ -86,7 +88,8 @@ def check_name(path: Path) -> None:
     if path.suffix != SUFFIX:
         raise ValueError(
             f"Expected a model file that ends in {SUFFIX}, got {path.name!r}; other kinds can run "
-            "code when they are opened and are not used here."
+            "code when they are opened and are not used here. The weights of a network of torch "
+            "are taken in by napari-unet models import-state."
         )
 
 
@@ -136,4 +139,11 @@ def _check_file(path: Path) -> None:
         raise ValueError(
             f"Expected a model file of at most 1 GiB, got {str(path)!r} with "
             f"{path.stat().st_size / 2**30:.1f} GiB; choose another file."
+        )
+    with path.open("rb") as file:
+        n_header = int.from_bytes(file.read(8), "little")
+    if n_header > LARGEST_HEADER:
+        raise ValueError(
+            f"Expected a model file with a header of at most 1 MiB, got {str(path)!r} with "
+            f"{size_text(n_header)}; choose a file that this plugin has written."
         )

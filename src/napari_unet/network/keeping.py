@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unet.images.atomic import overwriting
+from napari_unet.images.atomic import move_to_new, overwriting
 from napari_unet.network import SUFFIX
 from napari_unet.network.files import check_name, check_new, file_hash, known_hash
 from napari_unet.network.library import (
@@ -101,7 +101,7 @@ def rename(old: str, new: str) -> Path:
     # Where "Mine" and "mine" are one file, it may change from one to the other.
     if target.exists() and not target.samefile(path):
         raise _taken(target.stem)
-    return path.rename(target)
+    return path.rename(target) if target.exists() else move_to_new(path, target)
 
 
 def delete(name: str) -> Path:
@@ -120,7 +120,7 @@ def delete(name: str) -> Path:
     folder = _made(_trash() / str(time.time_ns()))
     trashed = Path(shutil.move(path, folder / path.name))
     for old in list_deleted()[MOST_IN_TRASH:]:
-        old.path.unlink()
+        old.path.unlink(missing_ok=True)
         _remove_folder(old.path.parent)
     return trashed
 
@@ -161,7 +161,7 @@ def restore(model: str | Path) -> Path:
             f"Expected the name {path.stem!r} to be free, got a model of that name; rename that "
             "one first."
         )
-    restored = Path(shutil.move(found[0], path))
+    restored = move_to_new(found[0], path)
     _remove_folder(found[0].parent)
     return restored
 
@@ -182,7 +182,7 @@ def export(model: str | Path, path: Path, *, overwrite: bool = False) -> Path:
     path = path / source.name if path.is_dir() else path
     check_name(path)
     check_new(path, overwrite=overwrite)
-    with overwriting(path) as temporary:
+    with overwriting(path, is_new=not overwrite) as temporary:
         shutil.copyfile(source, temporary)
     return path
 
@@ -218,7 +218,7 @@ def import_model(path: Path, name: str | None = None) -> Path:
     is_taken = path.stem.lower() in map(str.lower, taken)
     name = name or (free_name(path.stem, taken) if is_taken else path.stem)
     target = file_for(name, _made(models_folder()))
-    with overwriting(target) as temporary:
+    with overwriting(target, is_new=True) as temporary:
         shutil.copyfile(path, temporary)
         if file_hash(temporary) != checked.sha256:
             raise ValueError(

@@ -80,14 +80,19 @@ def load_model(model: str | Path | Model = BUILT_IN, device: str | None = None) 
 
     Raises
     ------
-    ValueError, FileNotFoundError
+    ValueError, FileNotFoundError, TypeError
         If there is no such model or device, or the file is not one.
     """
     # Torch comes with the model: a list of names must not wait for it.
-    from napari_unet.network.model import load_model_file
+    from napari_unet.network.model import Model, load_model_file
 
-    if not isinstance(model, str | Path):
+    if isinstance(model, Model):
         return model if device is None else model.to(device)
+    if not isinstance(model, str | Path):
+        raise TypeError(
+            f"Expected a model, its name or its file, got {type(model).__name__}; choose one of "
+            f"{', '.join(file.name for file in list_models())}."
+        )
     return load_model_file(find_model(model).path, "auto" if device is None else device)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from napari_unet.images.atomic import overwriting
 from napari_unet.images.tiling import pad_to_multiple
 from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.config import UNetConfig
-from napari_unet.network.device import autocast, choose_device, place
+from napari_unet.network.device import autocast, choose_device, place, precision
 from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
+from napari_unet.network.memory import LARGEST_PIECE, in_pieces, is_out_of_memory, notify
 from napari_unet.network.unet import UNet
 from napari_unet.network.variants import build_network
 
@@ -44,6 +45,9 @@ class Model:
     card: Card
     sha256: str = ""
     path: Path | None = None
+    # What there was memory for, so that the next tile need not find out again.
+    _piece: int = field(default=LARGEST_PIECE, init=False, repr=False, compare=False)
+    _half: bool = field(default=False, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -63,6 +67,9 @@ class Model:
     def predict(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the maps of one plane or tile.
 
+        Where there is not enough memory, the network sees it in pieces, then computes at half
+        precision, then on the CPU; a warning says so.
+
         Parameters
         ----------
         pixels : (3, y, x) float32
@@ -77,6 +84,8 @@ class Model:
         ------
         ValueError
             If the pixels have another shape.
+        MemoryError
+            If there is no memory for the smallest piece on the CPU.
         """
         config = self.network.config
         if pixels.ndim != 3 or len(pixels) != config.in_channels:
@@ -84,11 +93,36 @@ class Model:
                 f"Expected pixels of the shape ({config.in_channels}, y, x), got {pixels.shape}; "
                 "give one plane with its colours first."
             )
-        padded, crop = pad_to_multiple(pixels, config.multiple, MINIMUM_INPUT)
+        while True:
+            try:
+                maps, self._piece = in_pieces(pixels, self._maps, config.multiple, self._piece)
+                return maps
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if not self._step_down():
+                    raise MemoryError(" ".join(str(error).split())[:200]) from error
+
+    def _step_down(self) -> bool:
+        """Compute at half precision, or else on the CPU; tell whether there was a step left."""
+        if not self._half and precision(self.device) == torch.float32:
+            self._half = True
+            notify("at half precision")
+        elif self.device.type != "cpu":
+            place(self.network, torch.device("cpu"))
+            self._piece, self._half = LARGEST_PIECE, False
+            notify("on the CPU")
+        else:
+            return False
+        return True
+
+    def _maps(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the maps of pixels for which there may be too little memory."""
+        padded, crop = pad_to_multiple(pixels, self.network.config.multiple, MINIMUM_INPUT)
         # Torch takes no array that is read-only or runs backwards.
         ready = np.require(padded, np.float32, ["C", "W"])
         image = torch.from_numpy(ready)[None].to(self.device)
-        with torch.inference_mode(), autocast(self.device):
+        with torch.inference_mode(), autocast(self.device, half=self._half):
             logits = self.network(image.contiguous(memory_format=torch.channels_last))
         maps: NDArray[np.float32] = logits.float().sigmoid()[0].cpu().numpy()
         return maps[:, *crop]
@@ -113,7 +147,7 @@ class Model:
         weights = self.network.state_dict()
         _check_finite(weights)
         small = {name: _as_small(weight.detach().cpu()) for name, weight in weights.items()}
-        with overwriting(path) as temporary:
+        with overwriting(path, is_new=not overwrite) as temporary:
             save_file(small, temporary, {HEADER: card_to_json(self.card)})
         self.sha256, self.path = file_hash(path), path
         return path
@@ -144,18 +178,38 @@ def load_model_file(path: str | Path, device: str = "auto") -> Model:
 
 def _network_of(config: UNetConfig, file: Any) -> UNet:
     """Return a network with the weights of an open file, once they are known to fit it."""
-    # Nothing is allocated on this device: the claimed network may be larger than any memory.
-    with torch.device("meta"):
-        network = build_network(config)
-    expected = network.state_dict()
-    shapes = {key: tuple(weight.shape) for key, weight in expected.items()}
     seen = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-    if wrong := {key for key, _ in seen.items() ^ shapes.items()}:
-        raise ValueError(f"its weights do not fit its network, first {min(wrong)}")
-    weights = {key: _as_full(file.get_tensor(key), like) for key, like in expected.items()}
-    _check_finite(weights)
-    network.load_state_dict(weights, assign=True)
+    _check_shapes(seen, _unallocated(config))
+    return fitted(config, {key: file.get_tensor(key) for key in seen})
+
+
+def fitted(config: UNetConfig, weights: dict[str, Tensor]) -> UNet:
+    """Return a network with copies of these weights.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit it, or one is not finite.
+    """
+    network = _unallocated(config)
+    _check_shapes({key: tuple(weight.shape) for key, weight in weights.items()}, network)
+    expected = network.state_dict()
+    full = {key: _as_full(weight, expected[key]) for key, weight in weights.items()}
+    _check_finite(full)
+    network.load_state_dict(full, assign=True)
     return network
+
+
+def _unallocated(config: UNetConfig) -> UNet:
+    """Return a network without memory for its weights: it may be claimed larger than any."""
+    with torch.device("meta"):
+        return build_network(config)
+
+
+def _check_shapes(seen: dict[str, tuple[int, ...]], network: UNet) -> None:
+    shapes = {key: tuple(weight.shape) for key, weight in network.state_dict().items()}
+    if wrong := {key for key, _ in seen.items() ^ shapes.items()}:
+        raise ValueError(f"its weights do not fit its network, first {min(map(str, wrong))}")
 
 
 def _check_finite(weights: dict[str, Tensor]) -> None:

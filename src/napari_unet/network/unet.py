@@ -128,7 +128,9 @@ class UNet(nn.Module):
 def convolution(n_in: int, n_out: int, batch_norm: bool, side: int = 3) -> list[nn.Module]:
     """Return the layers of one convolution, 3x3, He-normal initialised (He et al., ICCV 2015)."""
     layer = nn.Conv2d(n_in, n_out, side, padding=side // 2, bias=not batch_norm)
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    # On the meta device it would draw nothing, and load torch's compiler for that: seconds.
+    if not layer.weight.is_meta:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return [layer, *([nn.BatchNorm2d(n_out)] if batch_norm else []), nn.ReLU(inplace=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +70,9 @@ class InstanceSettings:
     def __post_init__(self) -> None:
         """Check every value."""
         if self.seeds not in SEEDS:
-            raise ValueError(f"Expected seeds to be one of {SEEDS}, got {self.seeds!r}")
+            raise ValueError(
+                f"Expected seeds to be one of {SEEDS}, got {self.seeds!r}; choose one."
+            )
         for name in ("threshold", "seed_distance", "border", "neck"):
             _check_range(name, getattr(self, name), 1)
         for name in ("min_seed", "min_size", "max_size"):
@@ -268,6 +271,6 @@ def _checked(
 
 
 def _check_range(name: str, value: float, highest: float) -> None:
-    if not 0 <= value <= highest:
+    if not (isinstance(value, Real) and 0 <= value <= highest):
         limits = "0 or more" if highest == math.inf else f"from 0 to {highest}"
-        raise ValueError(f"Expected {name} to be {limits}, got {value}; choose another value.")
+        raise ValueError(f"Expected {name} to be {limits}, got {value!r}; choose another value.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.images.arrays import as_array
 from napari_unet.images.calibration import UNITS
 from napari_unet.nuclei.measuring import Task, check_shape, finish, steps
 
@@ -84,6 +86,8 @@ def measure(
     >>> float(table["area_um2"][0]), float(table["centroid_x_um"][0])
     (1.0, 0.75)
     """
+    labels = as_array(labels)
+    image = image if isinstance(image, Mapping | None) else as_array(image)
     _check(labels, image, scale, units)
     steps_along = np.ones(labels.ndim) if scale is None else np.asarray(scale, float)
     task = Task(
@@ -140,8 +144,15 @@ def _check(
         raise ValueError(
             f"Expected a scale for units of {units!r}, got none; give both or neither."
         )
-    if scale is not None and (len(scale) != labels.ndim or not all(step > 0 for step in scale)):
+    if scale is not None and not _are_sizes(scale, labels.ndim):
         raise ValueError(
-            f"Expected a scale of {labels.ndim} pixel sizes above 0, got {tuple(scale)}; "
+            f"Expected a scale of {labels.ndim} finite pixel sizes above 0, got {scale!r}; "
             "give one for each axis of the labels."
         )
+
+
+def _are_sizes(scale: Any, n_axes: int) -> bool:
+    """Tell whether a scale is a size for each axis."""
+    if not isinstance(scale, Sequence | np.ndarray) or len(scale) != n_axes:
+        return False
+    return all(isinstance(step, Real) and 0 < float(step) < np.inf for step in scale)

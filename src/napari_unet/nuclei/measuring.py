@@ -174,6 +174,11 @@ def _part(task: Task, index: Mapping[str, int]) -> Generator[float, None, tuple[
     # A copy, since the user may paint on the labels meanwhile.
     labels = np.array(task.labels[place])
     labels = labels.astype(np.uint8) if labels.dtype == bool else labels
+    if labels.min(initial=0) < 0:
+        raise ValueError(
+            f"Expected labels of 0 (background) and above, got {labels.min()}; set negative values "
+            "to 0."
+        )
     spacing = task.spacing[task.spatial]
     numbered = number(labels)
     sizes, centroids, covariances = moments(numbered)

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from napari_unet.images.arrays import as_array
+
 LARGEST_TABLE = 2**24  # ids up to this are looked up, which is faster than to search them
 
 
@@ -105,7 +107,7 @@ def _counted(
 
 
 def _checked(labels: npt.ArrayLike, kind: str) -> npt.NDArray[np.integer]:
-    labels = np.asarray(labels)
+    labels = np.asarray(as_array(labels))
     if labels.size and not np.issubdtype(labels.dtype, np.integer):
         raise TypeError(
             f"Expected {kind} labels of an integer type, got {labels.dtype}; "

@@ -10,9 +10,10 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
 
+from napari_unet.images.axes import label_shape
 from napari_unet.widgets.corrections import Edited, edited
 from napari_unet.widgets.counting import WATCHED
-from napari_unet.widgets.layers import pixel_size
+from napari_unet.widgets.layers import full_resolution, pixel_size
 from napari_unet.widgets.results import Drawn, add_result, draw, result_to_update, update_result
 from napari_unet.widgets.running import Failed, Finished, one_sentence
 
@@ -62,10 +63,9 @@ class Placing:
 
         What is painted meanwhile makes it start over, a few times; then the labels wait for it.
         """
-        if self._into is None and self._image not in self._viewer.layers:
-            # A layer that is gone gets no result.
-            name = self._image.name
-            self._done(Failed(f"The image {name!r} was removed; its result was not added."))
+        if self._into is None and (change := self._change_of_image()):
+            sentence = f"The image {self._image.name!r} was {change}; its result was not added."
+            self._done(Failed(sentence))
             return
         layer = self._into or result_to_update(self._viewer.layers, self._image, self._outcome)
         if layer is None:
@@ -74,6 +74,15 @@ class Placing:
             self._n_tries += 1
             changes = Changes(layer, are_kept_out=self._n_tries >= MOST_TRIES)
             self._draw(edited(layer), partial(self._update, layer, changes))
+
+    def _change_of_image(self) -> str:
+        """Say what became of the image if the labels fit it no more."""
+        if self._image not in self._viewer.layers:
+            return "removed"
+        shape = tuple(full_resolution(self._image).shape)
+        axes = self._outcome.facts["axes"]
+        fits = len(axes) == len(shape) and label_shape(axes, shape) == self._outcome.shape
+        return "" if fits else "replaced by one of another shape"
 
     def _draw(self, earlier: Edited | None, show: Callable[[Drawn | Failed | None], None]) -> None:
         """Draw in a thread."""
@@ -98,7 +107,7 @@ class Placing:
         """Add a layer of its own."""
         if self._cancelled.is_set() or not isinstance(drawn, Drawn):
             self._done(None if self._cancelled.is_set() else drawn)
-        elif self._image not in self._viewer.layers:
+        elif self._change_of_image():
             self.start()
         else:
             add_result(self._viewer, self._image, self._outcome, drawn)
