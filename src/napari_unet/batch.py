@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -88,7 +89,7 @@ def find_inputs(paths: Iterable[Path]) -> list[Path]:
         Files, and folders whose own files are taken.
     """
     found = [file for path in paths for file in files_at(path)]
-    unique = list({file.resolve(): file for file in found}.values())
+    unique = list({os.path.realpath(file): file for file in found}.values())
     images = {(file.parent, stem_of(file)) for file in unique}
     return [
         file
@@ -188,7 +189,7 @@ def numbered(source: Path, folder: Path | None, taken: set[str]) -> Path:
 
 def identity(path: Path) -> str:
     """Return what two paths share that may be one file: many file systems ignore case."""
-    return str(path.resolve()).casefold()
+    return os.path.realpath(path).casefold()
 
 
 def segment_files(

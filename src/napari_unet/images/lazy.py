@@ -47,7 +47,7 @@ def _open_file(path: Path) -> ImageFile:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
             axes, shape, found = series.axes, series.shape, read_calibration(tiff)
-            is_plain = series.dataoffset is not None
+        pixels = _pixels(path, mapped=series.dataoffset is not None)
     # A broken file is told of by the reader, in a sentence.
     except Exception:
         return read_image(path)
@@ -55,7 +55,7 @@ def _open_file(path: Path) -> ImageFile:
         return read_image(path)
     n_channels = shape[axes.index("C")] if "C" in axes else 1
     return ImageFile(
-        _pixels(path, mapped=is_plain),
+        pixels,
         parse_axes(axes, shape),
         {letter: found.scale[letter] for letter in axes if letter in found.scale},
         {letter: found.units[letter] for letter in axes if letter in found.units},
