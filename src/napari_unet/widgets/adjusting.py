@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
+from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
 from napari_unet.images.intensity import Normalisation
@@ -179,8 +180,10 @@ class Adjusting:
 
     def leave(self) -> None:
         """Stop, and hear no more of the layer."""
-        self.stop()
-        self._timer.timeout.disconnect(self._draw_all)
+        # Of a program that ends without closing its window, Qt takes the timer first.
+        if isalive(self._timer):
+            self.stop()
+            self._timer.timeout.disconnect(self._draw_all)
         self._changes.leave()
 
     def _shown_plane(self) -> tuple[int, ...] | None:
