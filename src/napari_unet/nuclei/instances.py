@@ -10,6 +10,7 @@ import numpy.typing as npt
 from skimage.segmentation import watershed
 
 from napari_unet.nuclei.cleaning import drop, fill_holes, number_in_reading_order
+from napari_unet.nuclei.fragments import joined, without_flat
 from napari_unet.nuclei.seeds import find_seeds, label_pieces
 
 SEEDS = ("both", "distance", "border", "none")
@@ -90,7 +91,8 @@ def instances(
 
     The cores of the nuclei are the seeds; they are regrown by a watershed into the
     thresholded nucleus map. A piece of that map without a seed is one nucleus, so that small
-    and flat ones are not lost.
+    ones are not lost. In a volume, fragments are given back to their nuclei (see
+    `napari_unet.nuclei.fragments`).
 
     Parameters
     ----------
@@ -149,6 +151,8 @@ def separated(
     core = inside & (margin > 0)
     seeds = find_seeds(core, settings.min_seed, settings.neck, anisotropy)
     labels = _regrow(inside, seeds, margin)
+    if labels.ndim == 3 and settings.seeds != "none":
+        labels = without_flat(joined(labels, anisotropy))
     return fill_holes(labels) if settings.fill_holes else labels
 
 
