@@ -60,6 +60,14 @@ Quality = Annotated[
         show_default=False,
     ),
 ]
+Views = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a stack: planes, or three: the mean with what the network sees from the sides, "
+        "which takes as long as the stack's height in pixels over its planes says.",
+        show_default=False,
+    ),
+]
 Tile = Annotated[
     int | None,
     typer.Option(

@@ -21,6 +21,7 @@ from napari_unet.cli.options import (
     Quality,
     Quiet,
     Tile,
+    Views,
     check_axes,
     open_model,
     settings_for,
@@ -65,6 +66,7 @@ def segment(
     axes: Axes = None,
     link: Link = None,
     quality: Quality = None,
+    views: Views = None,
     anisotropy: Anisotropy = None,
     tile: Tile = None,
     device: Device = "auto",
@@ -90,6 +92,7 @@ def segment(
         diameter=diameter,
         link=link,
         quality=quality,
+        views=views,
         anisotropy=anisotropy,
         tile=tile,
     )

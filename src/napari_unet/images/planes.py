@@ -20,6 +20,8 @@ from napari_unet.images.intensity import (
 )
 
 PLANES_FOR_LIMITS = 16
+PLANES_TO_COMPARE = 9
+BRIGHTEST = 99.8  # percentile of intensities: what is above may be dust
 
 
 def read_plane(
@@ -63,6 +65,31 @@ def stack_limits(
     samples = [thinned(np.asarray(image[plane.read])) for plane in chosen]
     pixels = np.stack(samples)
     return limits(drop_alpha(pixels, "ZYXS"[: pixels.ndim]), how)
+
+
+def brightest_plane(image: Any, walk: Sequence[Plane]) -> Plane:
+    """Return the plane with most contrast out of evenly spread ones; of equal ones the middle.
+
+    Parameters
+    ----------
+    image : array-like
+        Anything that NumPy can read slice by slice.
+    walk : sequence of Plane
+        One at least; the only one is not read.
+    """
+    middle = len(walk) // 2
+    step = -(-len(walk) // PLANES_TO_COMPARE)
+    chosen = sorted(range(middle % step, len(walk), step), key=lambda at: abs(at - middle))
+    if len(chosen) == 1:
+        return walk[middle]
+    return walk[max(chosen, key=lambda at: _contrast(np.asarray(image[walk[at].read])))]
+
+
+def _contrast(pixels: NDArray[Any]) -> float:
+    """Return the standard deviation of intensities, without the brightest."""
+    sample = thinned(pixels).astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    return float(np.minimum(finite, np.percentile(finite, BRIGHTEST)).std()) if finite.size else 0.0
 
 
 def zoomed(pixels: NDArray[np.float32], zoom: float) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Ids that follow their nuclei from frame to frame, or from plane to plane."""
+"""Ids that follow their nuclei from frame to frame."""
 
 from __future__ import annotations
 
@@ -60,13 +60,10 @@ def link_over_time(
 def linked_frames(
     labels: npt.NDArray[np.integer],
     min_overlap: float = MIN_OVERLAP,
-    *,
-    may_divide: bool = True,
 ) -> Iterator[npt.NDArray[np.int32]]:
     """Yield the frames of `link_over_time` one by one.
 
-    A frame of ``labels`` may be written over once its linked version is there. Planes along Z
-    are linked as well where ``may_divide`` is false: the part that overlaps more goes on.
+    A frame of ``labels`` may be written over once its linked version is there.
     """
     if labels.ndim < 2:
         raise ValueError(
@@ -77,7 +74,7 @@ def linked_frames(
     merged: npt.NDArray[np.integer] = np.zeros(0, np.int32)
     for frame in labels:
         common = share(frame, previous)
-        parted = divisions(common, min_overlap) if may_divide else np.zeros((0, 3), np.intp)
+        parted = divisions(common, min_overlap)
         mothers = common.truth[parted[:, 0]]
         partners = _partners(common, min_overlap, parted[~np.isin(mothers, merged)])
         new = partners == 0

@@ -25,7 +25,7 @@ def stacked(labels: Labels) -> Labels:
     Parameters
     ----------
     labels : array of int32, shape (z, y, x)
-        Each plane labelled for itself; 0 is background, ids rise from plane to plane.
+        Each plane labelled for itself; 0 is background, no id is in two planes.
 
     Returns
     -------
@@ -34,13 +34,15 @@ def stacked(labels: Labels) -> Labels:
 
     Examples
     --------
-    >>> stacked(np.array([[[1, 1, 1]], [[0, 0, 0]], [[2, 2, 2]], [[0, 3, 0]], [[4, 4, 4]]]))[:, 0]
+    >>> rows = [[1, 1, 1], [0, 0, 0], [2, 2, 2], [0, 3, 0], [4, 4, 4]]
+    >>> stacked(np.array(rows, np.int32)[:, np.newaxis])[:, 0]
     array([[1, 1, 1],
            [1, 1, 1],
            [1, 1, 1],
            [0, 2, 0],
            [2, 2, 2]], dtype=int32)
     """
+    labels = number_in_reading_order(labels)  # so that ids rise from plane to plane
     below = _sections_below(labels)
     sizes = np.bincount(labels.reshape(-1), minlength=len(below))
     return number_in_reading_order(_nuclei_of(below, sizes)[_filled(labels, below)])
