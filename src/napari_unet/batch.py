@@ -55,12 +55,15 @@ class FileResult:
         Time from opening the image to the written labels.
     error : Exception, optional
         Why there are no labels.
+    remarks : tuple of str
+        Sentences on what a user had better look at.
     """
 
     job: Job
     n_nuclei: int = 0
     seconds: float = 0.0
     error: Exception | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def find_inputs(paths: Iterable[Path]) -> list[Path]:
@@ -167,6 +170,7 @@ def segment_files(
     settings: SegmentSettings,
     *,
     axes: str | None = None,
+    channel_name: str | None = None,
     anisotropy_is_given: bool = False,
     overwrite: bool = False,
     progress: Callable[[Job, Progress], None] = lambda job, step: None,
@@ -183,6 +187,8 @@ def segment_files(
         How; the distance between planes is taken from each file.
     axes : str, optional
         One letter per axis, for files that do not say or are wrong.
+    channel_name : str, optional
+        Of the channel with the nuclei, looked up in each file, instead of that of the settings.
     anisotropy_is_given : bool
         Take the distance between planes from the settings instead.
     overwrite : bool
@@ -208,7 +214,7 @@ def segment_files(
             found = segment_image(
                 image,
                 predict,
-                settings,
+                with_channel(settings, image, channel_name),
                 partial(progress, job),
                 anisotropy_is_given=anisotropy_is_given,
             )
@@ -220,7 +226,45 @@ def segment_files(
             yield FileResult(job, error=error)
         else:
             n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
-            yield FileResult(job, n_nuclei, time.monotonic() - started)
+            said = remarks(image, n_nuclei, anisotropy_is_given=anisotropy_is_given)
+            yield FileResult(job, n_nuclei, time.monotonic() - started, remarks=said)
+
+
+def with_channel(
+    settings: SegmentSettings, image: ImageFile, name: str | None
+) -> SegmentSettings:
+    """Return the settings with the channel of a name, whose case does not count, if one is given.
+
+    Raises
+    ------
+    ValueError
+        If the image has not exactly one channel of that name.
+    """
+    if name is None:
+        return settings
+    known = [channel.strip().casefold() for channel in image.channels]
+    if known.count(name.strip().casefold()) != 1:
+        channels = ", ".join(map(repr, image.channels)) or "no names"
+        raise ValueError(
+            f"Expected one channel named {name!r}, got {channels}; give the number of the channel, "
+            "from 0."
+        )
+    number = known.index(name.strip().casefold())
+    # The name of the only channel is known as well where there is no axis for it.
+    return replace(settings, channel=number if "C" in image.axes else None)
+
+
+def remarks(
+    image: ImageFile, n_nuclei: int, *, anisotropy_is_given: bool = False
+) -> tuple[str, ...]:
+    """Return sentences on what is doubtful of a result."""
+    said = []
+    if not n_nuclei:
+        said.append("No nuclei were found.")
+    is_known = anisotropy_is_given or {"Z", "Y"} <= image.scale.keys()
+    if "Z" in image.axes and not is_known:
+        said.append("The distance between planes is not in the file and was taken to be 1 pixel.")
+    return tuple(said)
 
 
 def read_input(path: Path, axes: str | None = None) -> ImageFile:

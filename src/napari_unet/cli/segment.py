@@ -12,17 +12,18 @@ from napari_unet.cli.failures import FILES, USAGE, complain, sentence, stop
 from napari_unet.cli.options import (
     Anisotropy,
     Axes,
-    Channel,
     Device,
     Diameter,
     Link,
     ModelName,
+    NamedChannel,
     Overwrite,
     Quality,
     Quiet,
     Tile,
     Views,
     check_axes,
+    number_and_name,
     open_model,
     settings_for,
 )
@@ -54,6 +55,22 @@ Tracks = Annotated[
         show_default=False,
     ),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Leave out files whose labels are there, as after a run that was stopped."
+    ),
+]
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        metavar="FILE",
+        help="CSV file with what became of each file, kept up to date: nuclei, seconds, remarks, "
+        "problems. An existing table is continued.",
+        show_default=False,
+    ),
+]
 
 
 def segment(
@@ -62,7 +79,7 @@ def segment(
     tracks: Tracks = None,
     model: ModelName = None,
     diameter: Diameter = None,
-    channel: Channel = None,
+    channel: NamedChannel = None,
     axes: Axes = None,
     link: Link = None,
     quality: Quality = None,
@@ -70,6 +87,8 @@ def segment(
     anisotropy: Anisotropy = None,
     tile: Tile = None,
     device: Device = "auto",
+    resume: Resume = False,
+    table: Table = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -79,16 +98,20 @@ def segment(
     Images that would share that name get longer ones. Label files in a folder are not taken
     for images. A file that cannot be segmented is reported, and the rest goes on.
 
+    With --resume, what was done before with the same names is left out, whatever its settings.
+
     Example: napari-unet segment plate7/ stack.ome.tif -o labels/ --diameter 30
     """
     check_axes(axes)
     from napari_unet.batch import choose_outputs, find_inputs, segment_files
     from napari_unet.cli.progress import fraction_of, work_bar
+    from napari_unet.work_list import WorkTable, left_to_do
 
     network = open_model(model, device)
+    number, name = number_and_name(channel)
     settings = settings_for(
         network,
-        channel=channel,
+        channel=number,
         diameter=diameter,
         link=link,
         quality=quality,
@@ -97,6 +120,11 @@ def segment(
         tile=tile,
     )
     jobs = with_tracks(choose_outputs(find_inputs(paths), output), tracks, settings.link)
+    if resume:
+        n_all, jobs = len(jobs), left_to_do(jobs)
+        if not quiet:
+            print(f"{n_all - len(jobs)} of {n_all} files are done already.", flush=True)
+    noted = WorkTable(table) if table else None
     results: list[FileResult] = []
     with work_bar(len(jobs), quiet=quiet) as show:
         for result in segment_files(
@@ -104,12 +132,15 @@ def segment(
             network.predict,
             settings,
             axes=axes,
+            channel_name=name,
             anisotropy_is_given=anisotropy is not None,
             overwrite=overwrite,
             progress=lambda job, step: show(job.source.name, len(results) + fraction_of(step)),
         ):
             results.append(result)
             tell(result, quiet=quiet)
+            if noted:
+                noted.note(result, sentence(result.error) if result.error else "")
     conclude(results)
 
 
@@ -132,14 +163,17 @@ def tell(result: FileResult, *, quiet: bool) -> None:
         print(
             f"{result.job.source} -> {result.job.target}: "
             f"{result.n_nuclei} nuclei in {result.seconds:.1f} s",
+            *result.remarks,
             flush=True,
         )
 
 
 def conclude(results: list[FileResult]) -> None:
-    """End with status 1 if any file failed."""
-    n_failed = sum(result.error is not None for result in results)
-    if n_failed and len(results) > 1:
-        complain(f"{n_failed} of {len(results)} files failed, the others are done.")
-    if n_failed:
+    """List the files that failed, if any, and end with status 1 then."""
+    failed = [result for result in results if result.error is not None]
+    if failed and len(results) > 1:
+        complain(f"{len(failed)} of {len(results)} files failed, the others are done:")
+        for result in failed:
+            complain(f"{result.job.source}: {sentence(result.error)}")
+    if failed:
         raise typer.Exit(FILES)

@@ -37,12 +37,14 @@ def joined(labels: npt.NDArray[np.int32], anisotropy: float = 1.0) -> npt.NDArra
     --------
     >>> labels = np.ones((4, 9, 9), np.int32)
     >>> labels[3, 3:6, 3:6] = 2
-    >>> labels[:, :, 8] = 3
+    >>> labels[:, :, 6:] = 3
     >>> np.unique(joined(labels)).tolist()
     [1, 3]
     """
     volumes = np.bincount(labels.reshape(-1), minlength=1) * float(anisotropy)
     volumes[0] = 0
+    if not volumes.any():
+        return labels
     contact, owners = _contact(labels, len(volumes), anisotropy), np.arange(len(volumes))
     while len(moving := _next_owners(contact, volumes)):
         owners = moving[owners]
