@@ -1,34 +1,36 @@
 """Nuclei of stacks: AP50 and AP75 by the link of planes and the views of the network.
 
 python benchmarks/volumes.py [--model nuclei] [--looks touching embryo] [--links volume overlap none]
-    [--stack IMAGE LABELS]
+    [--seeds 2] [--stack IMAGE LABELS]
+
+The diameter of the nuclei is estimated. A look is taken if its name begins with one that is given.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 
 from napari_unet.api import model_settings
 from napari_unet.images.files import read_image, read_labels
 from napari_unet.images.spacing import anisotropy
 from napari_unet.images.synthetic import SyntheticSettings, nuclei_stack
 from napari_unet.network.library import load_model
+from napari_unet.network.model import Model
 from napari_unet.nuclei.metrics import evaluate
 from napari_unet.segmentation import VIEWS, finish, image_diameter, label_maps, predict_maps
 
 
 @dataclass(frozen=True)
 class Look:
-    """A generated stack; ``empty`` planes without nuclei are added below and above."""
+    """A generated stack; ``empty`` planes without nuclei lie below and above it."""
 
     shape: tuple[int, int, int]
     n: int
@@ -43,7 +45,7 @@ LOOKS = {
     "touching, 1": Look((64, 160, 160), 190, 18.0, 1.0, settings=TOUCHING),
     "touching, 2": Look((32, 160, 160), 190, 18.0, 2.0, settings=TOUCHING),
     "touching, 5": Look((13, 160, 160), 190, 18.0, 5.0, settings=TOUCHING),
-    "dim below, 2": Look(
+    "fading, 2": Look(
         (32, 160, 160), 150, 18.0, 2.0, settings=replace(TOUCHING, fading=0.9, contrast=3.0)
     ),
     "embryo, 10": Look(
@@ -85,7 +87,66 @@ def share_touching(labels: NDArray[np.int32]) -> float:
     return len(touching) / max(1, np.count_nonzero(np.unique(labels)))
 
 
-def given(paths: tuple[Path, Path]) -> tuple[NDArray[Any], NDArray[np.int32], float]:
-    """Return image, labels and anisotropy of a stack in files."""
-    image = read_image(paths[0])
-    return image.data, read_labels(paths[1]), anisotropy(image.scale, image.units)
+Case = tuple[str, NDArray[Any], NDArray[np.int32], float]
+
+
+def cases(options: argparse.Namespace) -> Iterator[Case]:
+    """Give name, image, labels and anisotropy of all stacks."""
+    for name, look in LOOKS.items():
+        if name.startswith(tuple(options.looks)):
+            for seed in range(1, options.seeds + 1):
+                yield name, *stack_of(look, seed), look.anisotropy
+    if options.stack:
+        image = read_image(options.stack[0])
+        distance = anisotropy(image.scale, image.units)
+        yield options.stack[0].name, image.data, read_labels(options.stack[1]), distance
+
+
+def scored(case: Case, model: Model, links: list[str]) -> dict[tuple[str, str], list[float]]:
+    """Return AP50, AP75 and seconds by views and link; the maps of a view are made once."""
+    _, image, truth, distance = case
+    found = {}
+    settings = model_settings(model, anisotropy=distance)
+    diameter = image_diameter(image, "ZYX", model.predict, settings)
+    for views in VIEWS:
+        settings = replace(settings, diameter=diameter, views=views)
+        started = time.perf_counter()
+        maps = finish(predict_maps(image, "ZYX", model.predict, settings))
+        network = time.perf_counter() - started
+        for link in links:
+            started = time.perf_counter()
+            labels = finish(label_maps(maps, "ZYX", replace(settings, link=link)))
+            seconds = network + time.perf_counter() - started
+            scores = evaluate(labels, truth)
+            found[views, link] = [scores.ap50, scores.ap75, seconds]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--model", default="nuclei")
+    parser.add_argument("--looks", nargs="*", default=[""])
+    parser.add_argument("--links", nargs="+", default=["volume", "overlap", "none"])
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--stack", type=Path, nargs=2, metavar=("IMAGE", "LABELS"))
+    options = parser.parse_args()
+    model = load_model(options.model)
+    columns = [(views, link) for views in VIEWS for link in options.links]
+    heads = [f"{link}, {views}" for views, link in columns]
+    print("AP50 / AP75 / seconds, means over the seeds")
+    print("| stack, anisotropy | nuclei | touching |", " | ".join(heads), "|")
+    print("|---" * (3 + len(columns)) + "|")
+    results: dict[str, list[tuple[int, float, dict[tuple[str, str], list[float]]]]] = {}
+    for case in cases(options):
+        n_nuclei = np.count_nonzero(np.unique(case[2]))
+        scores = scored(case, model, options.links)
+        results.setdefault(case[0], []).append((n_nuclei, share_touching(case[2]), scores))
+    for name, runs in results.items():
+        cells = [np.mean([run[2][column] for run in runs], axis=0) for column in columns]
+        shown = [f"{ap50:.3f} / {ap75:.3f} / {seconds:.1f}" for ap50, ap75, seconds in cells]
+        n_nuclei, touching = sum(run[0] for run in runs), np.mean([run[1] for run in runs])
+        print(f"| {name} | {n_nuclei} | {touching:.0%} |", " | ".join(shown), "|", flush=True)
+
+
+if __name__ == "__main__":
+    main()

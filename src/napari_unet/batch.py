@@ -207,7 +207,7 @@ def segment_files(
             if job.target.exists() and not overwrite:
                 raise FileExistsError(
                     f"Expected a new file, got the existing {job.target}; choose another folder, "
-                    "or --overwrite."
+                    "--resume or --overwrite."
                 )
             image = read_input(job.source, axes)
             check_tracks(job, image, overwrite=overwrite)

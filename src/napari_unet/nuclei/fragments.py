@@ -71,10 +71,11 @@ def without_flat(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     >>> np.unique(without_flat(labels)).tolist()
     [0, 1, 3]
     """
+    if not labels.any():
+        return labels
     boxes = ndimage.find_objects(labels)
     n_planes = np.array([0, *(box[0].stop - box[0].start if box else 0 for box in boxes)])
-    spans = n_planes[labels[labels > 0]]
-    if not spans.size or np.median(spans) < LEAST_PLANES:
+    if np.median(n_planes[labels[labels > 0]]) < LEAST_PLANES:
         return labels
     kept = np.where(n_planes > 1, np.arange(len(n_planes)), 0)
     kept[labels[0]], kept[labels[-1]] = labels[0], labels[-1]
