@@ -1,6 +1,6 @@
 """Nuclei of stacks: AP50 and AP75 by the link of planes and the views of the network.
 
-python benchmarks/volumes.py [--model nuclei] [--looks touching embryo] [--links volume overlap none]
+python benchmarks/volumes.py [--model nuclei] [--looks touching embryo] [--links volume overlap]
     [--seeds 2] [--stack IMAGE LABELS]
 
 The diameter of the nuclei is estimated. A look is taken if its name begins with one that is given.

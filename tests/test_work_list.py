@@ -44,7 +44,10 @@ def test_a_table_is_continued_and_a_file_has_one_line(tmp_path):
     table = WorkTable(path)
     table.note(FileResult(second, error=ValueError()), "Broken.")
     table.note(FileResult(second, 5, 1.0))
-    assert [(row["file"], row["nuclei"]) for row in rows_of(path)] == [("a.tif", "3"), ("b.tif", "5")]
+    assert [(row["file"], row["nuclei"]) for row in rows_of(path)] == [
+        ("a.tif", "3"),
+        ("b.tif", "5"),
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"\xff\xfe\x00", b"\x00"])

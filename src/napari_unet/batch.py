@@ -230,9 +230,7 @@ def segment_files(
             yield FileResult(job, n_nuclei, time.monotonic() - started, remarks=said)
 
 
-def with_channel(
-    settings: SegmentSettings, image: ImageFile, name: str | None
-) -> SegmentSettings:
+def with_channel(settings: SegmentSettings, image: ImageFile, name: str | None) -> SegmentSettings:
     """Return the settings with the channel of a name, whose case does not count, if one is given.
 
     Raises

@@ -272,7 +272,7 @@ def _predict_tiles(
 
 
 def _stacks(walk: list[Plane], zoom: float, settings: SegmentSettings) -> list[list[Plane]]:
-    """Return the planes of each frame in the order of Z, where they are to be seen from the side."""
+    """Return the planes of each frame that is to be seen from its sides, in the order of Z."""
     frames: dict[tuple[tuple[str, int], ...], list[Plane]] = {}
     for plane in walk:
         frames.setdefault(tuple(at for at in plane.position if at[0] != "Z"), []).append(plane)
@@ -303,15 +303,14 @@ def _predict_sides(
     return mean if mean is not None else np.zeros((N_MAPS, *stack.shape[1:]), np.float16)
 
 
-def _average(
-    maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: list[Plane]
-) -> None:
+def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: list[Plane]) -> None:
     """Take the mean of the maps of planes and those of a stack seen from its sides, in place."""
     for z, plane in enumerate(stack):
         size = maps[0][plane.write].shape
         other = resized(from_sides[:, z].astype(np.float32), size)
-        own = maps[:, *plane.write] / np.float32(255)
-        maps[:, *plane.write] = as_bytes(own + WEIGHT_OF_SIDES * (other - own))
+        own = maps[:, *plane.write].astype(np.float32) / 255
+        mean = (1 - WEIGHT_OF_SIDES) * own + WEIGHT_OF_SIDES * other
+        maps[:, *plane.write] = as_bytes(mean.astype(np.float32))
 
 
 def label_maps(

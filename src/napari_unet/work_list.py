@@ -77,10 +77,10 @@ def _read(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            rows, columns = list(reader), tuple(reader.fieldnames or ())
     except (UnicodeDecodeError, csv.Error):
-        reader, rows = None, []
-    if reader is None or tuple(reader.fieldnames or ()) != COLUMNS:
+        columns = ()
+    if columns != COLUMNS:
         raise ValueError(
             f"Expected a table of segmented files or a new name, got {path} with other contents; "
             "choose another name."

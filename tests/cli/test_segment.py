@@ -111,7 +111,7 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(run, images, model):
     lines = result.stderr.splitlines()
     assert str(images / "a.png") in lines[0]
     assert str(images / "no.tif") in lines[1]
-    assert lines[2] == "napari-unet: 2 of 3 files failed, the others are done:"
+    assert lines[2] == "napari-unet: 2 of 3 files failed, the others are done."
     assert lines[3:] == lines[:2]
     assert [path.name for path in (images / "out").iterdir()] == ["b_labels.tif"]
 

@@ -15,7 +15,9 @@ def columns(*planes: list[int]) -> np.ndarray:
 
 
 def test_sections_above_each_other_are_one_nucleus():
-    assert stacked(columns([1, 1, 0, 2, 2], [2, 2, 0, 1, 1]))[:, 0].tolist() == [[1, 1, 0, 2, 2]] * 2
+    assert (
+        stacked(columns([1, 1, 0, 2, 2], [2, 2, 0, 1, 1]))[:, 0].tolist() == [[1, 1, 0, 2, 2]] * 2
+    )
 
 
 def test_a_gap_of_one_plane_is_closed_and_filled():

@@ -169,11 +169,12 @@ def tell(result: FileResult, *, quiet: bool) -> None:
 
 
 def conclude(results: list[FileResult]) -> None:
-    """List the files that failed, if any, and end with status 1 then."""
+    """End with status 1 if any file failed, with a list of these among others that are done."""
     failed = [result for result in results if result.error is not None]
-    if failed and len(results) > 1:
-        complain(f"{len(failed)} of {len(results)} files failed, the others are done:")
-        for result in failed:
-            complain(f"{result.job.source}: {sentence(result.error)}")
-    if failed:
-        raise typer.Exit(FILES)
+    if not failed:
+        return
+    if len(results) > 1:
+        complain(f"{len(failed)} of {len(results)} files failed, the others are done.")
+    for result in failed if len(failed) < len(results) else ():
+        tell(result, quiet=True)
+    raise typer.Exit(FILES)

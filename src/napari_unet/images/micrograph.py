@@ -150,7 +150,7 @@ def _light(shape: tuple[int, ...], shading: float, rng: np.random.Generator) -> 
 def _depth_light(shape: tuple[int, ...], fading: float) -> Floats:
     """Return the share of the light that is left in each plane, ([z,] 1, 1)."""
     n_planes = shape[:-2]
-    depth = np.linspace(0, 1, *n_planes) if n_planes else np.zeros(())
+    depth = np.linspace(0, 1, n_planes[0]) if n_planes else np.zeros(())
     return np.asarray((1 - fading) ** depth[..., np.newaxis, np.newaxis], np.float64)
 
 

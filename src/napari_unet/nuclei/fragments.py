@@ -41,7 +41,7 @@ def joined(labels: npt.NDArray[np.int32], anisotropy: float = 1.0) -> npt.NDArra
     >>> np.unique(joined(labels)).tolist()
     [1, 3]
     """
-    volumes = np.bincount(labels.reshape(-1), minlength=1) * float(anisotropy)
+    volumes: Floats = np.bincount(labels.reshape(-1), minlength=1) * np.float64(anisotropy)
     volumes[0] = 0
     if not volumes.any():
         return labels
@@ -95,7 +95,7 @@ def _contact(labels: npt.NDArray[np.int32], n: int, anisotropy: float) -> sparse
 
 
 def _next_owners(contact: sparse.csr_array, volumes: Floats) -> npt.NDArray[np.intp]:
-    """Return for every nucleus the one that it is a fragment of, else itself; nothing if none is."""
+    """Return the nucleus that each is a fragment of, or itself; nothing if none is a fragment."""
     pairs = contact.tocoo()
     off_diagonal = pairs.row != pairs.col
     small, large = pairs.row[off_diagonal], pairs.col[off_diagonal]

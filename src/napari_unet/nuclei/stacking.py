@@ -83,9 +83,7 @@ def _filled(labels: Labels, below: npt.NDArray[np.int32]) -> Labels:
     return filled
 
 
-def _nuclei_of(
-    below: npt.NDArray[np.int32], sizes: npt.NDArray[np.intp]
-) -> npt.NDArray[np.int32]:
+def _nuclei_of(below: npt.NDArray[np.int32], sizes: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
     """Return the nucleus of every section: rows of sections, cut at their waists."""
     rows: dict[int, list[int]] = {}  # by the last section, which the next one continues
     for section, lower in enumerate(below.tolist()):
