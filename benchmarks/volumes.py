@@ -1,7 +1,7 @@
 """Nuclei of stacks: AP50 and AP75 by the link of planes and the views of the network.
 
 python benchmarks/volumes.py [--model nuclei] [--looks touching embryo] [--links volume overlap]
-    [--seeds 2] [--stack IMAGE LABELS]
+    [--seeds 4 5] [--stack IMAGE LABELS]
 
 The diameter of the nuclei is estimated. A look is taken if its name begins with one that is given.
 """
@@ -94,7 +94,7 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
     """Give name, image, labels and anisotropy of all stacks."""
     for name, look in LOOKS.items():
         if name.startswith(tuple(options.looks)):
-            for seed in range(1, options.seeds + 1):
+            for seed in options.seeds:
                 yield name, *stack_of(look, seed), look.anisotropy
     if options.stack:
         image = read_image(options.stack[0])
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--looks", nargs="*", default=[""])
     parser.add_argument("--links", nargs="+", default=["volume", "overlap", "none"])
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[4, 5])
     parser.add_argument("--stack", type=Path, nargs=2, metavar=("IMAGE", "LABELS"))
     options = parser.parse_args()
     model = load_model(options.model)

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, sparse
 
-LARGEST_FRAGMENT = 0.25  # of the median nucleus's volume
+LARGEST_FRAGMENT = 0.2  # of the volume of a typical nucleus
 LEAST_CONTACT = 1.0  # of the largest section of a ball of the fragment's volume
 LEAST_PLANES = 4  # of a typical nucleus, where one that lies in a single plane is noise
 _SECTION = np.pi * (3 / (4 * np.pi)) ** (2 / 3)  # of a ball of volume 1
@@ -101,10 +101,16 @@ def _next_owners(contact: sparse.csr_array, volumes: Floats) -> npt.NDArray[np.i
     small, large = pairs.row[off_diagonal], pairs.col[off_diagonal]
     width = pairs.data[off_diagonal] / (_SECTION * volumes[small] ** (2 / 3))
     is_fragment = (volumes[small] < volumes[large]) & (width > LEAST_CONTACT)
-    is_fragment &= volumes[small] < LARGEST_FRAGMENT * np.median(volumes[volumes > 0])
+    is_fragment &= volumes[small] < LARGEST_FRAGMENT * _typical(volumes)
     order = np.flatnonzero(is_fragment)[np.argsort(width[is_fragment], kind="stable")]
     owners = np.arange(len(volumes))
     owners[small[order]] = large[order]  # the last, widest contact stays
     # Whose owner moves as well waits for the next round.
     moving = np.where(owners[owners] == owners, owners, np.arange(len(volumes)))
     return moving if len(order) else moving[:0]
+
+
+def _typical(volumes: Floats) -> float:
+    """Return the median over voxels, not over nuclei: fragments may be many."""
+    order = np.sort(volumes)
+    return float(order[np.searchsorted(np.cumsum(order), order.sum() / 2)])
