@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +19,9 @@ from napari_unet.batch import (
     identity,
     read_input,
     segment_files,
+    segment_image,
     stem_of,
+    with_channel,
     write_output,
 )
 from napari_unet.images.files import ImageFile, read_image, read_labels, write_labels
@@ -194,3 +198,64 @@ def test_labels_keep_voxel_size_and_units_of_the_axes_they_have(tmp_path):
     flat = ImageFile(np.zeros((8, 9), np.uint8), "YX", scale, units)
     write_output(tmp_path / "flat_labels.tif", labels[0], flat)
     assert set(read_image(tmp_path / "flat_labels.tif").scale) == {"Y", "X"}
+
+
+def test_ome_metadata_of_a_stack_goes_through_to_its_labels(tmp_path):
+    scale = {"Z": 1500.0, "Y": 0.5, "X": 0.5}
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif",
+        np.stack([np.zeros((4, 40, 50), np.uint8), np.stack([two_squares()] * 4)], axis=1),
+        metadata={
+            "axes": "ZCYX",
+            "Channel": {"Name": ["GFP", "DAPI"]},
+            "PhysicalSizeZ": 1500,
+            "PhysicalSizeZUnit": "nm",
+            "PhysicalSizeY": 0.5,
+            "PhysicalSizeX": 0.5,
+        },
+    )
+    target = tmp_path / "out.ome.tif"
+    jobs = [Job(tmp_path / "a.ome.tif", target)]
+    (result,) = segment_files(jobs, bright, SETTINGS, channel_name="DAPI")
+    assert (result.error, result.n_nuclei, result.remarks) == (None, 2, ())
+    written = read_image(target)
+    assert (written.axes, written.data.shape) == ("ZYX", (4, 40, 50))
+    assert written.scale == pytest.approx(scale)
+    assert written.units == {"Z": "nm", "Y": "um", "X": "um"}
+
+
+def test_the_distance_of_planes_that_a_file_tells_is_used():
+    image = ImageFile(np.stack([two_squares()] * 9), "ZYX", {"Z": 2.0, "Y": 0.25, "X": 0.25})
+    settings = replace(SETTINGS, views="three")
+    steps: list[str] = []
+    # Nine planes of one pixel are no deep stack, of eight pixels they are.
+    flat = replace(image, scale={})
+    for seen, expected in ((flat, False), (image, True)):
+        steps.clear()
+        segment_image(seen, bright, settings, lambda step: steps.append(step.step))
+        assert ("sides" in steps) == expected
+
+
+def test_what_is_doubtful_is_remarked(tmp_path):
+    write_labels(tmp_path / "a.tif", np.zeros((3, 16, 24), np.int32), "ZYX")
+    (result,) = segment_files(choose_outputs([tmp_path / "a.tif"]), bright, SETTINGS)
+    assert result.remarks == (
+        "No nuclei were found.",
+        "The distance between planes is not in the file and was taken to be 1 pixel.",
+    )
+
+
+def test_names_of_channels_in_imagej_files_are_read(tmp_path):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.zeros((2, 8, 9), np.uint8),
+        imagej=True,
+        metadata={"axes": "CYX", "Labels": ["GFP", "DAPI"]},
+    )
+    image = read_image(tmp_path / "a.tif")
+    assert image.channels == ("GFP", "DAPI")
+    assert with_channel(SETTINGS, image, " dapi ").channel == 1
+    with pytest.raises(ValueError, match="Expected one channel named 'RFP', got 'GFP', 'DAPI'"):
+        with_channel(SETTINGS, image, "RFP")
+    with pytest.raises(ValueError, match="got no names"):
+        with_channel(SETTINGS, replace(image, channels=()), "RFP")

@@ -26,6 +26,8 @@ def seconds(shape: tuple[int, ...], axes: str, **choices: object) -> float:
         ((10, 1000, 1000), "ZYX", {}, 13.0),
         ((10, 1000, 1000), "ZYX", {"link": "overlap"}, 11.0),
         ((1000, 1000), "YX", {"quality": "best"}, 8.1),
+        ((10, 1000, 1000), "ZYX", {"views": "three", "anisotropy": 5.0}, 10 + 100 + 3),
+        ((10, 1000, 1000), "ZYX", {"views": "three"}, 13.0),
         ((1000, 1000), "YX", {"diameter": 44.0}, 0.35),
         ((1000, 1000), "YX", {"diameter": None}, 1.1),
         ((0, 1000), "YX", {}, 0.0),

@@ -85,6 +85,13 @@ def test_a_fine_tuned_model_names_its_parent_and_what_it_learned_from() -> None:
     assert "2018 Data Science Bowl (Caicedo et al., 2019) and fine-tuned" in text
 
 
+def test_the_text_says_that_a_stack_was_seen_from_its_sides() -> None:
+    words = "averaged with those of the stack seen from two sides"
+    assert words in methods_text(facts(axes="ZYX", settings={"views": "three"}))
+    assert words not in methods_text(facts(axes="ZYX"))
+    assert words not in methods_text(facts(axes="YX", settings={"views": "three"}))
+
+
 @pytest.mark.parametrize(
     ("link", "words"),
     [
@@ -118,7 +125,7 @@ def test_the_command_names_every_choice_and_quotes_for_the_shell() -> None:
     text = command_line(made, model="nuclei", file="/data/my cells/a'b.tif", windows=False)
     assert text == (
         "napari-unet segment '/data/my cells/a'\"'\"'b.tif' --model nuclei --axes ZCYX --channel 1 "
-        "--link auto --quality fast --anisotropy 2.5 --tile 1280 --device auto"
+        "--link auto --quality fast --views planes --anisotropy 2.5 --tile 1280 --device auto"
     )
     text = command_line(made, model="nuclei", file=r"C:\my cells\a.tif", windows=True)
     assert text.startswith(r'napari-unet segment "C:\my cells\a.tif" --model nuclei ')

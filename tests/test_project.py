@@ -44,9 +44,10 @@ MAY_IMPORT = {
     "api": ENGINE,
     "widgets": ENGINE | {"api", "methods", "programs"},
     "batch": ENGINE | {"api"},
+    "work_list": {"batch", "images"},
     # `napari-unet demo` opens a window where there is a display.
     "demo": ENGINE | {"api", "widgets"},
-    "cli": ENGINE | {"api", "batch", "demo", "widgets"},
+    "cli": ENGINE | {"api", "batch", "work_list", "demo", "widgets"},
     "": ENGINE | {"api"},
 }
 GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph", "PyQt6", "PySide6"}

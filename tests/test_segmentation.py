@@ -207,6 +207,7 @@ def test_maps_are_labelled_again_without_the_network() -> None:
     [
         ({"link": "both"}, "Expected one of auto, volume, overlap, none as link, got 'both'"),
         ({"quality": "good"}, "Expected one of fast, best as quality, got 'good'; choose one"),
+        ({"views": "two"}, "Expected one of planes, three as views, got 'two'"),
         ({"diameter": 0.0}, "Expected a positive diameter, got 0.0"),
         ({"diameter": float("nan")}, "Expected a positive diameter, got nan"),
         ({"anisotropy": -1.0}, "Expected a positive anisotropy, got -1.0"),
@@ -267,3 +268,63 @@ def test_planes_that_are_linked_do_not_divide():
     settings = SegmentSettings(link="overlap")
     labels = finish(label_maps(maps, "ZYX", settings, lambda *_: next(planes)))
     assert labels[:, 0].tolist() == [[1] * 6, [2, 2, 0, 1, 1, 1]]
+
+
+DEEP = SegmentSettings(diameter=6.0, model_diameter=6.0, views="three", tile=64, overlap=16)
+
+
+def block() -> NDArray[np.uint8]:
+    image = np.zeros((12, 40, 30), np.uint8)
+    image[3:9, 10:20, 10:20] = 200
+    return image
+
+
+def test_three_views_are_the_mean_of_planes_and_sides():
+    heights: list[tuple[int, ...]] = []
+
+    def network(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        heights.append(pixels.shape[1:])
+        from_side = pixels.shape[1] == 24
+        return np.full((3, *pixels.shape[1:]), 0.2 if from_side else 1.0, np.float32)
+
+    maps = finish(predict_maps(block(), "ZYX", network, replace(DEEP, anisotropy=2.0)))
+    assert heights == [(40, 30)] * 12 + [(24, 30)] * 40 + [(24, 40)] * 30
+    assert np.unique(maps).tolist() == [153]  # half of 1, half of 0.2
+
+
+def test_three_views_put_what_is_seen_from_the_side_in_its_place():
+    labels = finish(segment(block(), "ZYX", bright_is_nucleus, DEEP)).labels
+    assert labels[6, 15, 15] == 1
+    assert np.count_nonzero(labels) == np.count_nonzero(block())
+
+
+@pytest.mark.parametrize("axes", ["TZYX", "ZTYX"])
+def test_frames_are_seen_from_the_side_one_by_one(axes: str):
+    image = np.stack([block(), np.roll(block(), 7, axis=1)], axis=axes.index("T"))
+    labels = finish(segment(image, axes, bright_is_nucleus, DEEP)).labels
+    np.testing.assert_array_equal(labels > 0, image > 0)
+
+
+def test_a_stack_of_few_planes_is_not_seen_from_the_side():
+    reports = list(segment(two_squares("ZYX"), "ZYX", bright_is_nucleus, replace(DEEP, tile=1024)))
+    assert {report.step for report in reports} == {"network", "nuclei"}
+
+
+def test_the_diameter_comes_from_a_plane_that_shows_nuclei():
+    image = np.random.default_rng(0).integers(0, 5, (9, 200, 200)).astype(np.uint8)
+    for corner in range(10, 190, 40):
+        image[1, corner : corner + 20, corner : corner + 20] = 200
+    result = finish(segment(image, "ZYX", bright_is_nucleus, SegmentSettings(link="none")))
+    assert result.diameter == pytest.approx(2 * np.sqrt(400 / np.pi))
+
+
+def test_linked_planes_leave_no_flat_pieces_between_nuclei():
+    image = np.zeros((7, 40, 40), np.uint8)
+    image[:, 5:15, 5:15] = 200
+    image[3, 25:35, 25:35] = 200
+    for link in ("volume", "overlap"):
+        labels = finish(
+            segment(image, "ZYX", bright_is_nucleus, replace(SETTINGS, link=link))
+        ).labels
+        assert np.unique(labels).tolist() == [0, 1]
+        assert not labels[3, 25:35, 25:35].any()

@@ -44,6 +44,7 @@ def segment(
     diameter: float | None = None,
     link: str = SegmentSettings.link,
     quality: str = SegmentSettings.quality,
+    views: str = SegmentSettings.views,
     tile: int = SegmentSettings.tile,
     instances: InstanceSettings | None = None,
     device: str | None = None,
@@ -71,6 +72,8 @@ def segment(
     quality : {"fast", "best"}
         "best" takes the mean over eight flips and quarter turns of the image,
         in eight times the time of the network.
+    views : {"planes", "three"}
+        "three" shows the network a stack from its sides as well; see :class:`SegmentSettings`.
     tile : int
         Side of the squares, in pixels, in which the network sees the image; smaller ones need
         less memory.
@@ -100,6 +103,7 @@ def segment(
         diameter=diameter,
         link=link,
         quality=quality,
+        views=views,
         tile=tile,
         instances=instances,
         anisotropy=anisotropy(scale_by_axis({} if scale is None else scale, axes)),

@@ -68,12 +68,15 @@ class FileResult:
         Time from opening the image to the written labels.
     error : Exception, optional
         Why there are no labels.
+    remarks : tuple of str
+        Sentences on what a user had better look at.
     """
 
     job: Job
     n_nuclei: int = 0
     seconds: float = 0.0
     error: Exception | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def find_inputs(paths: Iterable[Path]) -> list[Path]:
@@ -198,6 +201,7 @@ def segment_files(
     settings: SegmentSettings,
     *,
     axes: str | None = None,
+    channel_name: str | None = None,
     anisotropy_is_given: bool = False,
     overwrite: bool = False,
     progress: Callable[[Job, Progress], None] = lambda job, step: None,
@@ -215,6 +219,8 @@ def segment_files(
         How; the distance between planes is taken from each file.
     axes : str, optional
         One letter per axis, for files that do not say or are wrong.
+    channel_name : str, optional
+        Of the channel with the nuclei, looked up in each file, instead of that of the settings.
     anisotropy_is_given : bool
         Take the distance between planes from the settings instead.
     overwrite : bool
@@ -236,18 +242,20 @@ def segment_files(
             if job.target.exists() and not overwrite:
                 raise FileExistsError(
                     f"Expected a new file, got the existing {job.target}; choose another folder, "
-                    "or --overwrite."
+                    "--resume or --overwrite."
                 )
             report = partial(progress, job)
+            said: tuple[str, ...] = ()
             if (steps := large(job)) is not None:
                 n_nuclei = finish(steps, report)
             else:
-                n_nuclei = segment_in_memory(
+                n_nuclei, said = segment_in_memory(
                     job,
                     predict,
                     settings,
                     report,
                     axes=axes,
+                    channel_name=channel_name,
                     anisotropy_is_given=anisotropy_is_given,
                     overwrite=overwrite,
                 )
@@ -255,7 +263,42 @@ def segment_files(
         except Exception as error:
             yield FileResult(job, error=error)
         else:
-            yield FileResult(job, n_nuclei, time.monotonic() - started)
+            yield FileResult(job, n_nuclei, time.monotonic() - started, remarks=said)
+
+
+def with_channel(settings: SegmentSettings, image: ImageFile, name: str | None) -> SegmentSettings:
+    """Return the settings with the channel of a name, whose case does not count, if one is given.
+
+    Raises
+    ------
+    ValueError
+        If the image has not exactly one channel of that name.
+    """
+    if name is None:
+        return settings
+    known = [channel.strip().casefold() for channel in image.channels]
+    if known.count(name.strip().casefold()) != 1:
+        channels = ", ".join(map(repr, image.channels)) or "no names"
+        raise ValueError(
+            f"Expected one channel named {name!r}, got {channels}; give the number of the channel, "
+            "from 0."
+        )
+    number = known.index(name.strip().casefold())
+    # The name of the only channel is known as well where there is no axis for it.
+    return replace(settings, channel=number if "C" in image.axes else None)
+
+
+def remarks(
+    image: ImageFile, n_nuclei: int, *, anisotropy_is_given: bool = False
+) -> tuple[str, ...]:
+    """Return sentences on what is doubtful of a result."""
+    said = []
+    if not n_nuclei:
+        said.append("No nuclei were found.")
+    is_known = anisotropy_is_given or {"Z", "Y"} <= image.scale.keys()
+    if "Z" in image.axes and not is_known:
+        said.append("The distance between planes is not in the file and was taken to be 1 pixel.")
+    return tuple(said)
 
 
 def segment_in_memory(
@@ -265,19 +308,22 @@ def segment_in_memory(
     progress: Callable[[Progress], None] | None = None,
     *,
     axes: str | None = None,
+    channel_name: str | None = None,
     anisotropy_is_given: bool = False,
     overwrite: bool = False,
-) -> int:
-    """Read an image, segment it and write what the job says; return how many nuclei there are."""
+) -> tuple[int, tuple[str, ...]]:
+    """Read an image, segment it and write what the job says; return the nuclei, and remarks."""
     image = read_input(job.source, axes)
     check_tracks(job, image, overwrite=overwrite)
+    settings = with_channel(settings, image, channel_name)
     found = segment_image(
         image, predict, settings, progress, anisotropy_is_given=anisotropy_is_given
     )
     write_output(job.target, found.labels, image, overwrite=overwrite)
     if job.tracks is not None:
         write_tracks(job.tracks, found.labels, image, overwrite=overwrite)
-    return int(np.count_nonzero(np.unique(found.labels)))
+    n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
+    return n_nuclei, remarks(image, n_nuclei, anisotropy_is_given=anisotropy_is_given)
 
 
 def read_input(path: Path, axes: str | None = None) -> ImageFile:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from napari_unet.images.axes import label_shape
 from napari_unet.images.roomy import LARGEST_IN_MEMORY, size_text
+from napari_unet.images.sides import is_deep
 from napari_unet.images.tiling import tiles
 from napari_unet.images.turns import TURNS
 from napari_unet.nuclei.sizing import zoom_between
@@ -86,7 +87,8 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     seen = (max(1, round(sizes["Y"] * zoom)), max(1, round(sizes["X"] * zoom)))
     every_tile = [math.prod(tile) for tile in _tile_shapes(seen, settings)]
     n_views = len(TURNS) if settings.quality == "best" else 1
-    n_seen = sum(every_tile) * n_views * (n_all // n_plane)
+    of_plane = sum(every_tile) + _from_sides(sizes.get("Z", 1), seen, zoom, settings)
+    n_seen = of_plane * n_views * (n_all // n_plane)
     in_volumes = is_in_volumes(axes, settings.link)
     seconds = pace.network * n_seen + (pace.volume if in_volumes else pace.plane) * n_all
     running = pace.n_bytes * max(every_tile) + PLANE * max(n_plane, math.prod(seen))
@@ -94,6 +96,17 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     n_maps = N_MAPS * n_all
     kept = LABELS * n_all + (n_maps if n_maps <= LARGEST_IN_MEMORY else 0)
     return Estimate(seconds, float(kept + max(running, separating)))
+
+
+def _from_sides(
+    n_planes: int, plane: tuple[int, int], zoom: float, settings: SegmentSettings
+) -> float:
+    """Return how many pixels of a stack the network sees from its two sides, for each plane."""
+    distance = settings.anisotropy * zoom
+    is_seen = settings.views == "three" and is_deep(
+        n_planes, n_planes * distance, settings.model_diameter
+    )
+    return 2 * distance * math.prod(plane) if is_seen else 0.0
 
 
 def _tile_shapes(plane: tuple[int, int], settings: SegmentSettings) -> list[list[int]]:

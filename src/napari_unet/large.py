@@ -62,7 +62,7 @@ class InBlocks:
     @property
     def for_all(self) -> bool:
         """Whether small images are segmented in blocks as well."""
-        return self.side is not None or self.resume or self.run is not here
+        return self.side is not None or self.run is not here
 
 
 def is_large(source: Path, target: Path, how: InBlocks) -> bool:

@@ -110,6 +110,8 @@ def _pixels(facts: Facts) -> str:
 def _network(facts: Facts) -> str:
     settings = facts["settings"]
     turned = ", as the mean over eight flips and turns" if settings["quality"] == "best" else ""
+    if "Z" in facts["axes"] and settings["views"] == "three":
+        turned += ", averaged with those of the stack seen from two sides where it is deep enough"
     return (
         "The network predicted maps of nuclei, their borders and the depth inside them, in tiles "
         f"of {settings['tile']} px that overlap by {settings['overlap']} px{turned}."

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.arrays import read_part
-from napari_unet.images.axes import label_axes, label_shape, parse_axes, planes
+from napari_unet.images.axes import Plane, label_axes, label_shape, parse_axes, planes
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import (
     as_bytes,
+    brightest_plane,
     network_input,
     part_of,
     plane_limits,
@@ -27,9 +28,12 @@ from napari_unet.images.planes import (
     zoomed,
 )
 from napari_unet.images.roomy import Room, in_memory
+from napari_unet.images.sides import is_deep, sides
 from napari_unet.images.tiling import Stitch, Tile, tiles
 from napari_unet.images.turns import averaged_over_turns
+from napari_unet.nuclei.cleaning import number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
+from napari_unet.nuclei.fragments import joined, without_flat
 from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.linking import linked_frames
 from napari_unet.nuclei.sizing import (
@@ -38,6 +42,7 @@ from napari_unet.nuclei.sizing import (
     estimate_diameter,
     zoom_between,
 )
+from napari_unet.nuclei.stacking import stacked
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
@@ -49,6 +54,7 @@ STEPS = {
     "model": "loading the model",
     "diameter": "estimating the diameter of the nuclei",
     "network": "running the network",
+    "sides": "looking at the stack from its sides",
     "nuclei": "separating the nuclei",
     "linking": "linking the nuclei",
     "writing": "writing the labels",
@@ -60,6 +66,8 @@ N_MAPS = 3  # of an image without pixels, which no network has seen
 LINKS = ("auto", "volume", "overlap", "none")
 IN_ONE_VOLUME = ("auto", "volume")  # links of planes with which a nucleus is one piece in 3-D
 QUALITIES = ("fast", "best")
+VIEWS = ("planes", "three")
+WEIGHT_OF_SIDES = 0.5  # in the mean with the maps of the planes, which are sharper
 Step = TypeVar("Step")
 Result = TypeVar("Result")
 
@@ -83,6 +91,10 @@ class SegmentSettings:
     quality : str
         "fast" runs the network once; "best" takes the mean over eight flips and quarter turns,
         which takes eight times as long.
+    views : str
+        "planes" shows the network the planes of a stack; "three" also those along Z and X, and
+        along Z and Y, resampled to pixels as high as wide, and takes the mean. Stacks of few
+        planes, or hardly higher than a nucleus, are taken as "planes" are.
     anisotropy : float
         Distance between planes along Z in units of the pixel size.
     tile, overlap, grid : int
@@ -99,6 +111,7 @@ class SegmentSettings:
     model_diameter: float = 22.0
     link: str = "auto"
     quality: str = "fast"
+    views: str = "planes"
     anisotropy: float = 1.0
     tile: int = 1280
     overlap: int = 160
@@ -107,7 +120,7 @@ class SegmentSettings:
     instances: InstanceSettings = field(default_factory=InstanceSettings)
 
     def __post_init__(self) -> None:
-        for name, known in (("link", LINKS), ("quality", QUALITIES)):
+        for name, known in (("link", LINKS), ("quality", QUALITIES), ("views", VIEWS)):
             if (value := getattr(self, name)) not in known:
                 raise ValueError(
                     f"Expected one of {', '.join(known)} as {name}, got {value!r}; choose one."
@@ -234,7 +247,19 @@ def predict_maps(
         if maps is None:
             maps = room((len(stitched), *shape))
         maps[:, *plane.write] = as_bytes(resized(stitched, maps[0][plane.write].shape))
-    return maps if maps is not None else in_memory((N_MAPS, *shape))
+    if maps is None:
+        return in_memory((N_MAPS, *shape))
+    for stack in _stacks(walk, zoom, settings):
+        pixels = np.stack(
+            [
+                zoomed(read_plane(image, plane, settings.normalisation, bounds), zoom)
+                for plane in stack
+            ],
+            axis=1,
+        )
+        found = yield from _predict_sides(pixels, predict, settings, settings.anisotropy * zoom)
+        _average(maps, found, stack)
+    return maps
 
 
 def _predict_tiles(
@@ -256,6 +281,48 @@ def _predict_tiles(
     if stitch is None:
         raise ValueError("Expected at least one tile, got none; give a plane with pixels.")
     return stitch.result()
+
+
+def _stacks(walk: list[Plane], zoom: float, settings: SegmentSettings) -> list[list[Plane]]:
+    """Return the planes of each frame that is to be seen from its sides, in the order of Z."""
+    frames: dict[tuple[tuple[str, int], ...], list[Plane]] = {}
+    for plane in walk:
+        frames.setdefault(tuple(at for at in plane.position if at[0] != "Z"), []).append(plane)
+    height = settings.anisotropy * zoom
+    return [
+        frame
+        for frame in frames.values()
+        if settings.views == "three"
+        and is_deep(len(frame), len(frame) * height, settings.model_diameter)
+    ]
+
+
+def _predict_sides(
+    stack: NDArray[np.float32], predict: Predict, settings: SegmentSettings, distance: float
+) -> Generator[Progress, None, NDArray[np.float16]]:
+    """Run the network over planes along Z; return the mean of both directions (maps, z, y, x)."""
+    _, n_planes, n_rows, n_columns = stack.shape
+    height, total = max(1, round(n_planes * distance)), n_rows + n_columns
+    mean: NDArray[np.float16] | None = None
+    for done, side in enumerate(sides(stack, distance), start=1):
+        pixels = resized(side.pixels, (height, side.pixels.shape[2]))
+        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap, settings.grid)
+        found = finish(_predict_tiles(pixels, parts, predict, settings.overlap, 0, len(parts)))
+        if mean is None:
+            mean = np.zeros((len(found), *stack.shape[1:]), np.float16)
+        mean[side.place] += resized(found, side.pixels.shape[1:]) / 2
+        yield Progress("sides", done, total)
+    return mean if mean is not None else np.zeros((N_MAPS, *stack.shape[1:]), np.float16)
+
+
+def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: list[Plane]) -> None:
+    """Take the mean of the maps of planes and those of a stack seen from its sides, in place."""
+    for z, plane in enumerate(stack):
+        size = maps[0][plane.write].shape
+        other = resized(from_sides[:, z].astype(np.float32), size)
+        own = maps[:, *plane.write].astype(np.float32) / 255
+        mean = (1 - WEIGHT_OF_SIDES) * own + WEIGHT_OF_SIDES * other
+        maps[:, *plane.write] = as_bytes(mean.astype(np.float32))
 
 
 def label_maps(
@@ -287,7 +354,7 @@ def label_maps(
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
     if link == "overlap" and "Z" in ordered:
-        yield from _link_planes(view, ordered)
+        yield from _link_planes(view, ordered, settings.anisotropy)
     if link != "none" and "T" in ordered:
         yield from _link(view)
     return labels
@@ -311,19 +378,23 @@ def is_in_volumes(axes: str, link: str) -> bool:
     return "Z" in axes and link in IN_ONE_VOLUME
 
 
-def _link_planes(labels: NDArray[np.int32], axes: str) -> Generator[Progress, None, None]:
-    """Let ids follow their nuclei along Z in place, in each frame for itself."""
+def _link_planes(
+    labels: NDArray[np.int32], axes: str, anisotropy: float
+) -> Generator[Progress, None, None]:
+    """Make nuclei of the sections along Z in place, in each frame for itself."""
     highest = 0
-    for place in np.ndindex(labels.shape[: axes.index("Z")]):
-        stack = labels[place]
-        yield from _link(stack, may_divide=False)
-        stack[stack > 0] += highest
-        highest = int(stack.max(initial=highest))
+    frames = list(np.ndindex(labels.shape[: axes.index("Z")]))
+    for done, place in enumerate(frames, start=1):
+        stack = without_flat(joined(stacked(labels[place]), anisotropy))
+        stack = number_in_reading_order(stack)
+        labels[place] = np.where(stack > 0, stack + highest, 0)
+        highest += int(stack.max(initial=0))
+        yield Progress("linking", done, len(frames))
 
 
-def _link(labels: NDArray[np.int32], *, may_divide: bool = True) -> Generator[Progress, None, None]:
+def _link(labels: NDArray[np.int32]) -> Generator[Progress, None, None]:
     """Let ids follow their nuclei along the first axis, in place."""
-    for number, frame in enumerate(linked_frames(labels, may_divide=may_divide)):
+    for number, frame in enumerate(linked_frames(labels)):
         labels[number] = frame
         yield Progress("linking", number + 1, len(labels))
 
@@ -351,18 +422,18 @@ def finish(
 
 
 def image_diameter(image: Any, axes: str, predict: Predict, settings: SegmentSettings) -> float:
-    """Return the diameter, in pixels, of a typical nucleus on the plane in the image's middle."""
-    plane = _middle_plane(image, axes, settings)
+    """Return the diameter, in pixels, of a typical nucleus on the image's brightest plane."""
+    plane = _plane_to_measure(image, axes, settings)
     return estimate_diameter(plane, predict, settings.model_diameter, settings.instances)
 
 
-def _middle_plane(image: Any, axes: str, settings: SegmentSettings) -> NDArray[np.float32]:
-    """Return the middle of the plane in the middle of a stack or movie, as the network wants it."""
+def _plane_to_measure(image: Any, axes: str, settings: SegmentSettings) -> NDArray[np.float32]:
+    """Return the middle of a plane that shows nuclei, as the network wants it."""
     if 0 in image.shape:
         return np.zeros((3, 0, 0), np.float32)
     how, walk = settings.normalisation, list(planes(axes, image.shape, settings.channel))
-    plane = walk[len(walk) // 2]
+    plane = brightest_plane(image, walk)
     bounds = stack_limits(image, walk, how) or plane_limits(image, plane, how)
-    sides = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
-    middle = part_of(plane, *central_part(sides, MOST_PIXELS))
+    lengths = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
+    middle = part_of(plane, *central_part(lengths, MOST_PIXELS))
     return network_input(read_part(image, middle), how, bounds)

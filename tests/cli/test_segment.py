@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -111,6 +112,7 @@ def test_a_bad_file_is_reported_and_the_rest_goes_on(run, images, model):
     assert str(images / "a.png") in lines[0]
     assert str(images / "no.tif") in lines[1]
     assert lines[2] == "napari-unet: 2 of 3 files failed, the others are done."
+    assert lines[3:] == lines[:2]
     assert [path.name for path in (images / "out").iterdir()] == ["b_labels.tif"]
 
 
@@ -179,3 +181,59 @@ def test_only_one_linked_movie_has_tracks(run, assert_refused, tmp_path, movie, 
     assert_refused(run("segment", images / "a.png", *options), 1, "got the axes YX; give --axes")
     assert not (tmp_path / "t").exists()
     assert not list(images.glob("*_labels.tif"))
+
+
+def test_resume_does_what_is_left_and_the_table_tells_of_all(run, images, model):
+    out, table = images / "out", images / "done.csv"
+    options = ("-m", model, "--diameter", 18, "-o", out, "--table", table)
+    (images / "b.png").rename(images / "c.png")
+    (images / "b.png").write_bytes(b"no image")
+    assert run("segment", images, *options).exit_code == 1
+    before = (out / "a_labels.tif").stat().st_mtime_ns
+    iio.imwrite(images / "b.png", nuclei_field((64, 72), n=5, seed=3)[0])
+    again = run("segment", images, *options, "--resume")
+    assert again.exit_code == 0, again.output
+    assert again.stdout.splitlines()[0] == "2 of 3 files are done already."
+    assert (out / "a_labels.tif").stat().st_mtime_ns == before
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [Path(row["file"]).name for row in rows] == ["a.png", "b.png", "c.png"]
+    assert [row["status"] for row in rows] == ["done"] * 3
+    n_nuclei = [len(np.unique(read_labels(Path(row["labels"])))) - 1 for row in rows]
+    assert [int(row["nuclei"]) for row in rows] == n_nuclei
+
+
+def test_a_table_that_is_something_else_is_refused_before_anything_is_done(
+    run, assert_refused, images, model
+):
+    assert_refused(
+        run("segment", images, "-m", model, "--diameter", 18, "--table", images / "a.png"),
+        1,
+        "Expected a table of segmented files",
+    )
+    assert not list(images.glob("*_labels.tif"))
+
+
+def test_a_channel_is_chosen_by_its_name(run, assert_refused, tmp_path, model):
+    pixels = np.stack([np.zeros((64, 72), np.uint16), nuclei_field((64, 72), n=5, seed=1)[0]])
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(path, pixels, metadata={"axes": "CYX", "Channel": {"Name": ["GFP", "DAPI"]}})
+    options = ("-m", model, "--diameter", 18, "--channel")
+    assert run("segment", path, *options, "dapi").exit_code == 0
+    by_name = read_labels(tmp_path / "a_labels.tif")
+    assert run("segment", path, "--overwrite", *options, 1).exit_code == 0
+    np.testing.assert_array_equal(read_labels(tmp_path / "a_labels.tif"), by_name)
+    assert_refused(run("segment", path, "--overwrite", *options, "RFP"), 1, "got 'GFP', 'DAPI'")
+    assert_refused(run("segment", path, "--overwrite", *options, -1), 2, "-1")
+
+
+def test_a_stack_can_be_seen_from_three_sides(run, assert_refused, tmp_path, model):
+    stack = nuclei_stack((16, 48, 48), n=4, seed=1)[0]
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX", "spacing": 3})
+    options = ("--anisotropy", 3, "--diameter", 18, "--device", "cpu", "-m", model, "--views")
+    assert run("segment", tmp_path / "a.tif", *options, "three").exit_code == 0
+    expected = napari_unet.segment(
+        stack, "ZYX", model=model, diameter=18, scale={"Z": 3, "Y": 1}, views="three", device="cpu"
+    )
+    np.testing.assert_array_equal(read_labels(tmp_path / "a_labels.tif"), expected)
+    assert_refused(run("segment", tmp_path / "a.tif", *options, "two"), 2, "'two'")

@@ -104,3 +104,26 @@ def test_a_dividing_nucleus_ends_and_two_new_labels_begin():
     assert present[0] == {1}
     assert present[-1] == {2, 3}
     assert all(labels_now in ({1}, {2, 3}) for labels_now in present)
+
+
+def test_light_fades_with_depth_where_it_is_asked_to():
+    def brightness(fading: float) -> list[float]:
+        settings = SyntheticSettings(fading=fading, touching=0.0)
+        image, labels = nuclei_stack((24, 96, 96), n=40, settings=settings)
+        return [float(image[z][labels[z] > 0].mean()) for z in (3, 20)]
+
+    above, below = brightness(0.0)
+    assert below == pytest.approx(above, rel=0.25)
+    above, below = brightness(0.9)
+    assert below < 0.5 * above
+
+
+def test_an_elongated_point_spread_blurs_along_z_alone():
+    def spread(elongation: float) -> float:
+        settings = SyntheticSettings(elongation=elongation, touching=0.0)
+        image, labels = nuclei_stack((40, 64, 64), n=1, anisotropy=1.0, seed=2, settings=settings)
+        z, y, x = (int(np.mean(where)) for where in np.nonzero(labels))
+        bright = image[:, y, x] > image[z, y, x] / 2
+        return np.count_nonzero(bright) / np.count_nonzero(labels[:, y, x])
+
+    assert spread(8.0) > spread(1.0)

@@ -85,12 +85,6 @@ def test_nuclei_of_volumes_divide_in_volumes():
     assert track_table(linked)[:, 3].tolist() == [0, 1, 1]
 
 
-def test_planes_of_a_stack_do_not_divide():
-    planes = np.array([[1] * 6, [1, 1, 0, 2, 2, 2]])
-    linked = list(linked_frames(planes, may_divide=False))
-    assert linked[1].tolist() == [2, 2, 0, 1, 1, 1]
-
-
 def test_all_pairs_together_share_the_largest_overlap():
     previous = np.repeat([1, 2], [8, 3])
     current = np.repeat([1, 2], [3, 8])  # 2 overlaps 1 most, yet 1 has no other partner

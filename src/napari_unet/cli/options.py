@@ -41,6 +41,14 @@ Channel = Annotated[
     int | None,
     typer.Option(min=0, help="Which channel shows the nuclei, from 0.", show_default=False),
 ]
+NamedChannel = Annotated[
+    str | None,
+    typer.Option(
+        "--channel",
+        help="Which channel shows the nuclei: its number from 0, or its name in the files.",
+        show_default=False,
+    ),
+]
 Diameter = Annotated[
     float | None,
     typer.Option(help="Of a typical nucleus, in pixels; estimated if not given."),
@@ -57,6 +65,14 @@ Quality = Annotated[
     str | None,
     typer.Option(
         help="fast, or best: the mean over eight flips and turns of the image, 8 times slower.",
+        show_default=False,
+    ),
+]
+Views = Annotated[
+    str | None,
+    typer.Option(
+        help="Of a stack: planes, or three: the mean with what the network sees from the sides, "
+        "which takes as long as the stack's height in pixels over its planes says.",
         show_default=False,
     ),
 ]
@@ -83,6 +99,25 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other progra
 def given(**options: Any) -> dict[str, Any]:
     """Leave out the options that the user did not give, so that defaults stay the engine's."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def number_and_name(channel: str | None) -> tuple[int | None, str | None]:
+    """Return a channel that was given by number or name as both, of which one is None.
+
+    Examples
+    --------
+    >>> number_and_name("1"), number_and_name("DAPI"), number_and_name(None)
+    ((1, None), (None, 'DAPI'), (None, None))
+    """
+    if channel is None:
+        return None, None
+    try:
+        number = int(channel)
+    except ValueError:
+        return None, channel
+    if number < 0:
+        stop(f"Expected a channel of 0 and above, or a name, got {channel}; 0 is the first.", USAGE)
+    return number, None
 
 
 def check_axes(axes: str | None) -> None:

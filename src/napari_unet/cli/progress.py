@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PARTS = {
     "diameter": (0.0, 0.1),
     "network": (0.1, 0.85),
+    "sides": (0.85, 0.85),
     "nuclei": (0.85, 0.95),
     "linking": (0.95, 0.98),
     "writing": (0.98, 1.0),

@@ -15,16 +15,18 @@ from napari_unet.cli.failures import FILES, USAGE, complain, refused, sentence, 
 from napari_unet.cli.options import (
     Anisotropy,
     Axes,
-    Channel,
     Device,
     Diameter,
     Link,
     ModelName,
+    NamedChannel,
     Overwrite,
     Quality,
     Quiet,
     Tile,
+    Views,
     check_axes,
+    number_and_name,
     open_model,
     settings_for,
 )
@@ -71,7 +73,12 @@ Blocks = Annotated[
     ),
 ]
 Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on with a run in blocks that was stopped or killed.")
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with a run that was stopped or killed: leave out files whose labels are there, "
+        "and blocks that are done.",
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -87,6 +94,16 @@ Scheduler = Annotated[
         show_default=False,
     ),
 ]
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        dir_okay=False,
+        metavar="FILE",
+        help="CSV file with what became of each file, kept up to date: nuclei, seconds, remarks, "
+        "problems. An existing table is continued.",
+        show_default=False,
+    ),
+]
 
 
 def segment(
@@ -95,10 +112,11 @@ def segment(
     tracks: Tracks = None,
     model: ModelName = None,
     diameter: Diameter = None,
-    channel: Channel = None,
+    channel: NamedChannel = None,
     axes: Axes = None,
     link: Link = None,
     quality: Quality = None,
+    views: Views = None,
     anisotropy: Anisotropy = None,
     tile: Tile = None,
     device: Device = "auto",
@@ -106,6 +124,7 @@ def segment(
     resume: Resume = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    table: Table = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
@@ -117,6 +136,7 @@ def segment(
 
     Images larger than memory are read, segmented and written block by block. What is done is kept
     beside the labels until these are whole, for --resume.
+    With --resume, what was done before with the same names is left out, whatever its settings.
 
     Example: napari-unet segment plate7/ stack.ome.tif -o labels/ --diameter 30
     """
@@ -124,18 +144,26 @@ def segment(
     from napari_unet.batch import segment_files
     from napari_unet.cli.progress import fraction_of, work_bar
     from napari_unet.large import InBlocks
+    from napari_unet.work_list import WorkTable, left_to_do
 
     network = open_model(model, device)
+    number, name = number_and_name(channel)
     settings = settings_for(
         network,
-        channel=channel,
+        channel=number,
         diameter=diameter,
         link=link,
         quality=quality,
+        views=views,
         anisotropy=anisotropy,
         tile=tile,
     )
     jobs = with_tracks(jobs_for(paths, output), tracks, settings.link)
+    if resume:
+        n_all, jobs = len(jobs), left_to_do(jobs)
+        if not quiet:
+            print(f"{n_all - len(jobs)} of {n_all} files are done already.", flush=True)
+    noted = WorkTable(table) if table else None
     results: list[FileResult] = []
     with (
         cluster(scheduler, workers) as run,
@@ -151,12 +179,15 @@ def segment(
             network.predict,
             settings,
             axes=axes,
+            channel_name=name,
             progress=lambda job, step: show(job.source.name, len(results) + fraction_of(step)),
-            large=partial(in_blocks, network, settings, how, axes=axes, **given),
+            large=partial(in_blocks, network, settings, how, name, axes=axes, **given),
             **given,
         ):
             results.append(result)
             tell(result, quiet=quiet)
+            if noted:
+                noted.note(result, sentence(result.error) if result.error else "")
     conclude(results)
 
 
@@ -188,10 +219,18 @@ def cluster(address: str | None, n_workers: int | None) -> Iterator[Run]:
 
 
 def in_blocks(
-    model: Model, settings: SegmentSettings, how: InBlocks, job: Job, **given: Any
+    model: Model,
+    settings: SegmentSettings,
+    how: InBlocks,
+    channel: str | None,
+    job: Job,
+    **given: Any,
 ) -> Steps | None:
     """Return the steps of an image that is segmented in blocks, None for another one."""
+    from napari_unet.batch import with_channel
+    from napari_unet.images.lazy import open_image
     from napari_unet.large import is_large, segment_large
+    from napari_unet.segmentation import VIEWS
 
     if not is_large(job.source, job.target, how):
         return None
@@ -200,6 +239,13 @@ def in_blocks(
             "Expected a movie that fits into memory for --tracks, got one that is segmented in "
             "blocks; leave --tracks out."
         )
+    if settings.views != VIEWS[0]:
+        raise ValueError(
+            f"Expected the views {VIEWS[0]} of a stack that is segmented in blocks, got "
+            f"{settings.views}; leave --views out."
+        )
+    if channel is not None:
+        settings = with_channel(settings, open_image(job.source, given["axes"]), channel)
     return segment_large(job.source, job.target, model, settings, how, **given)
 
 
@@ -222,14 +268,18 @@ def tell(result: FileResult, *, quiet: bool) -> None:
         print(
             f"{result.job.source} -> {result.job.target}: "
             f"{result.n_nuclei} nuclei in {result.seconds:.1f} s",
+            *result.remarks,
             flush=True,
         )
 
 
 def conclude(results: list[FileResult]) -> None:
-    """End with status 1 if any file failed."""
-    n_failed = sum(result.error is not None for result in results)
-    if n_failed and len(results) > 1:
-        complain(f"{n_failed} of {len(results)} files failed, the others are done.")
-    if n_failed:
-        raise typer.Exit(FILES)
+    """End with status 1 if any file failed, with a list of these among others that are done."""
+    failed = [result for result in results if result.error is not None]
+    if not failed:
+        return
+    if len(results) > 1:
+        complain(f"{len(failed)} of {len(results)} files failed, the others are done.")
+    for result in failed if len(failed) < len(results) else ():
+        tell(result, quiet=True)
+    raise typer.Exit(FILES)

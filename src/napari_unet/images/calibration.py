@@ -134,9 +134,11 @@ def _from_properties(properties: Mapping[str, Any], page: Any) -> Calibration:
     }
     if unit is None and x == y == 1:
         del sizes["X"], sizes["Y"]
+    names = properties.get("Labels") or ()  # of slices; `files` takes them if one is for a channel
+    channels = tuple(map(str, names)) if isinstance(names, list | tuple) else (str(names),)
     if str(unit).lower() in ("inch", "pixel", "pixels"):
-        return Calibration()
-    return _checked(sizes, units, ())
+        return Calibration(channels=channels)
+    return _checked(sizes, units, channels)
 
 
 def _from_resolution(page: Any) -> Calibration:

@@ -32,7 +32,11 @@ class SyntheticSettings:
     texture : float
         Strength of the chromatin texture, as a relative standard deviation.
     blur : float
-        Standard deviation of the optics' point spread in y and x, in pixels; twice that in z.
+        Standard deviation of the optics' point spread in y and x, in pixels.
+    elongation : float
+        The point spread in z over that in y and x.
+    fading : float
+        Part of the light that is lost in the last plane of a stack, 0 to 1; exponential with depth.
     photons : float
         Photons counted at a typical nucleus; fewer give more shot noise.
     read_noise : float
@@ -53,6 +57,8 @@ class SyntheticSettings:
 
     texture: float = 0.25
     blur: float = 1.2
+    elongation: float = 2.0
+    fading: float = 0.0
     photons: float = 250.0
     read_noise: float = 4.0
     contrast: float = 6.0
@@ -122,7 +128,7 @@ def random_scene(
     nucleoli = coarse > 1.4
     chromatin = np.exp(settings.texture * (fine + 0.6 * coarse)) * np.where(nucleoli, 0.6, 1.0)
     outline = _noise(0.2 * diameter / spacing, rng)
-    light = _light(shape, settings.shading, rng)
+    light = _depth_light(shape, settings.fading) * _light(shape, settings.shading, rng)
     return Scene(shape, spacing, diameter, chromatin, outline, light, settings)
 
 
@@ -139,6 +145,13 @@ def _light(shape: tuple[int, ...], shading: float, rng: np.random.Generator) -> 
     centre_y, centre_x = rng.uniform(0.3, 0.7, 2) * shape[-2:]
     loss = ((y - centre_y) / shape[-2]) ** 2 + ((x - centre_x) / shape[-1]) ** 2
     return np.asarray(1 - shading * loss / max(loss.max(initial=0), 1e-9), np.float64)
+
+
+def _depth_light(shape: tuple[int, ...], fading: float) -> Floats:
+    """Return the share of the light that is left in each plane, ([z,] 1, 1)."""
+    n_planes = shape[:-2]
+    depth = np.linspace(0, 1, n_planes[0]) if n_planes else np.zeros(())
+    return np.asarray((1 - fading) ** depth[..., np.newaxis, np.newaxis], np.float64)
 
 
 def photograph(
@@ -194,7 +207,8 @@ def _keep_largest_pieces(labels: Labels) -> None:
 
 def _expose(scene: Scene, glow: Floats, rng: np.random.Generator) -> NDArray[np.uint16]:
     settings = scene.settings
-    sigma = settings.blur * np.where(np.arange(glow.ndim) < glow.ndim - 2, 2, 1) / scene.spacing
+    sigma = settings.blur * np.where(np.arange(glow.ndim) < glow.ndim - 2, settings.elongation, 1)
+    sigma /= scene.spacing
     halo = ndi.gaussian_filter(glow, 0.6 * scene.diameter / scene.spacing)
     sharp = ndi.gaussian_filter(glow, sigma)
     background = 1 / settings.contrast

@@ -27,6 +27,8 @@ FILTER_WIDTH = 4.0  # of the smoothing before pixels shrink, in its sigmas
 
 Read = Callable[[slice, slice], NDArray[np.float32]]
 """Rows and columns to the pixels (c, y, x) there."""
+PLANES_TO_COMPARE = 9
+BRIGHTEST = 99.8  # percentile of intensities: what is above may be dust
 
 
 def read_plane(
@@ -95,6 +97,31 @@ def _thin_plane(image: Any, plane: Plane) -> NDArray[Any]:
     read = tuple(next(steps) if isinstance(axis, slice) else axis for axis in plane.read)
     pixels = np.array(read_part(image, read))
     return drop_alpha(pixels, "YXS"[: pixels.ndim])
+
+
+def brightest_plane(image: Any, walk: Sequence[Plane]) -> Plane:
+    """Return the plane with most contrast out of evenly spread ones; of equal ones the middle.
+
+    Parameters
+    ----------
+    image : array-like
+        Anything that NumPy can read slice by slice.
+    walk : sequence of Plane
+        One at least; the only one is not read.
+    """
+    middle = len(walk) // 2
+    step = -(-len(walk) // PLANES_TO_COMPARE)
+    chosen = sorted(range(middle % step, len(walk), step), key=lambda at: abs(at - middle))
+    if len(chosen) == 1:
+        return walk[middle]
+    return walk[max(chosen, key=lambda at: _contrast(_thin_plane(image, walk[at])))]
+
+
+def _contrast(pixels: NDArray[Any]) -> float:
+    """Return the standard deviation of intensities, without the brightest."""
+    sample = pixels.astype(np.float64)
+    finite = sample[np.isfinite(sample)]
+    return float(np.minimum(finite, np.percentile(finite, BRIGHTEST)).std()) if finite.size else 0.0
 
 
 def zoomed(pixels: NDArray[np.float32], zoom: float) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_unet.nuclei.cleaning import drop, fill_holes, number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
+from napari_unet.nuclei.fragments import joined, without_flat
 from napari_unet.nuclei.seeds import find_seeds, flooded, label_pieces
 
 SEEDS = ("both", "distance", "border", "none")
@@ -94,7 +95,8 @@ def instances(
 
     The cores of the nuclei are the seeds; they are regrown by a watershed into the
     thresholded nucleus map. A piece of that map without a seed is one nucleus, so that small
-    and flat ones are not lost. What the network is not sure of as a whole is left out.
+    ones are not lost. In a volume, fragments are given back to their nuclei (see
+    `napari_unet.nuclei.fragments`). What the network is not sure of as a whole is left out.
 
     Parameters
     ----------
@@ -168,6 +170,8 @@ def grown(
     core = inside & (margin > 0)
     seeds = find_seeds(core, settings.min_seed, settings.neck, anisotropy)
     labels = _regrow(inside, seeds, margin)
+    if labels.ndim == 3 and settings.seeds != "none":
+        labels = without_flat(joined(labels, anisotropy))
     return fill_holes(labels) if settings.fill_holes else labels
 
 

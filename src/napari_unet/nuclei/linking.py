@@ -1,4 +1,4 @@
-"""Ids that follow their nuclei from frame to frame, or from plane to plane."""
+"""Ids that follow their nuclei from frame to frame."""
 
 from __future__ import annotations
 
@@ -61,13 +61,10 @@ def link_over_time(
 def linked_frames(
     labels: npt.NDArray[np.integer],
     min_overlap: float = MIN_OVERLAP,
-    *,
-    may_divide: bool = True,
 ) -> Iterator[npt.NDArray[np.int32]]:
     """Yield the frames of `link_over_time` one by one.
 
-    A frame of ``labels`` may be written over once its linked version is there. Planes along Z
-    are linked as well where ``may_divide`` is false: the part that overlaps more goes on.
+    A frame of ``labels`` may be written over once its linked version is there.
     """
     if labels.ndim < 2:
         raise ValueError(
@@ -77,7 +74,7 @@ def linked_frames(
     previous, known = np.zeros(labels.shape[1:], np.int32), Known()
     for frame in labels:
         common = share(frame, previous)
-        partners, known = linked_ids(common, known, min_overlap, may_divide=may_divide)
+        partners, known = linked_ids(common, known, min_overlap)
         previous = _replace(frame, common.predicted, partners)
         yield previous
 

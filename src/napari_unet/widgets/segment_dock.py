@@ -192,7 +192,7 @@ class SegmentDock(SegmentForm):
                 axes = checked_axes(layer, str(self.axes.value))
         # A plane has only one reading.
         self.axes.visible = layer is not None and layer.ndim > 2
-        self.link.visible = "Z" in axes
+        self.link.visible = self.views.visible = "Z" in axes
         self.channel.visible = "C" in axes
         if "C" in axes:
             self.n_channels = full_resolution(layer).shape[axes.index("C")]
@@ -278,6 +278,7 @@ class SegmentDock(SegmentForm):
             "diameter": float(self.diameter.value) or None,
             "link": str(self.link.value),
             "quality": str(self.quality.value),
+            "views": str(self.views.value),
             "tile": preferences().tile,
             "anisotropy": plane_distance(layer, axes),
         }

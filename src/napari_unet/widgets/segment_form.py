@@ -15,7 +15,7 @@ from magicgui.widgets import (
 )
 
 from napari_unet.network.library import BUILT_IN
-from napari_unet.segmentation import LINKS, QUALITIES, STEPS, Progress
+from napari_unet.segmentation import LINKS, QUALITIES, STEPS, VIEWS, Progress
 from napari_unet.widgets.adjust import AdjustForm
 from napari_unet.widgets.doubt_form import DoubtForm
 from napari_unet.widgets.form import (
@@ -33,6 +33,7 @@ from napari_unet.widgets.running import TimeLeft
 
 REGIONS = ("everything", "this plane", "this view")
 QUALITY_CHOICES = [(QUALITIES[0], QUALITIES[0]), ("best (8 times slower)", QUALITIES[1])]
+VIEW_CHOICES = [("planes", VIEWS[0]), ("planes and sides", VIEWS[1])]
 START, CANCEL = "Segment nuclei", "Cancel"
 DIAMETER = "Of a typical nucleus, in pixels; 0 is auto, which estimates it from the image"
 FIRST_STEPS = (
@@ -69,7 +70,7 @@ class SegmentForm(DockForm):
         self.status = Label(value="")
         self._make_next_steps()
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter, self.region]
-        seldom_used = [self.link, self.quality, self.device]
+        seldom_used = [self.link, self.views, self.quality, self.device]
         self.costly = [*inputs, *seldom_used]
         choices, more = Container(widgets=inputs), Container(widgets=seldom_used)
         for part in (choices, more):
@@ -144,6 +145,11 @@ class SegmentForm(DockForm):
         self.diameter.native.setSpecialValueText("auto")
         self.diameter.native.setSuffix(" px")
         self.link = ComboBox(label="Planes", choices=LINKS, tooltip="How planes along Z are joined")
+        self.views = ComboBox(
+            label="Views",
+            choices=VIEW_CHOICES,
+            tooltip="Whether the network sees a stack from two sides as well, which is slower",
+        )
         self.quality = ComboBox(
             label="Quality",
             choices=QUALITY_CHOICES,
@@ -171,7 +177,7 @@ class SegmentForm(DockForm):
     def show_progress(self, progress: Progress, left: TimeLeft) -> None:
         """Move the bar; it is asked to at most four times a second."""
         text = STEPS[progress.step].capitalize()
-        if progress.step == "network":
+        if progress.step in ("network", "sides"):
             self.bar.value = int(100 * progress.done / progress.total)
             text = ", ".join(filter(None, (text, left.text(progress.done / progress.total))))
         self.status.value = text + " …"

@@ -1,0 +1,88 @@
+"""Long lists of files: what is left to do, and a table of what was done."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_unet.batch import FileResult, Job
+from napari_unet.images.atomic import overwriting
+
+COLUMNS = ("file", "labels", "status", "nuclei", "seconds", "remarks")
+DONE, FAILED = "done", "failed"
+
+
+def left_to_do(jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs whose labels are not there: files are written whole or not at all."""
+    return [job for job in jobs if not job.target.exists()]
+
+
+class WorkTable:
+    """A CSV file with a line for each file, whole after each of them.
+
+    Parameters
+    ----------
+    path : Path
+        The file; what it says of other files stays if it is there.
+
+    Raises
+    ------
+    ValueError
+        If it holds something else.
+    OSError
+        If it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows = {row["file"]: row for row in _read(path)} if path.exists() else {}
+
+    def note(self, result: FileResult, problem: str = "") -> None:
+        """Write what became of a file.
+
+        Parameters
+        ----------
+        result : FileResult
+            Of `napari_unet.batch.segment_files`.
+        problem : str
+            Why there are no labels, if so.
+
+        Raises
+        ------
+        OSError
+            If the table cannot be written.
+        """
+        job = result.job
+        failed = result.error is not None
+        self._rows[str(job.source)] = {
+            "file": str(job.source),
+            "labels": "" if failed else str(job.target),
+            "status": FAILED if failed else DONE,
+            "nuclei": "" if failed else str(result.n_nuclei),
+            "seconds": "" if failed else f"{result.seconds:.2f}",
+            "remarks": problem if failed else " ".join(result.remarks),
+        }
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(self._rows.values())
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with overwriting(self._path) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), tuple(reader.fieldnames or ())
+    except (UnicodeDecodeError, csv.Error):
+        columns = ()
+    if columns != COLUMNS:
+        raise ValueError(
+            f"Expected a table of segmented files or a new name, got {path} with other contents; "
+            "choose another name."
+        )
+    return rows
