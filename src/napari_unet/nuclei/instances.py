@@ -147,6 +147,8 @@ def separated(
         0 is background; ids are in no order.
     """
     labels = grown(maps, settings, anisotropy)
+    if labels.ndim == 3 and settings.seeds != "none":
+        labels = without_flat(joined(labels, anisotropy))
     if not depth_counts(maps, settings):
         return labels
     sure = confidence(maps, labels) > settings.threshold
@@ -156,10 +158,11 @@ def separated(
 def grown(
     maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings, anisotropy: float = 1.0
 ) -> npt.NDArray[np.int32]:
-    """Return all that looks like nuclei, as `separated`, however sure the network is of each.
+    """Return all that looks like nuclei, however sure the network is of each, and all fragments.
 
-    With a threshold of .5, what `separated` then leaves out is debris and noise more often than
-    nuclei; docs/models.md says what that brings.
+    What is in it depends on its surroundings alone, and not on all that is in the maps. With a
+    threshold of .5, what `separated` then leaves out is debris and noise more often than nuclei;
+    docs/models.md says what that brings.
     """
     maps = _checked(maps, anisotropy)
     if maps.size == 0:
@@ -170,8 +173,6 @@ def grown(
     core = inside & (margin > 0)
     seeds = find_seeds(core, settings.min_seed, settings.neck, anisotropy)
     labels = _regrow(inside, seeds, margin)
-    if labels.ndim == 3 and settings.seeds != "none":
-        labels = without_flat(joined(labels, anisotropy))
     return fill_holes(labels) if settings.fill_holes else labels
 
 
