@@ -185,6 +185,20 @@ def test_the_quality_is_passed_on_and_noted(viewer: Any, dock: SegmentDock, qtbo
     assert results(viewer)[0].metadata["napari_unet"]["settings"]["quality"] == "best"
 
 
+def test_how_a_stack_is_seen_is_asked_for_only_of_stacks_and_noted(
+    viewer: Any, dock: SegmentDock, qtbot: Any
+) -> None:
+    viewer.add_image(picture(40, 50))
+    assert dock.views.native.isHidden()
+    viewer.add_image(picture(5, 40, 50))
+    assert not dock.views.native.isHidden()
+    assert dock.views.value == "planes"
+    dock.views.value = "three"
+    dock.start()
+    wait(qtbot, dock)
+    assert results(viewer)[0].metadata["napari_unet"]["settings"]["views"] == "three"
+
+
 def test_only_the_shown_plane_is_segmented_where_that_is_chosen(
     viewer: Any, dock: SegmentDock, qtbot: Any
 ) -> None:
