@@ -1,9 +1,10 @@
 """Segments many times in one napari: what stays in memory, threads, callbacks, temporary files.
 
 ``tools/display python benchmarks/long_use.py 100 [--side 128]`` opens napari, docks "Segment
-nuclei", and segments an image again and again; every other time its result is removed first. Prints memory (resident), threads, callbacks connected to the viewer's events and
-temporary files after the first ten and after all, and then what is left when the dock was closed.
-Ends with status 1 if memory has grown by more than 5 % since the first ten, or anything else grew.
+nuclei", and segments an image again and again; every other time its result is removed first.
+Prints memory (resident), threads, callbacks connected to the viewer's events and temporary files
+after the first ten runs and then after each fifty, and what is left when the dock was closed. Ends
+with status 1 if memory has grown by more than 5 % since the first ten, or anything else grew.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ def events_of(viewer: Any) -> Iterator[Any]:
 
 def state_of(viewer: Any) -> dict[str, float]:
     """Return what should stay the same from run to run."""
-    # No collection is forced: vispy 0.17 crashes in the next frame then (see docs/robustness.md).
     QApplication.processEvents()
     return {
         "memory (MB)": psutil.Process().memory_info().rss / 1e6,
