@@ -80,7 +80,7 @@ def test_a_tiff_file_of_blocks_is_that_of_memory(run, tmp_path, bright_model, na
     stack = nuclei_stack((3, 130, 150), n=30, diameter=20.0, seed=1)[0]
     details = {"axes": "ZYX", "spacing": 2.0, "unit": "um"}
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, resolution=(1, 1), metadata=details)
-    options = ("-m", bright_model, "--diameter", 20)
+    options = ("-m", bright_model, "--diameter", 20, "--link", "none")
     assert run("segment", tmp_path / "a.tif", *options).exit_code == 0
     blocks = ("--blocks", 64, "-o", tmp_path / name)
     assert run("segment", tmp_path / "a.tif", *options, *blocks).exit_code == 0

@@ -144,8 +144,8 @@ def test_no_nuclei_is_a_table_without_rows(shape):
         ({"labels": LABELS, "image": np.zeros((6, 9))}, r"shape \(6, 8\), got \(6, 9\)"),
         ({"labels": LABELS, "image": {"a": np.zeros((6, 9))}}, r"got \(6, 9\)"),
         ({"labels": LABELS / 2}, "whole numbers, got float64"),
-        ({"labels": LABELS, "scale": (1.0,)}, "2 pixel sizes above 0"),
-        ({"labels": LABELS, "scale": (1.0, 0.0)}, "2 pixel sizes above 0"),
+        ({"labels": LABELS, "scale": (1.0,)}, "2 finite pixel sizes above 0"),
+        ({"labels": LABELS, "scale": (1.0, 0.0)}, "2 finite pixel sizes above 0"),
         ({"labels": LABELS, "units": "um"}, "Expected a scale"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from napari_unet.chunked.walk import Run
     from napari_unet.large import InBlocks
     from napari_unet.network.model import Model
-    from napari_unet.segmentation import SegmentSettings
+    from napari_unet.segmentation import Progress, SegmentSettings
+    from napari_unet.work_list import WorkTable
 
 Paths = Annotated[
     list[Path],
@@ -142,9 +143,9 @@ def segment(
     """
     check_axes(axes)
     from napari_unet.batch import segment_files
-    from napari_unet.cli.progress import fraction_of, work_bar
+    from napari_unet.cli.progress import work_bar
     from napari_unet.large import InBlocks
-    from napari_unet.work_list import WorkTable, left_to_do
+    from napari_unet.work_list import WorkTable
 
     network = open_model(model, device)
     number, name = number_and_name(channel)
@@ -159,36 +160,51 @@ def segment(
         tile=tile,
     )
     jobs = with_tracks(jobs_for(paths, output), tracks, settings.link)
-    if resume:
-        n_all, jobs = len(jobs), left_to_do(jobs)
-        if not quiet:
-            print(f"{n_all - len(jobs)} of {n_all} files are done already.", flush=True)
+    jobs = remaining(jobs, quiet=quiet) if resume else jobs
     noted = WorkTable(table) if table else None
-    results: list[FileResult] = []
-    with (
-        cluster(scheduler, workers) as run,
-        work_bar(len(jobs), quiet=quiet) as show,
-    ):
-        how = InBlocks(blocks, resume, run)
-        given: dict[str, Any] = {
-            "anisotropy_is_given": anisotropy is not None,
-            "overwrite": overwrite,
-        }
-        for result in segment_files(
-            jobs,
-            network.predict,
-            settings,
-            axes=axes,
-            channel_name=name,
-            progress=lambda job, step: show(job.source.name, len(results) + fraction_of(step)),
-            large=partial(in_blocks, network, settings, how, name, axes=axes, **given),
-            **given,
-        ):
-            results.append(result)
-            tell(result, quiet=quiet)
-            if noted:
-                noted.note(result, sentence(result.error) if result.error else "")
+    given: dict[str, Any] = {
+        "axes": axes,
+        "anisotropy_is_given": anisotropy is not None,
+        "overwrite": overwrite,
+    }
+    with cluster(scheduler, workers) as run, work_bar(len(jobs), quiet=quiet) as show:
+        large = partial(in_blocks, network, settings, InBlocks(blocks, resume, run), name, **given)
+        begin = partial(segment_files, jobs, network.predict, settings, large=large, **given)
+        results = follow(partial(begin, channel_name=name), show, noted, quiet=quiet)
     conclude(results)
+
+
+def follow(
+    begin: Callable[..., Iterator[FileResult]],
+    show: Callable[[str, float], None],
+    noted: WorkTable | None,
+    *,
+    quiet: bool,
+) -> list[FileResult]:
+    """Run to the end, and tell what becomes of each file; return all of that."""
+    from napari_unet.cli.progress import fraction_of
+
+    results: list[FileResult] = []
+
+    def report(job: Job, step: Progress) -> None:
+        show(job.source.name, len(results) + fraction_of(step))
+
+    for result in begin(progress=report):
+        results.append(result)
+        tell(result, quiet=quiet)
+        if noted:
+            noted.note(result, sentence(result.error) if result.error else "")
+    return results
+
+
+def remaining(jobs: list[Job], *, quiet: bool) -> list[Job]:
+    """Return the jobs that an earlier run has not done; say how many it has."""
+    from napari_unet.work_list import left_to_do
+
+    left = left_to_do(jobs)
+    if len(left) < len(jobs) and not quiet:
+        print(f"{len(jobs) - len(left)} of {len(jobs)} files are done already.", flush=True)
+    return left
 
 
 def jobs_for(paths: list[Path], output: Path | None) -> list[Job]:
