@@ -110,13 +110,13 @@ def scored(case: Case, model: Model, links: list[str]) -> dict[tuple[str, str], 
     diameter = image_diameter(image, "ZYX", model.predict, settings)
     for views in VIEWS:
         settings = replace(settings, diameter=diameter, views=views)
-        started = time.perf_counter()
+        started = time.process_time()
         maps = finish(predict_maps(image, "ZYX", model.predict, settings))
-        network = time.perf_counter() - started
+        network = time.process_time() - started
         for link in links:
-            started = time.perf_counter()
+            started = time.process_time()
             labels = finish(label_maps(maps, "ZYX", replace(settings, link=link)))
-            seconds = network + time.perf_counter() - started
+            seconds = network + time.process_time() - started
             scores = evaluate(labels, truth)
             found[views, link] = [scores.ap50, scores.ap75, seconds]
     return found
@@ -133,7 +133,7 @@ def main() -> None:
     model = load_model(options.model)
     columns = [(views, link) for views in VIEWS for link in options.links]
     heads = [f"{link}, {views}" for views, link in columns]
-    print("AP50 / AP75 / seconds, means over the seeds")
+    print("AP50 / AP75 / seconds of processor time, means over the seeds")
     print("| stack, anisotropy | nuclei | touching |", " | ".join(heads), "|")
     print("|---" * (3 + len(columns)) + "|")
     results: dict[str, list[tuple[int, float, dict[tuple[str, str], list[float]]]]] = {}
