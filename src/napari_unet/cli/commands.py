@@ -10,6 +10,7 @@ import typer
 from napari_unet.cli.corrections import corrections
 from napari_unet.cli.demo import demo
 from napari_unet.cli.evaluate import evaluate
+from napari_unet.cli.export import export
 from napari_unet.cli.failures import FailingGroup
 from napari_unet.cli.finetune import finetune
 from napari_unet.cli.measure import measure
@@ -26,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, segment, evaluate, train, finetune, measure):
+for command in (demo, segment, evaluate, train, finetune, measure, export):
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(corrections, name="corrections")
