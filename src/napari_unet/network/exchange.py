@@ -69,10 +69,11 @@ def write_onnx(model: Model, path: Path) -> None:
     check_installed("onnx", "onnxscript")
     network, pixels = _ready(model)
     multiple = model.network.config.multiple
-    sizes = {axis: multiple * torch.export.Dim(name) for axis, name in ((2, "rows"), (3, "columns"))}
+    rows, columns = (multiple * torch.export.Dim(name) for name in ("rows", "columns"))
+    dynamic = {0: torch.export.Dim("n"), 2: rows, 3: columns}
     with _quiet(), torch.no_grad(), overwriting(path) as temporary:
         program = torch.export.export(
-            network, (pixels,), dynamic_shapes=({0: torch.export.Dim("n"), **sizes},), strict=False
+            network, (pixels,), dynamic_shapes=(dynamic,), strict=False
         )
         torch.onnx.export(
             program,
