@@ -103,9 +103,8 @@ def _from_sides(
 ) -> float:
     """Return how many pixels of a stack the network sees from its two sides, for each plane."""
     distance = settings.anisotropy * zoom
-    is_seen = settings.views == "three" and is_deep(
-        n_planes, n_planes * distance, settings.model_diameter
-    )
+    diameter = (settings.diameter or settings.model_diameter) * zoom
+    is_seen = settings.views == "three" and is_deep(n_planes, n_planes * distance, diameter)
     return 2 * distance * math.prod(plane) if is_seen else 0.0
 
 

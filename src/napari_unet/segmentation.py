@@ -288,12 +288,12 @@ def _stacks(walk: list[Plane], zoom: float, settings: SegmentSettings) -> list[l
     frames: dict[tuple[tuple[str, int], ...], list[Plane]] = {}
     for plane in walk:
         frames.setdefault(tuple(at for at in plane.position if at[0] != "Z"), []).append(plane)
-    height = settings.anisotropy * zoom
+    distance = settings.anisotropy * zoom
+    diameter = (settings.diameter or settings.model_diameter) * zoom
     return [
         frame
         for frame in frames.values()
-        if settings.views == "three"
-        and is_deep(len(frame), len(frame) * height, settings.model_diameter)
+        if settings.views == "three" and is_deep(len(frame), len(frame) * distance, diameter)
     ]
 
 

@@ -71,8 +71,8 @@ Quality = Annotated[
 Views = Annotated[
     str | None,
     typer.Option(
-        help="Of a stack: planes, or three: the mean with what the network sees from the sides, "
-        "which takes as long as the stack's height in pixels over its planes says.",
+        help="What the network sees of a stack: planes, or three: from two sides as well, which is "
+        "better where planes are up to two pixels apart, and slower.",
         show_default=False,
     ),
 ]
