@@ -72,9 +72,7 @@ def write_onnx(model: Model, path: Path) -> None:
     rows, columns = (multiple * torch.export.Dim(name) for name in ("rows", "columns"))
     dynamic = {0: torch.export.Dim("n"), 2: rows, 3: columns}
     with _quiet(), torch.no_grad(), overwriting(path) as temporary:
-        program = torch.export.export(
-            network, (pixels,), dynamic_shapes=(dynamic,), strict=False
-        )
+        program = torch.export.export(network, (pixels,), dynamic_shapes=(dynamic,), strict=False)
         torch.onnx.export(
             program,
             f=temporary,

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from napari.qt.threading import FunctionWorker, create_worker
+from napari.qt.threading import FunctionWorker
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 
@@ -12,6 +12,7 @@ from napari_unet.widgets.messages import Compared, Learned, LearnRequest
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence
 from napari_unet.widgets.tuning import compare
+from napari_unet.widgets.workers import worker_for
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -80,7 +81,7 @@ class BeforeAfter:
     def _draw(self, place: Place) -> None:
         self._drawn = place
         models = self._learned.parent, self._learned.tuned.model
-        worker = create_worker(_compare, self._request, *models, place, _start_thread=False)
+        worker = worker_for(_compare, self._request, *models, place)
         worker.returned.connect(self._take)
         worker.finished.connect(self._rest)
         self._worker = worker

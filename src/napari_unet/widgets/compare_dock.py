@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.qt.threading import GeneratorWorker, create_worker
+from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import show_error
 
 from napari_unet.images.axes import guess_axes, label_axes
@@ -17,6 +17,7 @@ from napari_unet.widgets.error_layer import go_to, new_error_layer
 from napari_unet.widgets.layers import add_on_top, full_resolution
 from napari_unet.widgets.running import Failed, seldom
 from napari_unet.widgets.scribbles import PREVIEW
+from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled, nothing was compared."
 STALE = "The labels were changed since; compare again."
@@ -131,11 +132,11 @@ class CompareDock(CompareForm):
         self._comparison = None
         self.show_outcome(False)
         self.show_run()
-        worker = create_worker(_background_run, request, _start_thread=False)
+        worker = worker_for(_background_run, request)
         worker.yielded.connect(self._show_step)
         worker.returned.connect(partial(self._end, request))
         # One that was cancelled too late for that ends with neither a result nor an error.
-        worker.finished.connect(partial(self._end_without_result, worker))
+        worker.finished.connect(partial(self._end_without_result, request))
         self._worker = worker
         worker.start()
 
@@ -189,9 +190,9 @@ class CompareDock(CompareForm):
             self.show_outcome(True)
             self._show_list()
 
-    def _end_without_result(self, worker: GeneratorWorker) -> None:
+    def _end_without_result(self, request: CompareRequest) -> None:
         """Say that it was cancelled, if its result has not come first."""
-        if self._worker is worker and not self._has_left:
+        if self._request is request and not self._has_left:
             self._forget()
             self._rest(CANCELLED)
 

@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from magicgui.widgets import PushButton
 from napari.layers import Image, Labels
-from napari.qt.threading import create_worker
 from qtpy.QtGui import QAction, QClipboard
 from qtpy.QtWidgets import QApplication, QMenu
 
@@ -19,6 +18,7 @@ from napari_unet.programs import command_line, python_script, why_no_command
 from napari_unet.widgets.corrections import Edited, edited, facts_of
 from napari_unet.widgets.layers import full_resolution
 from napari_unet.widgets.running import Failed, one_sentence
+from napari_unet.widgets.workers import worker_for
 
 METHODS, PYTHON, COMMAND = "methods text", "Python", "command"
 TIPS = {
@@ -99,7 +99,7 @@ class CopyMenu:
             return
         layer, image = found
         told = Told(layer.name, dict(facts_of(layer)), edited(layer), file_of(image))
-        worker = create_worker(copied, kind, told, _start_thread=False)
+        worker = worker_for(copied, kind, told)
         worker.returned.connect(self._take)
         worker.start()
 

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from napari.layers import Labels
-from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
+
+from napari_unet.widgets.workers import worker_for
 
 MILLISECONDS_BETWEEN_COUNTS = 500
 LARGEST_AT_ONCE = 4_000_000  # px: counting them takes about as long as three frames of the screen
@@ -99,7 +100,7 @@ class Counter:
             self._show(summary(self._read(layer)))
             return
         self._counted = layer
-        worker = create_worker(_summary_of_copy, self._read(layer), _start_thread=False)
+        worker = worker_for(_summary_of_copy, self._read(layer))
         worker.returned.connect(self._show_late)
         worker.finished.connect(self._rest)
         worker.start()

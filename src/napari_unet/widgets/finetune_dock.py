@@ -6,7 +6,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from napari.qt.threading import GeneratorWorker, create_worker
+from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import show_error, show_info
 
 from napari_unet.network.keeping import free_name, keep
@@ -19,6 +19,7 @@ from napari_unet.widgets.model_events import ModelList, model_chosen
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.tuning import comparison, learn
+from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
 SECONDS_BETWEEN_GLANCES = 1.0  # the time left is told in seconds
@@ -97,7 +98,7 @@ class FinetuneDock(FinetuneChoice):
         self._preview = Preview(self._viewer, layer, labels_axes(request.axes))
         self._tell_view()
         self.show_learning(live=live)
-        worker = create_worker(_background_learning, request, _start_thread=False)
+        worker = worker_for(_background_learning, request)
         worker.yielded.connect(self._show_glance)
         worker.returned.connect(partial(self._end, request))
         worker.finished.connect(partial(self._end_without_result, request))

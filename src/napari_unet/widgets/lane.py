@@ -5,9 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from napari.qt.threading import create_worker
-
 from napari_unet.widgets.running import Failed, one_sentence
+from napari_unet.widgets.workers import worker_for
 
 Work = Callable[[Any, threading.Event], Any]
 Done = Callable[[Any, threading.Event], None]
@@ -58,7 +57,7 @@ class Lane:
     def _start(self) -> None:
         self._is_running, self._cancelled = True, threading.Event()
         value = self._waiting.pop()
-        worker = create_worker(self._in_a_thread, value, self._cancelled, _start_thread=False)
+        worker = worker_for(self._in_a_thread, value, self._cancelled)
         worker.returned.connect(partial(self._end, self._cancelled))
         worker.start()
 

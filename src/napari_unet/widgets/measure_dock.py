@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.layers import Labels
-from napari.qt.threading import FunctionWorker, GeneratorWorker, create_worker
+from napari.qt.threading import FunctionWorker, GeneratorWorker
 from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.nuclei.measuring import Measured
@@ -25,6 +25,7 @@ from napari_unet.widgets.measured_layer import (
 from napari_unet.widgets.measuring import MeasureRequest, background_measure, save
 from napari_unet.widgets.picking import Picking
 from napari_unet.widgets.running import Failed
+from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled, nothing was changed."
 NO_LABELS = (
@@ -157,7 +158,7 @@ class MeasureDock(MeasureForm):
         self._request = request
         self._edits.watch(layer)
         self.show_run()
-        worker = create_worker(background_measure, request, _start_thread=False)
+        worker = worker_for(background_measure, request)
         worker.yielded.connect(self._show_share)
         worker.returned.connect(partial(self._end, layer, request))
         # One that napari stops ends with neither a result nor an error.
@@ -230,7 +231,7 @@ class MeasureDock(MeasureForm):
         if path != Path(typed) and path.exists():
             self._say(f"Expected a new file, got the existing {path.name}; type another name.")
             return
-        worker = create_worker(save, for_file(self._shown.features), path, _start_thread=False)
+        worker = worker_for(save, for_file(self._shown.features), path)
         worker.returned.connect(self._end_saving)
         self._worker = worker
         self.button.enabled = self.save.enabled = False

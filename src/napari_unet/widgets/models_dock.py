@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from napari.qt.threading import FunctionWorker, create_worker
+from napari.qt.threading import FunctionWorker
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QTreeWidgetItem
 
@@ -17,6 +17,7 @@ from napari_unet.widgets.model_events import model_chosen, models_changed
 from napari_unet.widgets.models_form import ModelsForm
 from napari_unet.widgets.preferences import use_folder
 from napari_unet.widgets.window import PLUGIN
+from napari_unet.widgets.workers import worker_for
 
 FILTER = f"Model (*{SUFFIX})"
 
@@ -77,7 +78,7 @@ class ModelsDock(ModelsForm):
             if action is not model_actions.look or not self._waiting:
                 self._waiting.append(action)
             return
-        worker = create_worker(carry_out, action, _start_thread=False)
+        worker = worker_for(carry_out, action)
         worker.returned.connect(self._end)
         self._worker = worker
         self.enable_actions(is_busy=True)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from magicgui.widgets import Container, Label, PushButton
 from napari.layers import Image
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
@@ -21,6 +20,7 @@ from napari_unet.widgets.autosave import Origin, saving, user_autosaves
 from napari_unet.widgets.form import row, wrap
 from napari_unet.widgets.results import bring_back, find_result
 from napari_unet.widgets.running import Failed, one_sentence
+from napari_unet.widgets.workers import worker_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,7 @@ class Offer(Container[Any]):
         if not self._is_wanted(image) or (saves.is_empty() and not threads):
             return
         self._is_looking = True
-        worker = create_worker(find_saved, saves, self._origin_of(image), threads)
+        worker = worker_for(find_saved, saves, self._origin_of(image), threads)
         worker.returned.connect(partial(self._show, image))
         worker.start()
 
@@ -131,7 +131,7 @@ class Offer(Container[Any]):
         if self._note is None or self._image is None:
             return
         self.bring_back.enabled = self.delete.enabled = False
-        worker = create_worker(read_saved, user_autosaves(), self._note, saving())
+        worker = worker_for(read_saved, user_autosaves(), self._note, saving())
         worker.returned.connect(partial(self._add, self._image))
         worker.start()
 

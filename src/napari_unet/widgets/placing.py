@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.qt.threading import create_worker
 
 from napari_unet.images.axes import label_shape
 from napari_unet.widgets.corrections import Edited, edited
@@ -16,6 +15,7 @@ from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution, pixel_size
 from napari_unet.widgets.results import Drawn, add_result, draw, result_to_update, update_result
 from napari_unet.widgets.running import Failed, Finished, one_sentence
+from napari_unet.widgets.workers import worker_for
 
 NONE_FOUND = "No nuclei found"
 ADVICE = "try a lower Threshold in Adjust, another Diameter, or another Model"
@@ -86,7 +86,7 @@ class Placing:
 
     def _draw(self, earlier: Edited | None, show: Callable[[Drawn | Failed | None], None]) -> None:
         """Draw in a thread."""
-        worker = create_worker(_redraw, self._outcome, earlier, _start_thread=False)
+        worker = worker_for(_redraw, self._outcome, earlier)
         worker.returned.connect(show)
         worker.start()
 

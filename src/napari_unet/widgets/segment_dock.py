@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.layers import Image, Labels
-from napari.qt.threading import GeneratorWorker, create_worker
+from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog
 
@@ -35,6 +35,7 @@ from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run
 from napari_unet.widgets.segment_form import SegmentForm
 from napari_unet.widgets.tracks import show_tracks_of
 from napari_unet.widgets.window import PLUGIN
+from napari_unet.widgets.workers import worker_for
 
 CHOOSE_FILE = "choose a file …"
 CANCELLED = "Cancelled, nothing was changed."
@@ -253,11 +254,12 @@ class SegmentDock(SegmentForm):
         self._has_estimate = False
         self._adjusting.stop()
         self.show_run()
-        worker = create_worker(_background_run, request, _start_thread=False)
+        worker = worker_for(_background_run, request)
         worker.yielded.connect(partial(self._show_step, TimeLeft()))
         worker.returned.connect(partial(self._end, layer, request))
         # One that was cancelled too late for that ends with neither a result nor an error.
-        worker.finished.connect(partial(self._end_without_result, worker))
+        # Not with the worker: a signal that holds it would keep it, and all that it holds.
+        worker.finished.connect(partial(self._end_without_result, request))
         self._worker = worker
         worker.start()
 
@@ -348,9 +350,10 @@ class SegmentDock(SegmentForm):
         if drawn is not None and not request.choices["diameter"] and image is self.image.value:
             self.diameter.native.setSpecialValueText(f"auto: {outcome.diameter:.0f} px")
 
-    def _end_without_result(self, worker: GeneratorWorker) -> None:
+    def _end_without_result(self, request: Request) -> None:
         """Say that a run was cancelled, if its result has not come first."""
-        if self._worker is worker and not self._has_left:
+        is_placed = isinstance(self._worker, Placing)
+        if self._request is request and not is_placed and not self._has_left:
             self._rest(CANCELLED)
 
     def _rest(self, text: str) -> None:

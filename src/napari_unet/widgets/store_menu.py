@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import PushButton
-from napari.qt.threading import create_worker
 from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox
 
 from napari_unet.widgets.running import Failed, one_sentence
+from napari_unet.widgets.workers import worker_for
 
 if TYPE_CHECKING:
     from napari_unet.learning.store import Store
@@ -76,7 +76,7 @@ class StoreMenu:
             self._start(lambda: f"Forgot {_crops(store.empty())}.")
 
     def _start(self, action: Callable[[], str]) -> None:
-        worker = create_worker(_carried_out, action, _start_thread=False)
+        worker = worker_for(_carried_out, action)
         worker.returned.connect(self._tell)
         worker.start()
 

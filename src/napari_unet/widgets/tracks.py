@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Tracks
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from numpy.typing import NDArray
 
@@ -14,6 +13,7 @@ from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.layers import full_resolution, spatial_fields
 from napari_unet.widgets.measured_layer import likely_axes
 from napari_unet.widgets.running import Failed, one_sentence
+from napari_unet.widgets.workers import worker_for
 
 OF_LAYER = "napari_unet_tracks_of"  # in a layer's metadata: whose tracks these are
 NO_LABELS = (
@@ -35,7 +35,7 @@ def show_tracks_of(viewer: Any, layer: Any) -> None:
     if reason := why_no_tracks(layer):
         show_error(reason)
         return
-    worker = create_worker(_find_tracks, full_resolution(layer), _start_thread=False)
+    worker = worker_for(_find_tracks, full_resolution(layer))
     worker.returned.connect(partial(_show, viewer, layer))
     worker.start()
 

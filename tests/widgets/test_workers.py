@@ -1,0 +1,64 @@
+"""What a run leaves in memory when it has ended."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.qt.threading import FunctionWorker, GeneratorWorker
+
+from napari_unet.widgets.workers import worker_for
+
+
+class Large:
+    """Stands for an image or its labels."""
+
+
+def returned(large: Large) -> int:
+    return 1
+
+
+def yielded(large: Large) -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("function", [returned, yielded])
+def test_a_worker_that_has_ended_holds_nothing(
+    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any, function: Any
+) -> None:
+    make_napari_viewer_proxy()
+    given, connected = Large(), Large()
+    held = [weakref.ref(given), weakref.ref(connected)]
+    worker = worker_for(function, given)
+    worker.finished.connect(lambda kept=connected: None)
+    with qtbot.waitSignal(worker.finished):
+        worker.start()
+    del worker, given, connected
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and not any(ref() for ref in held), timeout=10_000)
+
+
+def test_a_run_leaves_no_worker_and_no_removed_result(
+    make_napari_viewer_proxy: Callable[..., Any], bright_model: Any, qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
+    dock._files.append(str(bright_model))
+    dock.model.reset_choices()
+    dock.model.value, dock.device.value = str(bright_model), "cpu"
+    viewer.add_image(np.pad(np.full((12, 12), 200, np.uint8), 15))
+    for _ in range(2):
+        dock.start()
+        qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    result = weakref.ref(viewer.layers[-1])
+    viewer.layers.pop()
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and not workers(), timeout=10_000)
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and result() is None, timeout=10_000)
+
+
+def workers() -> list[object]:
+    kinds = (FunctionWorker, GeneratorWorker)
+    return [each for each in gc.get_objects() if type(each) in kinds]
