@@ -124,7 +124,7 @@ def test_pieces_that_see_enough_give_the_maps_of_the_whole() -> None:
     with pytest.warns(RuntimeWarning):
         maps, side = in_pieces(PIXELS, half, 16)
     np.testing.assert_allclose(maps, PIXELS / 2, rtol=1e-6)
-    assert side == 130
+    assert side == 260
 
 
 LIMITED = """
@@ -138,7 +138,7 @@ LIMITED = """
     image[::40] = 200
     nu.segment(image[:64, :64], model=model, diameter=22)
     now = next(int(line.split()[1]) for line in open("/proc/self/status") if "VmSize" in line)
-    limit = now * 1024 + 260 * 2**20
+    limit = now * 1024 + 150 * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")

@@ -101,7 +101,7 @@ def retype(dock: ModelsDock, old: str, new: str) -> None:
 
 def test_models_stand_below_their_parents_with_what_each_brought(dock: ModelsDock) -> None:
     assert outline(dock) == [
-        "nuclei 2026-11-23",
+        "nuclei 2026-11-25",
         "first",
         ".second 0.41 → 0.72 7 2026-11-24",
         "..third 0.41 → 0.72 12 2026-11-24",
@@ -295,7 +295,7 @@ def test_a_file_that_is_no_model_is_not_imported(
     assert dock.status.value == "Checking the file …"
     wait(qtbot, dock)
     assert len(notes) == 1
-    assert notes[0].startswith("Expected a model of napari-unet, got ")
+    assert notes[0].startswith("Expected a model file with a header")
     assert names() == ["nuclei", "first", "second", "third"]
 
 

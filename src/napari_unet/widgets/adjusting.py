@@ -181,7 +181,7 @@ class Adjusting:
     def leave(self) -> None:
         """Stop, and hear no more of the layer."""
         # Of a program that ends without closing its window, Qt takes the timer first.
-        if isalive(self._timer):  # type: ignore[no-untyped-call]
+        if isalive(self._timer):
             self.stop()
             self._timer.timeout.disconnect(self._draw_all)
         self._changes.leave()
