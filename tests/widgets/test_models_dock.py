@@ -295,7 +295,7 @@ def test_a_file_that_is_no_model_is_not_imported(
     assert dock.status.value == "Checking the file …"
     wait(qtbot, dock)
     assert len(notes) == 1
-    assert notes[0].startswith("Expected a model file with a header")
+    assert notes[0].startswith("Expected a model of napari-unet, got ")
     assert names() == ["nuclei", "first", "second", "third"]
 
 

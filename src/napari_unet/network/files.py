@@ -11,7 +11,6 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from napari_unet.images.roomy import size_text
 from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card, card_from_json
 from napari_unet.network.config import NUCLEUS_BORDER_DISTANCE
@@ -63,6 +62,7 @@ def opened(path: Path, framework: str) -> Iterator[tuple[Card, Any]]:
     check_name(path)
     _check_file(path)
     try:
+        _check_header(path)
         with safe_open(path, framework=framework) as file:
             card = card_from_json((file.metadata() or {}).get(HEADER, "null"))
             if card.config.in_channels != 3 or card.config.maps not in MAPS:
@@ -140,10 +140,11 @@ def _check_file(path: Path) -> None:
             f"Expected a model file of at most 1 GiB, got {str(path)!r} with "
             f"{path.stat().st_size / 2**30:.1f} GiB; choose another file."
         )
+
+
+def _check_header(path: Path) -> None:
+    """Refuse a file that is none of ours by how long it says its header is."""
     with path.open("rb") as file:
-        n_header = int.from_bytes(file.read(8), "little")
-    if n_header > LARGEST_HEADER:
-        raise ValueError(
-            f"Expected a model file with a header of at most 1 MiB, got {str(path)!r} with "
-            f"{size_text(n_header)}; choose a file that this plugin has written."
-        )
+        n_bytes = int.from_bytes(file.read(8), "little")
+    if n_bytes > LARGEST_HEADER:
+        raise ValueError("its header has more than 1 MiB, or it is no .safetensors file")
