@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from typing import Any
 
 import imageio.v3 as imageio
 import napari
 import numpy as np
-from make_pictures import FOLDER, LONGEST_RUN, PLUGIN, SETTLE
+from make_pictures import FOLDER, LONGEST_RUN, PLUGIN, SETTLE, wait
 from numpy.typing import NDArray
 from qtpy.QtTest import QTest
 from scipy.ndimage import distance_transform_edt
@@ -47,14 +46,6 @@ def rims() -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     return (light + noise).clip(0, 255).astype(np.uint8), truth
 
 
-def wait(condition: Callable[[], bool], longest: int) -> None:
-    for _ in range(longest // 50):
-        QTest.qWait(50)
-        if condition():
-            return
-    raise SystemExit("The dock took too long.")
-
-
 def picture(viewer: napari.Viewer) -> NDArray[np.uint8]:
     QTest.qWait(SETTLE)
     return viewer.screenshot(canvas_only=False, flash=False)[..., :3]
@@ -82,7 +73,7 @@ def segmented(pixels: NDArray[np.uint8]) -> napari.Viewer:
     viewer.add_image(pixels, name="rims")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     dock.button.native.click()
-    wait(lambda: dock.button.text == "Segment nuclei", LONGEST_RUN)
+    wait(lambda: dock.button.text == "Segment nuclei", "Segment nuclei")
     viewer.window.remove_dock_widget(dock.native)
     return viewer
 
@@ -100,7 +91,8 @@ def strip() -> NDArray[np.uint8]:
     dock.time.value = SECONDS
     dock.learn.native.click()
     labels.visible = False
-    wait(lambda: dock._worker is None, LONGEST_RUN + int(4000 * SECONDS))
+    longest = LONGEST_RUN + int(4000 * SECONDS)
+    wait(lambda: dock._worker is None, "what is learned", longest)
     pictures.append(picture(viewer))
     dock.discard.native.click()
     viewer.close()

@@ -5,6 +5,7 @@ tools/display .venv/bin/python docs/make_pictures.py
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,15 @@ LONGEST_RUN = 120_000  # ms
 SETTLE = 1000  # ms, for the canvas to be drawn
 
 
+def wait(condition: Callable[[], bool], what: str, longest: int = LONGEST_RUN) -> None:
+    """Let Qt work until a condition holds."""
+    for _ in range(longest // 50):
+        QTest.qWait(50)
+        if condition():
+            return
+    raise SystemExit(f"Waited too long for {what}.")
+
+
 def segmented(sample: str) -> napari.Viewer:
     """Open a sample and click "Segment nuclei" in its dock."""
     viewer = napari.Viewer()
@@ -28,10 +38,7 @@ def segmented(sample: str) -> napari.Viewer:
     viewer.layers.selection.active = image_layer(viewer)
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     dock.button.native.click()
-    for _ in range(LONGEST_RUN // 50):
-        QTest.qWait(50)
-        if dock.button.text == "Segment nuclei":
-            break
+    wait(lambda: dock.button.text == "Segment nuclei", "Segment nuclei")
     return viewer
 
 
@@ -40,10 +47,7 @@ def measured(sample: str, x: str, y: str) -> napari.Viewer:
     viewer = segmented(sample)
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Measure nuclei", tabify=True)
     dock.button.native.click()
-    for _ in range(LONGEST_RUN // 50):
-        QTest.qWait(50)
-        if dock.button.text == "Measure nuclei":
-            break
+    wait(lambda: dock.button.text == "Measure nuclei", "Measure nuclei")
     dock.native.parent().raise_()
     dock.x.value, dock.y.value = x, y
     QTest.qWait(SETTLE)

@@ -19,7 +19,7 @@ import napari
 import numpy as np
 import PIL.Image
 import tifffile
-from make_pictures import FOLDER, LONGEST_RUN, PLUGIN, SETTLE, image_layer
+from make_pictures import FOLDER, PLUGIN, SETTLE, image_layer, wait
 from napari.settings import get_settings
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
@@ -64,13 +64,6 @@ class Walk:
         area.raise_()
         return dock
 
-    def wait(self, condition: Any, what: str) -> None:
-        for _ in range(LONGEST_RUN // 50):
-            QTest.qWait(50)
-            if condition():
-                return
-        raise SystemExit(f"Waited too long for {what}.")
-
     def take(self, step: str) -> None:
         self.number += 1
         QTest.qWait(SETTLE)
@@ -82,7 +75,7 @@ class Walk:
     def click(self, dock: Any, name: str) -> None:
         """Click the button that starts a dock's work, and wait for its end."""
         dock.button.native.click()
-        self.wait(lambda: dock.button.text == name, name)
+        wait(lambda: dock.button.text == name, name)
 
     @property
     def result(self) -> Any:
@@ -108,10 +101,10 @@ class Walk:
         adjust, before = self.dock.adjust, self.result.data.copy()
         adjust.section.expand(animate=False)
         adjust.threshold.value = STRICTER
-        self.wait(lambda: self.result.data.sum() < before.sum(), "the slider")
+        wait(lambda: self.result.data.sum() < before.sum(), "the slider")
         self.take("adjust")
         adjust.reset.native.click()
-        self.wait(lambda: np.array_equal(self.result.data, before), "the reset")
+        wait(lambda: np.array_equal(self.result.data, before), "the reset")
         adjust.section.collapse(animate=False)
 
     def doubt(self) -> None:
@@ -119,7 +112,7 @@ class Walk:
         doubt.section.expand(animate=False)
         doubt.colour.value = True
         self.press(NEXT)
-        self.wait(lambda: doubt.right.enabled, "the next nucleus")
+        wait(lambda: doubt.right.enabled, "the next nucleus")
         self.take("next")
         self.press(RIGHT)
         self.take("right")
@@ -137,7 +130,7 @@ class Walk:
 
     def learn(self) -> None:
         dock = self.opened("Fine-tune on corrections")
-        self.wait(lambda: dock.counts.value.startswith("1 "), "the nucleus that was called right")
+        wait(lambda: dock.counts.value.startswith("1 "), "the nucleus that was called right")
         self.take("correct")
 
     def measure(self) -> None:
@@ -158,7 +151,7 @@ class Walk:
             clipboard = QGuiApplication.clipboard()
             clipboard.clear()
             self.dock._copies.copy(kind)
-            self.wait(lambda words=words, c=clipboard: words in c.text(), f"the {kind}")
+            wait(lambda words=words, c=clipboard: words in c.text(), f"the {kind}")
 
     def nuclei(self) -> Any:
         return np.setdiff1d(self.result.data, 0)
