@@ -30,7 +30,7 @@ def blurred(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     near, far = (gaussian_filter(pixels[0], sigma, truncate=3) for sigma in (1.0, 5.0))
     nucleus = 1 / (1 + np.exp(-12 * (near - 0.3)))
-    maps = np.stack([nucleus, far - near, (near - far + 0.3) * nucleus]).astype(np.float32)
+    maps = np.stack([nucleus, far - near, (2 * (near - far) + 0.4) * nucleus]).astype(np.float32)
     return as_bytes(maps).astype(np.float32) / np.float32(255)
 
 
@@ -66,7 +66,7 @@ def test_labels_are_those_of_the_walk_in_memory(axes, link, side, tmp_path):
     image = crowd(axes)
     settings = SegmentSettings(diameter=18.0, link=link, tile=96, overlap=64, anisotropy=3.0)
     whole = finish(segment(image, axes, blurred, settings)).labels
-    assert whole.max() > 10
+    assert whole.max() > 20
     np.testing.assert_array_equal(in_blocks(image, axes, settings, side, tmp_path), whole)
 
 
@@ -92,7 +92,7 @@ def test_planes_that_are_linked_have_the_same_nuclei_whatever_the_blocks(axes, s
     np.testing.assert_array_equal(labels > 0, apart > 0)
     one_block = in_blocks(image, axes, settings, 2000, tmp_path / "whole")
     np.testing.assert_array_equal(labels, one_block)
-    assert 10 < labels.max() < apart.max()
+    assert 20 < labels.max() < apart.max()
 
 
 def colours() -> NDArray[np.integer]:
@@ -115,7 +115,7 @@ def colours() -> NDArray[np.integer]:
 def test_channels_colours_and_settings_count_as_in_memory(image, axes, change, tmp_path):
     settings = SegmentSettings(diameter=18.0, tile=96, overlap=64, **change)
     whole = finish(segment(image, axes, blurred, settings)).labels.transpose(walk_order(axes)[0])
-    assert whole.max() > 10
+    assert whole.max() > 15
     np.testing.assert_array_equal(in_blocks(image, axes, settings, 70, tmp_path), whole)
 
 
@@ -124,7 +124,7 @@ def test_a_rescaled_image_has_the_same_nuclei_whatever_the_blocks(diameter, tmp_
     settings = SegmentSettings(diameter=diameter, tile=96, overlap=64)
     image = nuclei_field((230, 310), n=150, diameter=diameter, seed=5)[0]
     whole = finish(segment(image, "YX", blurred, settings)).labels
-    assert whole.max() > 10
+    assert whole.max() > 20
     # Resampling rounds differently in the last bit of float32, so that a byte may differ by one.
     labels = in_blocks(image, "YX", settings, 70, tmp_path)
     assert labels.max() == whole.max()
