@@ -53,7 +53,7 @@ def test_the_module_runs_and_returns_the_exit_status(run, tmp_path, model):
         (["segmnt"], "No such command 'segmnt'"),
         (["segment"], "Missing argument"),
         (["segment", "a.png", "--speed", "9"], "No such option: --speed"),
-        (["segment", "a.png", "--channel", "-1"], "a channel of 0 and above"),
+        (["segment", "a.png", "--channel", "-1"], "--channel"),
         (["segment", "a.png", "--axes", "QYX"], "'Q'"),
         (["segment", "a.png", "--axes", "XY"], "Y before X"),
         (["segment", "a.png", "--device", "abacus"], "abacus"),

@@ -106,7 +106,7 @@ def test_whatever_an_image_raises_is_one_sentence(bright_model: Path, error: Exc
 
     outcome = finish(run(Request(Broken(), "YX", (slice(None),) * 2, bright_model, "cpu", {})))
     assert isinstance(outcome, Failed)
-    assert f"{type(error).__name__} ({error})" in outcome.sentence
+    assert f"({type(error).__name__}: {error})" in outcome.sentence
 
 
 def test_a_torch_that_does_not_load_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

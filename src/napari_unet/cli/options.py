@@ -116,7 +116,9 @@ def number_and_name(channel: str | None) -> tuple[int | None, str | None]:
     except ValueError:
         return None, channel
     if number < 0:
-        stop(f"Expected a channel of 0 and above, or a name, got {channel}; 0 is the first.", USAGE)
+        stop(
+            f"Expected a --channel of 0 and above, or a name, got {channel}; 0 is the first.", USAGE
+        )
     return number, None
 
 

@@ -75,8 +75,8 @@ def read_part(image: Any, index: tuple[int | slice, ...]) -> NDArray[Any]:
     except Exception as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(
-            f"Expected pixels that can be read, got {type(error).__name__} ({reason}); check the "
-            "file or the computation behind the image."
+            f"Expected pixels that can be read, got an error ({type(error).__name__}: {reason}); "
+            "check the file or the computation behind the image."
         ) from error
 
 
