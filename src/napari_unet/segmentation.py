@@ -18,7 +18,7 @@ from napari_unet.images.axes import Plane, label_axes, label_shape, parse_axes, 
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import (
     as_bytes,
-    brightest_plane,
+    clearest_plane,
     network_input,
     part_of,
     plane_limits,
@@ -33,7 +33,7 @@ from napari_unet.images.tiling import Stitch, Tile, tiles
 from napari_unet.images.turns import averaged_over_turns
 from napari_unet.nuclei.cleaning import number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
-from napari_unet.nuclei.fragments import joined, without_flat
+from napari_unet.nuclei.fragments import tidied
 from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.linking import linked_frames
 from napari_unet.nuclei.sizing import (
@@ -385,7 +385,7 @@ def _link_planes(
     highest = 0
     frames = list(np.ndindex(labels.shape[: axes.index("Z")]))
     for done, place in enumerate(frames, start=1):
-        stack = without_flat(joined(stacked(labels[place]), anisotropy))
+        stack = tidied(stacked(labels[place]), anisotropy)
         stack = number_in_reading_order(stack)
         labels[place] = np.where(stack > 0, stack + highest, 0)
         highest += int(stack.max(initial=0))
@@ -432,7 +432,7 @@ def _plane_to_measure(image: Any, axes: str, settings: SegmentSettings) -> NDArr
     if 0 in image.shape:
         return np.zeros((3, 0, 0), np.float32)
     how, walk = settings.normalisation, list(planes(axes, image.shape, settings.channel))
-    plane = brightest_plane(image, walk)
+    plane = clearest_plane(image, walk)
     bounds = stack_limits(image, walk, how) or plane_limits(image, plane, how)
     lengths = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
     middle = part_of(plane, *central_part(lengths, MOST_PIXELS))

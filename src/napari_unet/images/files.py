@@ -221,13 +221,7 @@ def _read_tiff(file: Path) -> ImageFile:
         check_memory(series.size * series.dtype.itemsize)
         data, axes = _standard_axes(series.asarray(), series.axes)
         found = read_calibration(tiff)
-    return ImageFile(
-        data=data.astype(data.dtype.newbyteorder("="), copy=False),
-        axes=axes,
-        scale={letter: found.scale[letter] for letter in axes if letter in found.scale},
-        units={letter: found.units[letter] for letter in axes if letter in found.units},
-        channels=_channels_of(data, axes, found),
-    )
+    return calibrated(data.astype(data.dtype.newbyteorder("="), copy=False), axes, found)
 
 
 def _check_whole(tiff: tifffile.TiffFile) -> None:
@@ -259,9 +253,16 @@ def _standard_axes(data: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
     return data, guess_axes(data.shape, rgb=axes.endswith("S"), axis_labels=tuple(axes))
 
 
-def _channels_of(data: NDArray[Any], axes: str, found: Calibration) -> tuple[str, ...]:
+def calibrated(data: Any, axes: str, found: Calibration) -> ImageFile:
+    """Return an image with what is known of its axes and of as many channels as it has."""
     n_channels = data.shape[axes.index("C")] if "C" in axes else 1
-    return found.channels if len(found.channels) == n_channels else ()
+    return ImageFile(
+        data,
+        axes,
+        {letter: found.scale[letter] for letter in axes if letter in found.scale},
+        {letter: found.units[letter] for letter in axes if letter in found.units},
+        found.channels if len(found.channels) == n_channels else (),
+    )
 
 
 def _are_labels(data: NDArray[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import zarr
 
 from napari_unet.images.axes import LETTERS, parse_axes
 from napari_unet.images.calibration import read_calibration
-from napari_unet.images.files import TIFF_SUFFIXES, ImageFile, read_image
+from napari_unet.images.files import TIFF_SUFFIXES, ImageFile, calibrated, read_image
 from napari_unet.images.ome_zarr import is_zarr, open_ome_zarr
 
 
@@ -34,10 +35,7 @@ def open_image(path: Path, axes: str | None = None) -> ImageFile:
         If there is no image, or the axes do not fit it.
     """
     found = open_ome_zarr(path) if is_zarr(path) else _open_file(path)
-    if axes is None:
-        return found
-    checked = parse_axes(axes, found.data.shape)
-    return ImageFile(found.data, checked, found.scale, found.units, found.channels)
+    return replace(found, axes=parse_axes(axes, found.data.shape)) if axes is not None else found
 
 
 def _open_file(path: Path) -> ImageFile:
@@ -53,14 +51,7 @@ def _open_file(path: Path) -> ImageFile:
         return read_image(path)
     if not set(axes) <= set(LETTERS) or "S" in axes[:-1]:
         return read_image(path)
-    n_channels = shape[axes.index("C")] if "C" in axes else 1
-    return ImageFile(
-        pixels,
-        parse_axes(axes, shape),
-        {letter: found.scale[letter] for letter in axes if letter in found.scale},
-        {letter: found.units[letter] for letter in axes if letter in found.units},
-        found.channels if len(found.channels) == n_channels else (),
-    )
+    return calibrated(pixels, parse_axes(axes, shape), found)
 
 
 def _pixels(path: Path, *, mapped: bool) -> Any:

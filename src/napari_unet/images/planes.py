@@ -23,12 +23,12 @@ from napari_unet.images.intensity import (
 )
 
 PLANES_FOR_LIMITS = 16
+PLANES_TO_COMPARE = 9
+BRIGHTEST = 99.8  # percentile of intensities: what is above may be dust
 FILTER_WIDTH = 4.0  # of the smoothing before pixels shrink, in its sigmas
 
 Read = Callable[[slice, slice], NDArray[np.float32]]
 """Rows and columns to the pixels (c, y, x) there."""
-PLANES_TO_COMPARE = 9
-BRIGHTEST = 99.8  # percentile of intensities: what is above may be dust
 
 
 def read_plane(
@@ -91,15 +91,14 @@ def stack_limits(
 
 def _thin_plane(image: Any, plane: Plane) -> NDArray[Any]:
     """Return the pixels of a regular grid over a plane, without alpha."""
-    lengths = (n for n, axis in zip(image.shape, plane.read, strict=True) if axis == slice(None))
-    shape = (*lengths,)
+    shape = [n for n, axis in zip(image.shape, plane.read, strict=True) if axis == slice(None)]
     steps = iter(thinning((*shape[:2], *(min(n, 3) for n in shape[2:]))))
     read = tuple(next(steps) if isinstance(axis, slice) else axis for axis in plane.read)
     pixels = np.array(read_part(image, read))
     return drop_alpha(pixels, "YXS"[: pixels.ndim])
 
 
-def brightest_plane(image: Any, walk: Sequence[Plane]) -> Plane:
+def clearest_plane(image: Any, walk: Sequence[Plane]) -> Plane:
     """Return the plane with most contrast out of evenly spread ones; of equal ones the middle.
 
     Parameters

@@ -81,8 +81,9 @@ class Evidence:
     def added(self, wholes: npt.NDArray[np.integer]) -> Evidence:
         """Return the evidence of wholes, given the one that each part belongs to."""
         n = int(wholes.max(initial=-1)) + 1
-        deepest = None if self.deepest is None else np.zeros(n)
-        if deepest is not None and self.deepest is not None:
+        deepest = None
+        if self.deepest is not None:
+            deepest = np.zeros(n)
             np.maximum.at(deepest, wholes, self.deepest)
         return Evidence(
             np.bincount(wholes, self.sizes, n).astype(np.int64),

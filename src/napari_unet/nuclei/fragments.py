@@ -14,6 +14,11 @@ _SECTION = np.pi * (3 / (4 * np.pi)) ** (2 / 3)  # of a ball of volume 1
 Floats = npt.NDArray[np.float64]
 
 
+def tidied(labels: npt.NDArray[np.int32], anisotropy: float = 1.0) -> npt.NDArray[np.int32]:
+    """Return a volume (z, y, x) without fragments: `joined`, then `without_flat`."""
+    return without_flat(joined(labels, anisotropy))
+
+
 def joined(labels: npt.NDArray[np.int32], anisotropy: float = 1.0) -> npt.NDArray[np.int32]:
     """Return a volume whose fragments belong to the nuclei that they were cut from.
 

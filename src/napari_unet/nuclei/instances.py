@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_unet.nuclei.cleaning import drop, fill_holes, number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
-from napari_unet.nuclei.fragments import joined, without_flat
+from napari_unet.nuclei.fragments import tidied
 from napari_unet.nuclei.seeds import find_seeds, flooded, label_pieces
 
 SEEDS = ("both", "distance", "border", "none")
@@ -134,7 +134,7 @@ def instances(
 def separated(
     maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings, anisotropy: float = 1.0
 ) -> npt.NDArray[np.int32]:
-    """Return the first half of `instances`: all nuclei, of whatever size and place.
+    """Return the first half of `instances`: all that the network is sure of, of whatever size.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def separated(
     """
     labels = grown(maps, settings, anisotropy)
     if labels.ndim == 3 and settings.seeds != "none":
-        labels = without_flat(joined(labels, anisotropy))
+        labels = tidied(labels, anisotropy)
     if not depth_counts(maps, settings):
         return labels
     sure = confidence(maps, labels) > settings.threshold

@@ -80,6 +80,8 @@ class AdjustForm(Container[Any]):
         for text in (self.status, self.room):
             # Without a label of their own, which would indent them.
             self.native.layout().addWidget(text.native)
+        for slider in inputs:
+            readout(slider).setToolTip(slider.tooltip)
         styled(self.native, partial(_widen_readouts, inputs))
         self.inputs: list[Any] = [*inputs, *boxes]
         tip = "Draw the result anew without running the network"
@@ -145,7 +147,6 @@ def _widen_readouts(sliders: Sequence[FloatSlider]) -> None:
         field = readout(slider)
         widest = field.fontMetrics().horizontalAdvance(WIDEST_READOUT)
         field.setFixedWidth(widest + READOUT_PADDING)
-        field.setToolTip(slider.tooltip)
 
 
 def readout(slider: FloatSlider) -> QDoubleSpinBox:
