@@ -174,7 +174,7 @@ UNUSABLE_IMAGES: dict[str, tuple[Any, str]] = {
     "six axes": (np.zeros((1, 1, 2, 2, 40, 50)), "take one part of the image"),
     "a block that raises": (
         dask.array.from_array(BRIGHT, chunks=(16, 16)).map_blocks(raising, dtype=np.uint8),
-        "got OSError (the share is gone)",
+        "got an error (OSError: the share is gone)",
     ),
     "a shape that is not known": (
         dask.array.from_array(BRIGHT)[dask.array.from_array(BRIGHT[:, 7] > 0)], "known shape"
