@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.qt.threading import FunctionWorker, GeneratorWorker
+from qtpy.QtCore import QThreadPool
 
 from napari_unet.widgets.workers import worker_for
 
@@ -39,6 +42,18 @@ def test_a_worker_that_has_ended_holds_nothing(
         worker.start()
     del worker, given, connected
     qtbot.waitUntil(lambda: gc.collect() >= 0 and not any(ref() for ref in held), timeout=10_000)
+
+
+def test_a_long_run_keeps_no_other_waiting(qtbot: Any, request: pytest.FixtureRequest) -> None:
+    pool = QThreadPool.globalInstance()
+    request.addfinalizer(partial(pool.setMaxThreadCount, pool.maxThreadCount()))
+    pool.setMaxThreadCount(1)
+    meeting = threading.Barrier(3)
+    workers = [worker_for(meeting.wait, 60) for _ in range(3)]
+    with qtbot.waitSignals([worker.returned for worker in workers], timeout=60_000):
+        for worker in workers:
+            worker.start()
+    qtbot.waitUntil(lambda: pool.maxThreadCount() == 1)
 
 
 def test_a_run_leaves_no_worker_and_no_removed_result(

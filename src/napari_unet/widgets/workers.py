@@ -7,6 +7,7 @@ from weakref import ref
 
 from napari import current_viewer
 from napari.qt.threading import create_worker
+from qtpy.QtCore import QThreadPool
 
 
 def worker_for(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -16,6 +17,9 @@ def worker_for(function: Callable[..., Any], *arguments: Any) -> Any:
     the worker, its arguments and what is connected to it: images and labels of every run. Here
     it is dropped at the end. No slot may hold the worker either.
 
+    Qt runs as many workers at a time as there are cores. A fine-tune and a run would keep all
+    others waiting for minutes on two, so each makes room for another one while it runs.
+
     Parameters
     ----------
     function : callable
@@ -24,10 +28,18 @@ def worker_for(function: Callable[..., Any], *arguments: Any) -> Any:
         Given to it.
     """
     worker = create_worker(function, *arguments, _start_thread=False)
+    worker.started.connect(partial(_make_room, 1))
+    worker.finished.connect(partial(_make_room, -1))
     viewer = current_viewer()
     if viewer is not None:
         worker.finished.connect(partial(_forget, ref(viewer.window), ref(worker)))
     return worker
+
+
+def _make_room(more: int) -> None:
+    """Let Qt run more workers at a time, or fewer again."""
+    pool: Any = QThreadPool.globalInstance()
+    pool.setMaxThreadCount(pool.maxThreadCount() + more)
 
 
 def _forget(window: Callable[[], Any], worker: Callable[[], Any]) -> None:
