@@ -67,8 +67,7 @@ def from_coco(document: dict[str, Any]) -> tuple[list[Outline], tuple[int, int]]
 
 
 def _annotation(outline: Outline, number: int, image: int, size: tuple[int, int]) -> dict[str, Any]:
-    mask = painted([Outline(1, outline.polygons)], "YX", size) > 0
-    rows, columns = np.nonzero(mask)
+    rows, columns = _pixels(outline)
     low = (int(columns.min()), int(rows.min()))
     extent = (int(columns.max()) - low[0] + 1, int(rows.max()) - low[1] + 1)
     return {
@@ -77,23 +76,46 @@ def _annotation(outline: Outline, number: int, image: int, size: tuple[int, int]
         "category_id": CATEGORY["id"],
         "label": outline.label,
         "iscrowd": 0,
-        "area": int(mask.sum()),
+        "area": len(rows),
         "bbox": [*low, *extent],
-        "segmentation": {"size": list(size), "counts": run_lengths(mask)},
+        "segmentation": {"size": list(size), "counts": run_lengths(rows, columns, size)},
     }
 
 
-def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
+def run_lengths(
+    rows: NDArray[np.integer], columns: NDArray[np.integer], size: tuple[int, int]
+) -> list[int]:
     """Return how many pixels are outside, inside, outside, ..., down the columns.
+
+    Parameters
+    ----------
+    rows, columns : (n,) int
+        The pixels inside.
+    size : (int, int)
+        Rows and columns of the image.
 
     Examples
     --------
-    >>> run_lengths(np.array([[False, True], [False, True], [True, False]]))
+    >>> run_lengths(np.array([0, 1, 2]), np.array([1, 1, 0]), (3, 2))
     [2, 3, 1]
     """
-    pixels = mask.ravel(order="F").astype(np.int8)
-    ends = np.flatnonzero(np.diff(pixels, prepend=0)).tolist()
-    return [int(n) for n in np.diff([0, *ends, pixels.size])]
+    inside = np.sort(columns * size[0] + rows)
+    breaks = np.flatnonzero(np.diff(inside) > 1)
+    starts = inside[[0, *(breaks + 1)]]
+    stops = inside[[*breaks, -1]] + 1
+    ends = np.stack([starts, stops], axis=1).ravel()
+    lengths: list[int] = np.diff([0, *ends, size[0] * size[1]]).tolist()
+    return lengths if lengths[-1] else lengths[:-1]
+
+
+def _pixels(outline: Outline) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Return rows and columns of a nucleus, drawn in its own box."""
+    corners = np.vstack(outline.rings)
+    low = np.floor(corners.min(axis=0))
+    columns, rows = (np.ceil(corners.max(axis=0)) - low).astype(int)
+    moved = [[ring - low for ring in piece] for piece in outline.polygons]
+    y, x = np.nonzero(painted([Outline(1, moved)], "YX", (rows, columns)))
+    return y + int(low[1]), x + int(low[0])
 
 
 def _polygons(segmentation: Any) -> list[list[NDArray[np.float64]]]:
@@ -102,6 +124,15 @@ def _polygons(segmentation: Any) -> list[list[NDArray[np.float64]]]:
     counts = segmentation["counts"]
     if isinstance(counts, str):
         raise ValueError("its masks are compressed; write them as polygons or as lists of counts")
-    inside = np.arange(len(counts)) % 2 == 1
-    mask = np.repeat(inside, counts).reshape(segmentation["size"], order="F")
-    return mask_polygons(mask)
+    return _pieces(np.asarray(counts), int(segmentation["size"][0]))
+
+
+def _pieces(counts: NDArray[np.integer], n_rows: int) -> list[list[NDArray[np.float64]]]:
+    """Return the polygons of run lengths; no more than the nucleus's own box is ever unpacked."""
+    ends = np.cumsum(counts)
+    runs = [np.arange(start, stop) for start, stop in zip(ends[::2], ends[1::2], strict=False)]
+    columns, rows = np.divmod(np.concatenate(runs), n_rows)
+    corner = (int(columns.min()), int(rows.min()))
+    mask = np.zeros((rows.max() - corner[1] + 1, columns.max() - corner[0] + 1), bool)
+    mask[rows - corner[1], columns - corner[0]] = True
+    return mask_polygons(mask, corner)

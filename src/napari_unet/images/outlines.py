@@ -157,7 +157,8 @@ def _rings(mask: NDArray[np.bool_]) -> Iterator[Ring]:
     ways = _sides(mask)
     while ways:
         start = here = next(iter(ways))
-        ring, heading = [], (0, 0)
+        ring: list[tuple[int, int]] = []
+        heading = (0, 0)
         while not ring or here != start:
             ring.append(here)
             heading = _onward(ways, here, heading)
@@ -193,7 +194,8 @@ def _onward(
 
 def _without_straight(ring: Ring) -> Ring:
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
-    return ring[(before != after).any(axis=1)]
+    kept: Ring = ring[(before != after).any(axis=1)]
+    return kept
 
 
 def _area(ring: Ring) -> float:
