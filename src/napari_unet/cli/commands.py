@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from napari_unet.cli.convert import convert
 from napari_unet.cli.corrections import corrections
 from napari_unet.cli.demo import demo
 from napari_unet.cli.evaluate import evaluate
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, segment, evaluate, train, finetune, measure, export):
+for command in (demo, segment, evaluate, train, finetune, measure, export, convert):
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(corrections, name="corrections")
