@@ -59,3 +59,9 @@ def test_what_is_outside_of_the_image_is_left_out():
 
 def test_no_outlines_fit_a_single_pixel():
     assert fitting([]) == ("YX", (1, 1))
+
+
+def test_labels_may_lie_far_apart():
+    labels = np.zeros((4, 5), np.int64)
+    labels[0, 0], labels[2:, 3:] = 7, 2**31 - 1
+    assert [outline.label for outline in outlines(labels, "YX")] == [7, 2**31 - 1]

@@ -71,8 +71,11 @@ def outlines(labels: NDArray[np.integer], axes: str) -> Iterator[Outline]:
     for plane in planes(axes, labels.shape):
         place = dict(plane.position)
         flat = labels[plane.read]
-        for label, box in enumerate(ndi.find_objects(flat), start=1):
-            if box is not None:
+        # Labels may lie far apart, and a box is kept for each number up to the highest.
+        found, numbers = np.unique(flat, return_inverse=True)
+        boxes = ndi.find_objects(numbers.reshape(flat.shape) + 1)
+        for label, box in zip(found.tolist(), boxes, strict=True):
+            if label:
                 corner = (box[1].start, box[0].start)
                 pieces = mask_polygons(flat[box] == label, corner)
                 yield Outline(label, pieces, place.get("Z", 0), place.get("T", 0))
