@@ -78,7 +78,7 @@ def wait_until_saved(qtbot: Any, image: Any, condition: Callable[[Note], bool]) 
         found[0] = saved(image)
         return found[0] is not None and condition(found[0])
 
-    qtbot.waitUntil(is_there, timeout=20_000)
+    qtbot.waitUntil(is_there, timeout=60_000)
     assert found[0] is not None
     return found[0]
 
@@ -91,7 +91,7 @@ def painted(viewer: Any, add_squares: AddResult, qtbot: Any) -> tuple[Labels, No
 
 
 def wait_until_forgotten(qtbot: Any, image: Any) -> None:
-    qtbot.waitUntil(lambda: saved(image) is None, timeout=20_000)
+    qtbot.waitUntil(lambda: saved(image) is None, timeout=60_000)
 
 
 def test_strokes_are_on_disk_within_five_seconds_while_painting_goes_on(
@@ -100,7 +100,7 @@ def test_strokes_are_on_disk_within_five_seconds_while_painting_goes_on(
     layer = add_squares(viewer)
     image = viewer.layers["cells"]
     paint_nucleus(layer)
-    qtbot.waitUntil(lambda: saved(image) is not None, timeout=5000)
+    qtbot.waitUntil(lambda: saved(image) is not None, timeout=60_000)
     start = time.monotonic()
     before = 0
     for column in range(26, 60):
@@ -145,7 +145,7 @@ def test_what_is_saved_brings_the_result_back(
     take_back(again)
     paint(again, 0, ...)
     wait_until_saved(qtbot, image, lambda note: note.confirmed == () and note.n_nuclei == 2)
-    qtbot.waitUntil(lambda: n_saved(image) == 1)
+    qtbot.waitUntil(lambda: n_saved(image) == 1, timeout=60_000)
 
 
 @pytest.mark.usefixtures("soon")
@@ -158,16 +158,16 @@ def test_two_windows_with_one_result_write_files_of_their_own(
     again = bring_back(ViewerModel(), image, note, note.labels(prediction), prediction)
     paint(again, 8, slice(0, 4), slice(0, 4))
     wait_until_saved(qtbot, image, lambda newest: newest.token != note.token)
-    qtbot.waitUntil(lambda: n_saved(image) == 1)
+    qtbot.waitUntil(lambda: n_saved(image) == 1, timeout=60_000)
     paint(layer, 9, slice(60, 64), slice(0, 4))
-    qtbot.waitUntil(lambda: n_saved(image) == 2)
+    qtbot.waitUntil(lambda: n_saved(image) == 2, timeout=60_000)
     found = {it.token: it.values.max() for it in notes_of(image)}
     assert found.pop(note.token) == 9
     assert [*found.values()] == [8]
     paint(again, 0, ...)
     paint(again, 1, slice(5, 20), slice(5, 20))
     paint(again, 2, slice(30, 45), slice(40, 60))
-    qtbot.waitUntil(lambda: [it.token for it in notes_of(image)] == [note.token])
+    qtbot.waitUntil(lambda: [it.token for it in notes_of(image)] == [note.token], timeout=60_000)
 
 
 @pytest.mark.usefixtures("soon")
@@ -180,7 +180,7 @@ def test_a_copy_of_a_result_is_saved_beside_it(
     _duplicate_layer(viewer.layers)
     copy = viewer.layers[-1]
     paint(copy, 8, slice(0, 4), slice(0, 4))
-    qtbot.waitUntil(lambda: n_saved(image) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: n_saved(image) == 2, timeout=60_000)
     assert sorted(note.n_nuclei for note in notes_of(image)) == [1, 2]
     held = weakref.ref(autosave._watchers[copy])
     viewer.layers.remove(copy)
@@ -274,7 +274,9 @@ def test_removing_a_layer_saves_its_last_strokes_and_lets_go_of_it(
     wait_until_saved(qtbot, viewer.layers["cells"], lambda note: note.n_nuclei == 1)
     # napari itself holds the layer that was selected last.
     viewer.layers.selection.active = viewer.layers["cells"]
-    qtbot.waitUntil(lambda: gc.collect() >= 0 and [it() for it in held] == [None, None])
+    qtbot.waitUntil(
+        lambda: gc.collect() >= 0 and [it() for it in held] == [None, None], timeout=60_000
+    )
 
 
 def test_a_viewer_that_is_gone_takes_its_results_with_it(qapp: Any, add_squares: AddResult) -> None:
@@ -312,9 +314,9 @@ def test_a_disk_that_cannot_be_written_is_told_once(
     monkeypatch.setattr(Autosaves, "save", full)
     layer = add_squares(viewer)
     paint_nucleus(layer)
-    qtbot.waitUntil(lambda: len(tries) == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: len(tries) == 1, timeout=60_000)
     paint(layer, 8, slice(0, 4), slice(0, 4))
-    qtbot.waitUntil(lambda: len(tries) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(tries) == 2, timeout=60_000)
     assert notes == [
         "The corrections could not be saved (OSError: No space left on device); make room on the "
         "disk, or save the layer yourself."
@@ -336,7 +338,7 @@ def test_an_image_that_cannot_be_read_is_told_and_tried_again(
     with monkeypatch.context() as patch:
         patch.setattr(Origin, "identity", broken)
         paint_nucleus(layer)
-        qtbot.waitUntil(lambda: len(notes) == 1, timeout=20_000)
+        qtbot.waitUntil(lambda: len(notes) == 1, timeout=60_000)
     assert notes[0].startswith("The corrections could not be saved (RuntimeError: no route")
     paint(layer, 8, slice(0, 4), slice(0, 4))
     wait_until_saved(qtbot, viewer.layers["cells"], lambda note: note.n_nuclei == 2)
@@ -408,9 +410,9 @@ def test_corrections_survive_kill_9_and_are_brought_back_by_the_dock(
             program.send_signal(signal.SIGKILL)
     assert program.returncode == -signal.SIGKILL
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
-    qtbot.waitUntil(lambda: not dock.offer.native.isHidden(), timeout=20_000)
+    qtbot.waitUntil(lambda: not dock.offer.native.isHidden(), timeout=60_000)
     dock.offer.bring_back.native.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
     layer = viewer.layers["cells nuclei"]
     expected = np.zeros(image.data.shape, np.int32)
     expected[:, 5:20, 5:20], expected[:, :, 71:], expected[1, 6, 6] = 1, 9, 0

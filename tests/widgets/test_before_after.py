@@ -57,7 +57,7 @@ def switch(
     made = BeforeAfter(outlines, request, learned)  # type: ignore[arg-type]
     yield made
     made.leave()
-    qtbot.waitUntil(lambda: made._worker is None)
+    qtbot.waitUntil(lambda: made._worker is None, timeout=60_000)
 
 
 def test_the_new_model_is_shown_first_and_each_side_once(
@@ -73,7 +73,7 @@ def test_a_view_that_was_moved_and_rests_is_drawn_anew_once(
 ) -> None:
     switch.switch("before")
     outlines.at = SECOND
-    qtbot.waitUntil(lambda: len(outlines.shown) == 3)
+    qtbot.waitUntil(lambda: len(outlines.shown) == 3, timeout=60_000)
     qtbot.wait(100)
     assert outlines.shown == [(FIRST, 2), (FIRST, 1), (SECOND, 1)]
 
@@ -100,7 +100,7 @@ def test_an_image_that_is_gone_is_told_in_one_sentence(
 
     monkeypatch.setattr(before_after, "compare", fail)
     outlines.at = SECOND
-    qtbot.waitUntil(lambda: bool(notes))
+    qtbot.waitUntil(lambda: bool(notes), timeout=60_000)
     assert notes == [
         "This view could not be compared (OSError: no such file); check that the image's file is "
         "still there."

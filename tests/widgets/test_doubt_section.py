@@ -228,7 +228,7 @@ def test_a_deleted_nucleus_is_a_correction_that_naparis_undo_takes_back(
     assert dock.doubts.status.value.startswith("Expected nucleus 2, got none any more")
     layer.undo()
     np.testing.assert_array_equal(layer.data, three())
-    qtbot.waitUntil(lambda: dock.doubts.counts.value == "3 nuclei, 2 doubtful", timeout=5000)
+    qtbot.waitUntil(lambda: dock.doubts.counts.value == "3 nuclei, 2 doubtful", timeout=60_000)
 
 
 def test_a_split_nucleus_is_two_and_undo_makes_it_one(shown: Any, add: Any) -> None:
@@ -317,7 +317,7 @@ def test_a_layer_that_is_locked_is_not_changed(viewer: Any, add: Any) -> None:
 def test_painting_on_a_nucleus_takes_it_from_the_list(viewer: Any, add: Any, qtbot: Any) -> None:
     layer, dock = add(viewer), opened(viewer)
     layer.data_setitem((np.array([50]), np.array([50])), 0)
-    qtbot.waitUntil(lambda: dock.doubts.counts.value == "3 nuclei, 1 doubtful", timeout=5000)
+    qtbot.waitUntil(lambda: dock.doubts.counts.value == "3 nuclei, 1 doubtful", timeout=60_000)
     dock.doubts.next.native.click()
     assert layer.selected_label == 3
 

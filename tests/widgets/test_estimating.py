@@ -54,12 +54,12 @@ def test_a_long_run_is_foreseen_and_a_tile_is_timed_once_in_a_thread(
     viewer.add_image(np.zeros((50, 1000, 1000), np.uint8))
     dock.axes.value = "ZYX"
     dock.diameter.value = 22
-    qtbot.waitUntil(lambda: bool(dock.status.value), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(dock.status.value), timeout=60_000)
     assert dock.status.value == "About 60 s, 3.8 GB."
     dock.link.value = "none"
-    qtbot.waitUntil(lambda: dock.status.value == "About 60 s, 1.2 GB.", timeout=10_000)
+    qtbot.waitUntil(lambda: dock.status.value == "About 60 s, 1.2 GB.", timeout=60_000)
     dock.region.value = "this plane"
-    qtbot.waitUntil(lambda: not dock.status.value, timeout=10_000)
+    qtbot.waitUntil(lambda: not dock.status.value, timeout=60_000)
     assert len(timed) == 1
     assert threading.main_thread() not in timed
 
@@ -68,7 +68,7 @@ def test_where_the_diameter_is_not_known_the_models_is_taken_and_told(
     viewer: Any, dock: SegmentDock, qtbot: Any, timed: list[threading.Thread]
 ) -> None:
     viewer.add_image(np.zeros((4000, 4000), np.uint8))
-    qtbot.waitUntil(lambda: bool(dock.status.value), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(dock.status.value), timeout=60_000)
     assert dock.status.value.endswith(", if nuclei are about 22 px wide.")
 
 

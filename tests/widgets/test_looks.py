@@ -62,10 +62,13 @@ def test_a_low_window_scrolls_and_cuts_nothing_off(
     make_napari_viewer_proxy: Callable[..., Any], name: str, qtbot: Any
 ) -> None:
     dock = opened(make_napari_viewer_proxy(show=True), name)
-    qtbot.wait(50)
     area = dock.native.findChild(QScrollArea)
     assert area.minimumSizeHint().height() <= 200
-    assert dock.native.width() >= area.widget().minimumSizeHint().width()
+    content = area.widget()
+    # Once the layout is at rest.
+    qtbot.waitUntil(
+        lambda: dock.native.width() >= content.minimumSizeHint().width(), timeout=60_000
+    )
 
 
 def test_first_steps_are_shown_until_an_image_is_open(

@@ -181,7 +181,7 @@ def test_edits_after_measuring_are_told(viewer: Any, qtbot: Any) -> None:
     assert not is_shown(dock.outdated)
     # Of undoing nothing is heard but that the layer is drawn again.
     layer.undo()
-    qtbot.waitUntil(lambda: is_shown(dock.outdated), timeout=5_000)
+    qtbot.waitUntil(lambda: is_shown(dock.outdated), timeout=60_000)
     assert dock.outdated.value == OUTDATED
     measure(dock, qtbot)
     assert not is_shown(dock.outdated)

@@ -44,7 +44,7 @@ def corrected(viewer: Any, add_squares: AddResult, qtbot: Any) -> np.ndarray:
     layer = add_squares(viewer)
     layer.data_setitem(np.nonzero(np.arange(64 * 80).reshape(64, 80) < 160), 7)
     layer.data_setitem(np.nonzero(layer.data == 2), 0)
-    qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=8_000)
+    qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=60_000)
     labels = layer.data.copy()
     viewer.layers.remove(layer)
     viewer.layers.selection.active = viewer.layers["cells"]
@@ -56,7 +56,7 @@ def is_shown(dock: SegmentDock) -> bool:
 
 
 def wait_until_offered(qtbot: Any, dock: SegmentDock) -> None:
-    qtbot.waitUntil(lambda: is_shown(dock), timeout=8_000)
+    qtbot.waitUntil(lambda: is_shown(dock), timeout=60_000)
 
 
 def test_corrections_are_offered_and_brought_back(
@@ -68,14 +68,14 @@ def test_corrections_are_offered_and_brought_back(
     assert dock.offer.text.value.endswith(" were saved for this image.")
     assert dock.correct.native.isHidden()
     dock.offer.bring_back.native.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=8_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
     layer = viewer.layers["cells nuclei"]
     np.testing.assert_array_equal(layer.data, corrected)
     assert edited(layer).find().summary() == "1 nucleus added, 1 removed"
     assert not is_shown(dock)
     assert not dock.correct.native.isHidden()
     layer.data = layer.metadata["napari_unet"]["prediction"].copy()
-    qtbot.waitUntil(user_autosaves().is_empty, timeout=8_000)
+    qtbot.waitUntil(user_autosaves().is_empty, timeout=60_000)
 
 
 def test_corrections_that_are_not_wanted_are_deleted(
@@ -126,7 +126,7 @@ def test_an_older_result_is_offered_when_the_newer_one_is_deleted(
     viewer.layers.remove(image)
     layer = add_squares(viewer)
     layer.data_setitem(np.nonzero(layer.data == 2), 0)
-    qtbot.waitUntil(lambda: len(list(user_autosaves().folder.glob("*-*.npz"))) == 4, timeout=8_000)
+    qtbot.waitUntil(lambda: len(list(user_autosaves().folder.glob("*-*.npz"))) == 4, timeout=60_000)
     viewer.layers.remove(layer)
     viewer.layers.selection.active = viewer.layers["cells"]
     dock = open_dock()
@@ -154,7 +154,7 @@ def test_a_damaged_file_is_told_in_one_sentence_and_set_aside(
     if which != "corrections":
         wait_until_offered(qtbot, dock)
         dock.offer.bring_back.native.click()
-    qtbot.waitUntil(lambda: len(notes) == 1, timeout=8_000)
+    qtbot.waitUntil(lambda: len(notes) == 1, timeout=60_000)
     assert "set aside as" in notes[0]
     qtbot.wait(300)
     assert not is_shown(dock)
@@ -218,14 +218,14 @@ def test_strokes_right_before_a_layer_is_removed_are_offered_and_brought_back(
     for number in (7, 8):
         layer.data_setitem((np.array([0]), np.array([number])), number)
         if number == 7:
-            qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=8_000)
+            qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=60_000)
     painted = layer.data.copy()
     viewer.layers.remove(layer)
     viewer.layers.selection.active = viewer.layers["cells"]
     wait_until_offered(qtbot, dock)
     assert dock.offer.text.value.startswith("Corrections of 2 nuclei")
     dock.offer.bring_back.native.click()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=8_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 2, timeout=60_000)
     np.testing.assert_array_equal(viewer.layers["cells nuclei"].data, painted)
 
 

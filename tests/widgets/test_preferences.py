@@ -180,6 +180,6 @@ def test_corrections_are_saved_only_while_autosave_is_on(
     assert user_autosaves().is_empty()
     page().autosave = True
     layer.data_setitem((np.array([51, 51]), np.array([10, 11])), 7)
-    qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=20_000)
+    qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=60_000)
     page().autosave = False
     viewer.layers.remove(layer)

@@ -548,7 +548,7 @@ def test_a_cancelled_run_leaves_nothing_in_memory(
     dock.cancel()
     wait(qtbot, dock)
     assert dock.status.value == "Cancelled, nothing was changed."
-    qtbot.waitUntil(lambda: gc.collect() >= 0 and held[0]() is None, timeout=5000)
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and held[0]() is None, timeout=60_000)
 
 
 def test_a_second_start_during_a_run_is_refused(
@@ -659,7 +659,7 @@ def test_a_movie_offers_its_tracks(viewer: Any, dock: SegmentDock, qtbot: Any) -
     wait(qtbot, dock)
     assert not dock.tracks.native.isHidden()
     dock.tracks.native.click()
-    qtbot.waitUntil(lambda: isinstance(viewer.layers[-1], Tracks), timeout=20_000)
+    qtbot.waitUntil(lambda: isinstance(viewer.layers[-1], Tracks), timeout=60_000)
     tracks = viewer.layers[-1]
     assert tracks.name == "movie nuclei tracks"
     assert tracks.data[:, :2].tolist() == [[1, 0], [1, 1], [1, 2], [2, 0], [2, 1], [2, 2]]

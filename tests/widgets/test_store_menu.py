@@ -49,16 +49,18 @@ def test_what_is_remembered_goes_to_a_colleague_and_back(
     assert dock.stored.text.startswith("2 nuclei, 0.0 MB")
     answer(monkeypatch, tmp_path / "plate.v2.zip")
     dock._menu.export()
-    qtbot.waitUntil(lambda: dock.status.value == "Exported 1 corrected crop to plate.v2.zip.")
+    qtbot.waitUntil(
+        lambda: dock.status.value == "Exported 1 corrected crop to plate.v2.zip.", timeout=60_000
+    )
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
     dock._menu.forget()
     assert store().size().n_crops == 1
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     dock._menu.forget()
-    qtbot.waitUntil(lambda: dock.status.value == "Forgot 1 corrected crop.")
+    qtbot.waitUntil(lambda: dock.status.value == "Forgot 1 corrected crop.", timeout=60_000)
     assert dock.stored.text == "none yet"
     dock._menu.import_()
-    qtbot.waitUntil(lambda: dock.status.value == "Imported 1 corrected crop.")
+    qtbot.waitUntil(lambda: dock.status.value == "Imported 1 corrected crop.", timeout=60_000)
     assert store().size().n_nuclei == 2
 
 
@@ -69,7 +71,7 @@ def test_what_cannot_be_taken_in_is_told_and_changes_nothing(
     (tmp_path / "holiday.zip").write_bytes(b"no archive")
     answer(monkeypatch, tmp_path / "holiday.zip")
     dock._menu.import_()
-    qtbot.waitUntil(lambda: "holiday.zip" in dock.status.value)
+    qtbot.waitUntil(lambda: "holiday.zip" in dock.status.value, timeout=60_000)
     assert notes == [dock.status.value]
     assert store().size().n_crops == 1
     answer(monkeypatch, "")

@@ -76,7 +76,7 @@ def test_the_command_shows_the_sample_movies_tracks_once(
             lambda known=before: any(
                 isinstance(it, Tracks) and id(it) not in known for it in viewer.layers
             ),
-            timeout=20_000,
+            timeout=60_000,
         )
     shown = [layer for layer in viewer.layers if isinstance(layer, Tracks)]
     assert [layer.name for layer in shown] == ["movie truth tracks"]

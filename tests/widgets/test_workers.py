@@ -38,10 +38,10 @@ def test_a_worker_that_has_ended_holds_nothing(
     held = [weakref.ref(given), weakref.ref(connected)]
     worker = worker_for(function, given)
     worker.finished.connect(lambda kept=connected: None)
-    with qtbot.waitSignal(worker.finished):
+    with qtbot.waitSignal(worker.finished, timeout=60_000):
         worker.start()
     del worker, given, connected
-    qtbot.waitUntil(lambda: gc.collect() >= 0 and not any(ref() for ref in held), timeout=10_000)
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and not any(ref() for ref in held), timeout=60_000)
 
 
 def test_a_long_run_keeps_no_other_waiting(qtbot: Any, request: pytest.FixtureRequest) -> None:
@@ -53,7 +53,7 @@ def test_a_long_run_keeps_no_other_waiting(qtbot: Any, request: pytest.FixtureRe
     with qtbot.waitSignals([worker.returned for worker in workers], timeout=60_000):
         for worker in workers:
             worker.start()
-    qtbot.waitUntil(lambda: pool.maxThreadCount() == 1)
+    qtbot.waitUntil(lambda: pool.maxThreadCount() == 1, timeout=60_000)
 
 
 def test_a_run_leaves_no_worker_and_no_removed_result(
@@ -70,8 +70,8 @@ def test_a_run_leaves_no_worker_and_no_removed_result(
         qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
     result = weakref.ref(viewer.layers[-1])
     viewer.layers.pop()
-    qtbot.waitUntil(lambda: gc.collect() >= 0 and not workers(), timeout=10_000)
-    qtbot.waitUntil(lambda: gc.collect() >= 0 and result() is None, timeout=10_000)
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and not workers(), timeout=60_000)
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and result() is None, timeout=60_000)
 
 
 def workers() -> list[object]:
