@@ -78,7 +78,8 @@ def test_a_sure_network_is_asked_once():
 
 
 @pytest.mark.parametrize(
-    ("diameter", "zoom"), [(22, 1.0), (39, 1.0), (44, 0.5), (5.5, 4.0), (1, 4.0), (10_000, 0.1)]
+    ("diameter", "zoom"),
+    [(22, 1.0), (13, 1.0), (28, 1.0), (33, 2 / 3), (44, 0.5), (5.5, 4.0), (1, 4.0), (10_000, 0.1)],
 )
 def test_images_are_scaled_only_where_their_nuclei_are_far_from_the_model(diameter, zoom):
     assert zoom_between(diameter, 22.0) == zoom
