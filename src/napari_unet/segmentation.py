@@ -5,8 +5,9 @@ The network comes as a plain callable, so that everything here runs without torc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_unet.images.arrays import read_part
 from napari_unet.images.axes import Plane, label_axes, label_shape, parse_axes, planes
+from napari_unet.images.bands import Bands, ResizedBands
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import (
     as_bytes,
@@ -22,14 +24,17 @@ from napari_unet.images.planes import (
     network_input,
     part_of,
     plane_limits,
+    plane_reader,
     read_plane,
     resized,
+    resized_part,
     stack_limits,
     zoomed,
+    zoomed_size,
 )
 from napari_unet.images.roomy import Room, in_memory
 from napari_unet.images.sides import is_deep, sides
-from napari_unet.images.tiling import Stitch, Tile, tiles
+from napari_unet.images.tiling import Tile, tiles
 from napari_unet.images.turns import averaged_over_turns
 from napari_unet.nuclei.cleaning import number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
@@ -236,17 +241,23 @@ def predict_maps(
     if settings.quality == "best":
         predict = averaged_over_turns(predict, settings.grid)
     zoom = zoom_between(settings.diameter or settings.model_diameter, settings.model_diameter)
+    size = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
+    seen = zoomed_size(size, zoom)
+    parts = tiles(seen, settings.tile, settings.overlap, settings.grid)
     maps: NDArray[np.uint8] | None = None
-    for number, plane in enumerate(walk):
-        pixels = zoomed(read_plane(image, plane, settings.normalisation, bounds), zoom)
-        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap, settings.grid)
-        before, total = number * len(parts), len(walk) * len(parts)
-        stitched = yield from _predict_tiles(
-            pixels, parts, predict, settings.overlap, before, total
-        )
-        if maps is None:
-            maps = room((len(stitched), *shape))
-        maps[:, *plane.write] = as_bytes(resized(stitched, maps[0][plane.write].shape))
+    done, total = 0, len(walk) * len(parts)
+    for plane in walk:
+        read = plane_reader(image, plane, settings.normalisation, bounds)
+        resized_read = partial(resized_part, read, size, seen)
+        bands = ResizedBands(seen, size)
+        for found in _predict_tiles(resized_read, seen, parts, predict, settings.overlap):
+            if maps is None:
+                maps = room((len(found), *shape))
+            rows, ready = bands.add(found)
+            _write(ready, maps[:, *plane.write], rows)
+            del found, ready  # the next tile needs the room
+            done += 1
+            yield Progress("network", done, total)
     if maps is None:
         return in_memory((N_MAPS, *shape))
     for stack in _stacks(walk, zoom, settings):
@@ -257,30 +268,31 @@ def predict_maps(
             ],
             axis=1,
         )
-        found = yield from _predict_sides(pixels, predict, settings, settings.anisotropy * zoom)
-        _average(maps, found, stack)
+        other = yield from _predict_sides(pixels, predict, settings, settings.anisotropy * zoom)
+        _average(maps, other, stack)
     return maps
 
 
 def _predict_tiles(
-    pixels: NDArray[np.float32],
+    read: Callable[[tuple[slice, slice]], NDArray[np.float32]],
+    shape: tuple[int, int],
     parts: list[Tile],
     predict: Predict,
     overlap: int,
-    before: int,
-    total: int,
-) -> Generator[Progress, None, NDArray[np.float32]]:
-    """Run the network over the tiles of one plane; return its maps (maps, y, x)."""
-    stitch: Stitch | None = None
-    for done, tile in enumerate(parts, start=before + 1):
-        maps = predict(pixels[:, *tile.read])
-        if stitch is None:
-            stitch = Stitch(pixels.shape[1:], len(maps), overlap)
-        stitch.add(tile, maps)
-        yield Progress("network", done, total)
-    if stitch is None:
-        raise ValueError("Expected at least one tile, got none; give a plane with pixels.")
-    return stitch.result()
+) -> Iterator[NDArray[np.float32]]:
+    """Run the network over the tiles of one plane; yield after each the maps that are whole by it.
+
+    These are the next rows of the plane, (maps, rows, x); there are some after each row of tiles.
+    """
+    bands = Bands(shape, parts, overlap)
+    for tile in parts:
+        yield bands.add(tile, predict(read(tile.read)))
+
+
+def _write(found: NDArray[np.float32], maps: NDArray[np.uint8], rows: slice) -> None:
+    """Write the maps of some rows as bytes, one map after the other: all at once take more room."""
+    for one, new in zip(maps, found, strict=True):
+        one[rows] = as_bytes(new)
 
 
 def _stacks(walk: list[Plane], zoom: float, settings: SegmentSettings) -> list[list[Plane]]:
@@ -307,12 +319,18 @@ def _predict_sides(
     for done, side in enumerate(sides(stack, distance), start=1):
         pixels = resized(side.pixels, (height, side.pixels.shape[2]))
         parts = tiles(pixels.shape[1:], settings.tile, settings.overlap, settings.grid)
-        found = finish(_predict_tiles(pixels, parts, predict, settings.overlap, 0, len(parts)))
+        shape = (pixels.shape[1], pixels.shape[2])
+        rows = _predict_tiles(partial(_part, pixels), shape, parts, predict, settings.overlap)
+        found = np.concatenate(list(rows), axis=1)
         if mean is None:
             mean = np.zeros((len(found), *stack.shape[1:]), np.float16)
         mean[side.place] += resized(found, side.pixels.shape[1:]) / 2
         yield Progress("sides", done, total)
     return mean if mean is not None else np.zeros((N_MAPS, *stack.shape[1:]), np.float16)
+
+
+def _part(pixels: NDArray[np.float32], place: tuple[slice, slice]) -> NDArray[np.float32]:
+    return pixels[:, *place]
 
 
 def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: list[Plane]) -> None:
@@ -350,7 +368,7 @@ def label_maps(
     highest = 0
     for done, place in enumerate(walk, start=1):
         found = find(maps[:, *place], settings.instances, settings.anisotropy)
-        view[place] = np.where(found > 0, found + highest, 0)
+        np.add(found, np.int32(highest), out=view[place], where=found > 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
     if link == "overlap" and "Z" in ordered:
