@@ -17,7 +17,8 @@ from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes
 
 SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of a strip or volume, measured
 FOUND = 2 * 4  # bytes per pixel of a plane that it holds beside a strip: labels, twice
-BAND = 4 * (2 * N_MAPS + 1)  # bytes per pixel of a row of tiles: sum, weight, and maps of it
+TILE = 4 * (3 + 2 * N_MAPS + 1)  # bytes per pixel of a tile: it, its maps, their sum and weight
+ROWS = 4 * N_MAPS  # bytes per pixel of a row of tiles, where maps are resampled
 LABELS = 3 * 4  # the run's own, those that are shown, and those that were there before
 
 
@@ -95,7 +96,9 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     n_seen = of_plane * n_views * (n_all // n_plane)
     in_volumes = is_in_volumes(axes, settings.link)
     seconds = pace.network * n_seen + (pace.volume if in_volumes else pace.plane) * n_all
-    running = pace.n_bytes * max(every_tile) + BAND * shapes[0][0] * seen[1]
+    running = (pace.n_bytes + TILE) * max(every_tile)
+    if seen != (sizes["Y"], sizes["X"]):
+        running += ROWS * shapes[0][0] * seen[1]
     separating = SEPARATING * min(n_plane, STRIP) + FOUND * n_plane
     if in_volumes:
         separating = SEPARATING * n_plane * sizes["Z"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -16,9 +17,10 @@ from numpy.typing import NDArray
 
 from napari_unet.images.arrays import read_part
 from napari_unet.images.axes import Plane, label_axes, label_shape, parse_axes, planes
-from napari_unet.images.bands import Bands, ResizedBands
 from napari_unet.images.intensity import Normalisation
+from napari_unet.images.mosaic import Mosaic, Piece, ResizedMosaic
 from napari_unet.images.planes import (
+    Read,
     as_bytes,
     clearest_plane,
     network_input,
@@ -243,19 +245,15 @@ def predict_maps(
     zoom = zoom_between(settings.diameter or settings.model_diameter, settings.model_diameter)
     size = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
     seen = zoomed_size(size, zoom)
-    parts = tiles(seen, settings.tile, settings.overlap, settings.grid)
+    done, total = 0, len(walk) * len(_tiles(seen, settings))
     maps: NDArray[np.uint8] | None = None
-    done, total = 0, len(walk) * len(parts)
     for plane in walk:
         read = plane_reader(image, plane, settings.normalisation, bounds)
-        resized_read = partial(resized_part, read, size, seen)
-        bands = ResizedBands(seen, size)
-        for found in _predict_tiles(resized_read, seen, parts, predict, settings.overlap):
-            if maps is None:
-                maps = room((len(found), *shape))
-            rows, ready = bands.add(found)
-            _write(ready, maps[:, *plane.write], rows)
-            del found, ready  # the next tile needs the room
+        for found in _predict_tiles(read, size, seen, predict, settings):
+            for place, piece in found:
+                if maps is None:
+                    maps = room((len(piece), *shape))
+                maps[:, *plane.write][:, *place] = as_bytes(piece)
             done += 1
             yield Progress("network", done, total)
     if maps is None:
@@ -273,26 +271,26 @@ def predict_maps(
     return maps
 
 
+def _tiles(shape: tuple[int, int], settings: SegmentSettings) -> list[Tile]:
+    return tiles(shape, settings.tile, settings.overlap, settings.grid)
+
+
 def _predict_tiles(
-    read: Callable[[tuple[slice, slice]], NDArray[np.float32]],
-    shape: tuple[int, int],
-    parts: list[Tile],
+    read: Read,
+    size: tuple[int, int],
+    seen: tuple[int, int],
     predict: Predict,
-    overlap: int,
-) -> Iterator[NDArray[np.float32]]:
-    """Run the network over the tiles of one plane; yield after each the maps that are whole by it.
+    settings: SegmentSettings,
+) -> Iterator[Iterator[Piece]]:
+    """Run the network over a plane of a size (y, x) that it sees in another one, tile by tile.
 
-    These are the next rows of the plane, (maps, rows, x); there are some after each row of tiles.
+    Yield for each tile the pieces that are whole by it; they have to be taken before the next tile.
     """
-    bands = Bands(shape, parts, overlap)
+    parts = _tiles(seen, settings)
+    mosaic, resizing = Mosaic(seen, parts, settings.overlap), ResizedMosaic(seen, size)
     for tile in parts:
-        yield bands.add(tile, predict(read(tile.read)))
-
-
-def _write(found: NDArray[np.float32], maps: NDArray[np.uint8], rows: slice) -> None:
-    """Write the maps of some rows as bytes, one map after the other: all at once take more room."""
-    for one, new in zip(maps, found, strict=True):
-        one[rows] = as_bytes(new)
+        pieces = mosaic.add(tile, predict(resized_part(read, size, seen, tile.read)))
+        yield chain.from_iterable(resizing.add(*piece) for piece in pieces)
 
 
 def _stacks(walk: list[Plane], zoom: float, settings: SegmentSettings) -> list[list[Plane]]:
@@ -317,20 +315,19 @@ def _predict_sides(
     height, total = max(1, round(n_planes * distance)), n_rows + n_columns
     mean: NDArray[np.float16] | None = None
     for done, side in enumerate(sides(stack, distance), start=1):
-        pixels = resized(side.pixels, (height, side.pixels.shape[2]))
-        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap, settings.grid)
-        shape = (pixels.shape[1], pixels.shape[2])
-        rows = _predict_tiles(partial(_part, pixels), shape, parts, predict, settings.overlap)
-        found = np.concatenate(list(rows), axis=1)
-        if mean is None:
-            mean = np.zeros((len(found), *stack.shape[1:]), np.float16)
-        mean[side.place] += resized(found, side.pixels.shape[1:]) / 2
+        size = (n_planes, side.pixels.shape[2])
+        read = partial(_part, side.pixels)
+        found = _predict_tiles(read, size, (height, size[1]), predict, settings)
+        for place, piece in chain.from_iterable(found):
+            if mean is None:
+                mean = np.zeros((len(piece), *stack.shape[1:]), np.float16)
+            mean[side.place][:, *place] += piece / 2
         yield Progress("sides", done, total)
     return mean if mean is not None else np.zeros((N_MAPS, *stack.shape[1:]), np.float16)
 
 
-def _part(pixels: NDArray[np.float32], place: tuple[slice, slice]) -> NDArray[np.float32]:
-    return pixels[:, *place]
+def _part(pixels: NDArray[np.float32], rows: slice, columns: slice) -> NDArray[np.float32]:
+    return pixels[:, rows, columns]
 
 
 def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: list[Plane]) -> None:
