@@ -236,9 +236,14 @@ def _margin(
     if len(maps) == 1:
         return margin
     if depth_counts(maps, settings):
-        margin += np.multiply(maps[2], 1 / scale, dtype=np.float32) - settings.seed_distance
+        depth = maps[2].astype(np.float32)
+        depth *= np.float32(1 / scale)
+        depth -= settings.seed_distance
+        margin += depth
     if settings.seeds in ("both", "border"):
-        margin += settings.border - np.multiply(maps[1], 1 / scale, dtype=np.float32)
+        border = maps[1].astype(np.float32)
+        border *= np.float32(1 / scale)
+        margin += settings.border - border
     return margin
 
 
@@ -259,7 +264,7 @@ def _regrow(
     highest: int,
 ) -> int:
     """Share out, in place, the pieces with several seeds among these; return the highest id."""
-    places = np.flatnonzero(seeds)
+    places = np.flatnonzero(seeds > 0)
     numbers = seeds.reshape(-1)[places]
     n_seeds = int(numbers.max(initial=0))
     piece_of_seed = np.zeros(n_seeds + 1, np.intp)
@@ -267,9 +272,9 @@ def _regrow(
     crowded = looked_up(np.bincount(piece_of_seed[1:], minlength=highest + 1) > 1, labels)
     if not crowded.any():
         return highest
-    seeds = np.where(crowded, seeds, 0)
+    seeds = seeds * crowded
     inner = _inner(seeds > 0)
-    grown = flooded(-margin, np.where(inner, 0, seeds), crowded & ~inner)
+    grown = flooded(-margin, seeds * ~inner, crowded & ~inner)
     np.copyto(grown, seeds, where=inner)
     np.add(grown, np.int32(highest), out=labels, where=crowded)
     return highest + n_seeds

@@ -48,7 +48,7 @@ def counted(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
     flat = labels.reshape(-1)
     counts = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
     for part in parts(flat.size):
-        counts += np.bincount(flat[part], minlength=len(counts))
+        counts += np.bincount(flat[part].astype(np.intp, copy=False), minlength=len(counts))
     return counts
 
 
