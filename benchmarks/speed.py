@@ -2,17 +2,23 @@
 
     python benchmarks/speed.py [--sizes 512 1024 2048] [--runs 5] [--model nuclei] [--device auto]
 
-Synthetic fields of nuclei; the median of the runs after one that is not counted. "limit" is
-the rate that the network would run at if all of its multiplications ran as fast as one large
-matrix product of the same precision, measured here in the same run.
+Synthetic fields of nuclei, those of more than 2048 pixels a side mirrored; the median of the runs
+after one that is not counted. "limit" is the rate that the network would run at if all of its
+multiplications ran as fast as one large matrix product of the same precision, measured here in
+the same run. "memory" is what a process of its own takes at its fullest moment, beyond what it has
+when it has loaded model and image and segmented a small image once; on Linux alone.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,6 +35,9 @@ from napari_unet.segmentation import Progress, finish, segment
 DIAMETER = 22.0  # px, given, so that no time goes into estimating it
 DENSITY = 7e-4  # nuclei per pixel
 MATRIX = 2048
+LARGEST_FIELD = 2048  # px; larger ones take minutes to draw
+SMALL = 256  # px of the image that is segmented first
+STATUS = Path("/proc/self/status")
 
 
 def time_steps(image: NDArray[np.uint16], model: Model) -> dict[str, float]:
@@ -80,27 +89,64 @@ def limit(model: Model) -> float:
     return side**2 / 1e6 * rate / counter.get_total_flops()
 
 
+def field(side: int) -> NDArray[np.uint16]:
+    drawn = min(side, LARGEST_FIELD)
+    image, _ = nuclei_field((drawn, drawn), n=round(DENSITY * drawn**2), diameter=DIAMETER)
+    return np.pad(image, (0, side - drawn), mode="symmetric")
+
+
+def kilobytes(entry: str) -> int:
+    """Give an entry of what Linux says of this process."""
+    rows = dict(row.split(":", 1) for row in STATUS.read_text().splitlines())
+    return int(rows[entry].split()[0])
+
+
+def take_memory(path: Path, model: Model) -> None:
+    """Print the megabytes that segmenting an image takes; in a process of its own."""
+    image, settings = np.load(path), model_settings(model, diameter=DIAMETER)
+    finish(segment(image[:SMALL, :SMALL], "YX", model.predict, settings))
+    before = kilobytes("VmRSS")
+    finish(segment(image, "YX", model.predict, settings))
+    print((kilobytes("VmHWM") - before) * 1024 / 1e6)
+
+
+def memory(image: NDArray[np.uint16], options: argparse.Namespace) -> str:
+    """Give the megabytes that segmenting an image takes at its fullest moment."""
+    if not STATUS.exists():
+        return "?"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "field.npy"
+        np.save(path, image)
+        choices = ["--model", options.model, "--device", options.device, "--memory-of", path]
+        command = [sys.executable, __file__, *choices]
+        return f"{float(subprocess.run(command, check=True, capture_output=True).stdout):.0f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 1024, 2048])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     model = load_model(options.model, options.device)
+    if options.memory_of:
+        take_memory(options.memory_of, model)
+        return
     print(
         f"{model.card.name} on {describe_device(model.device)}, {torch.get_num_threads()} threads"
     )
     print(f"limit of the network {limit(model):.1f} Mpx/s\n")
-    print("| pixels | whole click s | Mpx/s | network Mpx/s | network | nuclei | rest |")
-    print("|---|---|---|---|---|---|---|")
+    columns = "whole click s | Mpx/s | network Mpx/s | network | nuclei | rest | memory MB"
+    print(f"| pixels | {columns} |\n|---|---|---|---|---|---|---|---|")
     for size in options.sizes:
-        image, _ = nuclei_field((size, size), n=round(DENSITY * size**2), diameter=DIAMETER)
+        image = field(size)
         seconds = median_of(options.runs, lambda image=image: time_steps(image, model))
         whole, megapixels = seconds["whole"], size**2 / 1e6
         shares = " | ".join(f"{seconds[k] / whole:.0%}" for k in ("network", "nuclei", "rest"))
         rates = f"{megapixels / whole:.2f} | {megapixels / seconds['network']:.2f}"
-        print(f"| {size}x{size} | {whole:.3f} | {rates} | {shares} |")
+        print(f"| {size}x{size} | {whole:.3f} | {rates} | {shares} | {memory(image, options)} |")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unet.estimate import LABELS, PLANE, SEPARATING, Pace, estimate
+from napari_unet.estimate import FOUND, LABELS, SEPARATING, TILE, Pace, estimate
 from napari_unet.images.roomy import LARGEST_IN_MEMORY
+from napari_unet.nuclei.strips import PIXELS
 from napari_unet.segmentation import SegmentSettings
 
 PACE = Pace(network=1e-6, plane=1e-7, volume=3e-7, n_bytes=400)
@@ -48,12 +49,18 @@ def test_what_tiles_share_is_counted_as_often_as_it_is_seen() -> None:
 
 def test_memory_is_that_of_labels_maps_and_the_fullest_moment() -> None:
     flat = estimate((1000, 1000), "YX", ONE_TILE, PACE)
-    assert flat.n_bytes == MPX * (LABELS + 3 + 400 + PLANE)
+    assert flat.n_bytes == MPX * (LABELS + 3 + 400 + TILE)
     deep = estimate((50, 1000, 1000), "ZYX", ONE_TILE, PACE)
     assert deep.n_bytes == 50 * MPX * (LABELS + 3 + SEPARATING)
+
+
+def test_of_a_large_plane_a_strip_alone_is_at_its_fullest() -> None:
+    wide = estimate((20_000, 20_000), "YX", ONE_TILE, PACE)
+    n = 20_000**2
+    assert wide.n_bytes == n * (LABELS + FOUND) + SEPARATING * PIXELS  # its maps are in a file
 
 
 def test_maps_that_are_in_a_file_take_no_memory() -> None:
     n = LARGEST_IN_MEMORY // (3 * MPX) + 1
     movie = estimate((n, 1000, 1000), "TYX", ONE_TILE, PACE)
-    assert movie.n_bytes == MPX * (n * LABELS + 400 + PLANE)
+    assert movie.n_bytes == MPX * (n * LABELS + 400 + TILE)

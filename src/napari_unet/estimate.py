@@ -6,15 +6,19 @@ import math
 from dataclasses import dataclass
 
 from napari_unet.images.axes import label_shape
+from napari_unet.images.planes import zoomed_size
 from napari_unet.images.roomy import LARGEST_IN_MEMORY, size_text
 from napari_unet.images.sides import is_deep
 from napari_unet.images.tiling import tiles
 from napari_unet.images.turns import TURNS
 from napari_unet.nuclei.sizing import zoom_between
+from napari_unet.nuclei.strips import PIXELS as STRIP
 from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes
 
-SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds at its fullest moment, measured
-PLANE = 4 * (3 + 2 * N_MAPS)  # bytes per pixel on the way to the network, and of its maps
+SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of a strip or volume, measured
+FOUND = 2 * 4  # bytes per pixel of a plane that it holds beside a strip: labels, twice
+TILE = 4 * (3 + 2 * N_MAPS + 1)  # bytes per pixel of a tile: it, its maps, their sum and weight
+ROWS = 4 * N_MAPS  # bytes per pixel of a row of tiles, where maps are resampled
 LABELS = 3 * 4  # the run's own, those that are shown, and those that were there before
 
 
@@ -84,15 +88,20 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     if not n_all:
         return Estimate(0.0, 0.0)
     zoom = zoom_between(settings.diameter or settings.model_diameter, settings.model_diameter)
-    seen = (max(1, round(sizes["Y"] * zoom)), max(1, round(sizes["X"] * zoom)))
-    every_tile = [math.prod(tile) for tile in _tile_shapes(seen, settings)]
+    seen = zoomed_size((sizes["Y"], sizes["X"]), zoom)
+    shapes = _tile_shapes(seen, settings)
+    every_tile = [math.prod(tile) for tile in shapes]
     n_views = len(TURNS) if settings.quality == "best" else 1
     of_plane = sum(every_tile) + _from_sides(sizes.get("Z", 1), seen, zoom, settings)
     n_seen = of_plane * n_views * (n_all // n_plane)
     in_volumes = is_in_volumes(axes, settings.link)
     seconds = pace.network * n_seen + (pace.volume if in_volumes else pace.plane) * n_all
-    running = pace.n_bytes * max(every_tile) + PLANE * max(n_plane, math.prod(seen))
-    separating = SEPARATING * n_plane * (sizes.get("Z", 1) if in_volumes else 1)
+    running = (pace.n_bytes + TILE) * max(every_tile)
+    if seen != (sizes["Y"], sizes["X"]):
+        running += ROWS * shapes[0][0] * seen[1]
+    separating = SEPARATING * min(n_plane, STRIP) + FOUND * n_plane
+    if in_volumes:
+        separating = SEPARATING * n_plane * sizes["Z"]
     n_maps = N_MAPS * n_all
     kept = LABELS * n_all + (n_maps if n_maps <= LARGEST_IN_MEMORY else 0)
     return Estimate(seconds, float(kept + max(running, separating)))

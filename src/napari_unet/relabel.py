@@ -12,6 +12,7 @@ from napari_unet.nuclei.adjusting import before_selection, in_a_plane
 from napari_unet.nuclei.cleaning import rim_ids, selection
 from napari_unet.nuclei.instances import InstanceSettings, instances, least_size, separated
 from napari_unet.nuclei.linking import following
+from napari_unet.nuclei.tables import counted, looked_up
 from napari_unet.segmentation import (
     Progress,
     SegmentSettings,
@@ -71,8 +72,7 @@ class Separated:
     ) -> Separated:
         """Return those of the maps."""
         labels = separated(maps, how, anisotropy)
-        sizes = np.bincount(labels.reshape(-1), minlength=1)
-        return cls(labels, sizes, rim_ids(labels, range(labels.ndim - 2, labels.ndim)))
+        return cls(labels, counted(labels), rim_ids(labels, range(labels.ndim - 2, labels.ndim)))
 
     def chosen(self, how: InstanceSettings, anisotropy: float = 1.0) -> NDArray[np.int32]:
         """Return a table from ids to themselves, 0 for the nuclei that are left out."""
@@ -132,7 +132,7 @@ class Relabelling:
         """
         if not self._is_in_volumes:
             found = self._separated(place, how)
-            labels = found.chosen(how)[found.labels]
+            labels = looked_up(found.chosen(how), found.labels)
         elif (known := self._remembered(place[:-1], how)) is not None:
             table = known.chosen(how, self._settings.anisotropy)
             labels = table[known.labels[place[-1]]]
@@ -157,7 +157,7 @@ class Relabelling:
         """Return what `instances` does, but for the order of the ids; all maps are one part."""
         place = (0,) * (self._walked.ndim - maps.ndim)
         found = self._separated(place, how)
-        return found.chosen(how, anisotropy)[found.labels]
+        return looked_up(found.chosen(how, anisotropy), found.labels)
 
     def _separated(self, place: tuple[int, ...], how: InstanceSettings) -> Separated:
         """Return all nuclei of a plane or volume, and remember them."""

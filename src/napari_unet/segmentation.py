@@ -5,8 +5,10 @@ The network comes as a plain callable, so that everything here runs without torc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
 from numbers import Real
 from typing import Any, TypeVar
 
@@ -16,20 +18,25 @@ from numpy.typing import NDArray
 from napari_unet.images.arrays import read_part
 from napari_unet.images.axes import Plane, label_axes, label_shape, parse_axes, planes
 from napari_unet.images.intensity import Normalisation
+from napari_unet.images.mosaic import Mosaic, Piece, ResizedMosaic
 from napari_unet.images.planes import (
+    Read,
     as_bytes,
     clearest_plane,
     network_input,
     part_of,
     plane_limits,
+    plane_reader,
     read_plane,
     resized,
+    resized_part,
     stack_limits,
     zoomed,
+    zoomed_size,
 )
 from napari_unet.images.roomy import Room, in_memory
 from napari_unet.images.sides import is_deep, sides
-from napari_unet.images.tiling import Stitch, Tile, tiles
+from napari_unet.images.tiling import Tile, tiles
 from napari_unet.images.turns import averaged_over_turns
 from napari_unet.nuclei.cleaning import number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
@@ -236,17 +243,19 @@ def predict_maps(
     if settings.quality == "best":
         predict = averaged_over_turns(predict, settings.grid)
     zoom = zoom_between(settings.diameter or settings.model_diameter, settings.model_diameter)
+    size = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
+    seen = zoomed_size(size, zoom)
+    done, total = 0, len(walk) * len(_tiles(seen, settings))
     maps: NDArray[np.uint8] | None = None
-    for number, plane in enumerate(walk):
-        pixels = zoomed(read_plane(image, plane, settings.normalisation, bounds), zoom)
-        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap, settings.grid)
-        before, total = number * len(parts), len(walk) * len(parts)
-        stitched = yield from _predict_tiles(
-            pixels, parts, predict, settings.overlap, before, total
-        )
-        if maps is None:
-            maps = room((len(stitched), *shape))
-        maps[:, *plane.write] = as_bytes(resized(stitched, maps[0][plane.write].shape))
+    for plane in walk:
+        read = plane_reader(image, plane, settings.normalisation, bounds)
+        for found in _predict_tiles(read, size, seen, predict, settings):
+            for place, piece in found:
+                if maps is None:
+                    maps = room((len(piece), *shape))
+                maps[:, *plane.write][:, *place] = as_bytes(piece)
+            done += 1
+            yield Progress("network", done, total)
     if maps is None:
         return in_memory((N_MAPS, *shape))
     for stack in _stacks(walk, zoom, settings):
@@ -257,30 +266,31 @@ def predict_maps(
             ],
             axis=1,
         )
-        found = yield from _predict_sides(pixels, predict, settings, settings.anisotropy * zoom)
-        _average(maps, found, stack)
+        other = yield from _predict_sides(pixels, predict, settings, settings.anisotropy * zoom)
+        _average(maps, other, stack)
     return maps
 
 
+def _tiles(shape: tuple[int, int], settings: SegmentSettings) -> list[Tile]:
+    return tiles(shape, settings.tile, settings.overlap, settings.grid)
+
+
 def _predict_tiles(
-    pixels: NDArray[np.float32],
-    parts: list[Tile],
+    read: Read,
+    size: tuple[int, int],
+    seen: tuple[int, int],
     predict: Predict,
-    overlap: int,
-    before: int,
-    total: int,
-) -> Generator[Progress, None, NDArray[np.float32]]:
-    """Run the network over the tiles of one plane; return its maps (maps, y, x)."""
-    stitch: Stitch | None = None
-    for done, tile in enumerate(parts, start=before + 1):
-        maps = predict(pixels[:, *tile.read])
-        if stitch is None:
-            stitch = Stitch(pixels.shape[1:], len(maps), overlap)
-        stitch.add(tile, maps)
-        yield Progress("network", done, total)
-    if stitch is None:
-        raise ValueError("Expected at least one tile, got none; give a plane with pixels.")
-    return stitch.result()
+    settings: SegmentSettings,
+) -> Iterator[Iterator[Piece]]:
+    """Run the network over a plane of a size (y, x) that it sees in another one, tile by tile.
+
+    Yield for each tile the pieces that are whole by it; they have to be taken before the next tile.
+    """
+    parts = _tiles(seen, settings)
+    mosaic, resizing = Mosaic(seen, parts, settings.overlap), ResizedMosaic(seen, size)
+    for tile in parts:
+        pieces = mosaic.add(tile, predict(resized_part(read, size, seen, tile.read)))
+        yield chain.from_iterable(resizing.add(*piece) for piece in pieces)
 
 
 def _stacks(walk: list[Plane], zoom: float, settings: SegmentSettings) -> list[list[Plane]]:
@@ -305,14 +315,19 @@ def _predict_sides(
     height, total = max(1, round(n_planes * distance)), n_rows + n_columns
     mean: NDArray[np.float16] | None = None
     for done, side in enumerate(sides(stack, distance), start=1):
-        pixels = resized(side.pixels, (height, side.pixels.shape[2]))
-        parts = tiles(pixels.shape[1:], settings.tile, settings.overlap, settings.grid)
-        found = finish(_predict_tiles(pixels, parts, predict, settings.overlap, 0, len(parts)))
-        if mean is None:
-            mean = np.zeros((len(found), *stack.shape[1:]), np.float16)
-        mean[side.place] += resized(found, side.pixels.shape[1:]) / 2
+        size = (n_planes, side.pixels.shape[2])
+        read = partial(_part, side.pixels)
+        found = _predict_tiles(read, size, (height, size[1]), predict, settings)
+        for place, piece in chain.from_iterable(found):
+            if mean is None:
+                mean = np.zeros((len(piece), *stack.shape[1:]), np.float16)
+            mean[side.place][:, *place] += piece / 2
         yield Progress("sides", done, total)
     return mean if mean is not None else np.zeros((N_MAPS, *stack.shape[1:]), np.float16)
+
+
+def _part(pixels: NDArray[np.float32], rows: slice, columns: slice) -> NDArray[np.float32]:
+    return pixels[:, rows, columns]
 
 
 def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: list[Plane]) -> None:
@@ -350,7 +365,7 @@ def label_maps(
     highest = 0
     for done, place in enumerate(walk, start=1):
         found = find(maps[:, *place], settings.instances, settings.anisotropy)
-        view[place] = np.where(found > 0, found + highest, 0)
+        np.add(found, np.int32(highest), out=view[place], where=found > 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
     if link == "overlap" and "Z" in ordered:

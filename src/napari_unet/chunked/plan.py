@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_unet.images.axes import Plane, label_shape, parse_axes, planes
 from napari_unet.images.blocks import Block, blocks
+from napari_unet.images.planes import zoomed_size
 from napari_unet.images.tiling import Tile, tiles
 from napari_unet.nuclei.instances import least_size
 from napari_unet.nuclei.sizing import zoom_between
@@ -99,8 +100,7 @@ class Plan:
     def network_shape(self) -> tuple[int, int]:
         """Shape (y, x) of a plane as the network sees it."""
         zoom = zoom_between(self.diameter, self.settings.model_diameter)
-        height, width = (max(1, round(n * zoom)) for n in self.plane_shape)
-        return height, width
+        return zoomed_size(self.plane_shape, zoom)
 
     @cached_property
     def tiles(self) -> list[Tile]:

@@ -54,6 +54,18 @@ def read_plane(
     return network_input(read_part(image, plane.read), how, bounds)
 
 
+def plane_reader(
+    image: Any, plane: Plane, how: Normalisation, bounds: tuple[float, float] | None = None
+) -> Read:
+    """Return what gives parts of `read_plane`, of which only these are ever float32.
+
+    The plane is read once, and kept in its own type.
+    """
+    pixels = read_part(image, plane.read)
+    known = bounds or limits(drop_alpha(pixels, "YXS"[: pixels.ndim]), how)
+    return lambda rows, columns: network_input(pixels[rows, columns], how, known)
+
+
 def network_input(
     pixels: NDArray[Any], how: Normalisation, bounds: tuple[float, float] | None = None
 ) -> NDArray[np.float32]:
@@ -125,20 +137,25 @@ def _contrast(pixels: NDArray[Any]) -> float:
 
 def zoomed(pixels: NDArray[np.float32], zoom: float) -> NDArray[np.float32]:
     """Return pixels (c, y, x) scaled by a factor, smoothed where they shrink."""
-    return resized(pixels, [max(1, round(n * zoom)) for n in pixels.shape[1:]])
+    return resized(pixels, zoomed_size((pixels.shape[1], pixels.shape[2]), zoom))
+
+
+def zoomed_size(size: tuple[int, int], zoom: float) -> tuple[int, int]:
+    """Return the size (y, x) that pixels have when they are scaled by a factor."""
+    height, width = (max(1, round(n * zoom)) for n in size)
+    return height, width
 
 
 def resized(pixels: NDArray[np.float32], size: Sequence[int]) -> NDArray[np.float32]:
     """Return pixels (c, y, x) resampled to another size (y, x); themselves if it is theirs."""
     if pixels.shape[1:] == tuple(size):
         return pixels
-    # A grey plane is the same in all its channels, and so is what becomes of it.
-    is_grey = len(pixels) > 1 and pixels.strides[0] == 0
-    scaled = [
-        resize(p, size, order=1, mode="reflect", anti_aliasing=True).astype(np.float32)
-        for p in pixels[: 1 if is_grey else None]
-    ]
-    return np.broadcast_to(scaled[0], (len(pixels), *size)) if is_grey else np.stack(scaled)
+    return _in_each(
+        lambda p: np.asarray(
+            resize(p, size, order=1, mode="reflect", anti_aliasing=True), np.float32
+        ),
+        pixels,
+    )
 
 
 def resized_part(
@@ -159,20 +176,38 @@ def resized_part(
         return read(*place)
     ratios = [n / m for n, m in zip(shape, size, strict=True)]
     sigmas = [max(0.0, (ratio - 1) / 2) for ratio in ratios]
-    starts = [(part.start + 0.5) * ratio - 0.5 for part, ratio in zip(place, ratios, strict=True)]
-    stops = [(part.stop - 0.5) * ratio - 0.5 for part, ratio in zip(place, ratios, strict=True)]
-    margins = [math.ceil(FILTER_WIDTH * sigma) + 2 for sigma in sigmas]
-    source = [
-        slice(max(0, math.floor(start) - margin), min(n, math.ceil(stop) + margin + 1))
-        for start, stop, margin, n in zip(starts, stops, margins, shape, strict=True)
+    source = [seen_of(*it) for it in zip(place, shape, size, strict=True)]
+    offsets = [
+        (part.start + 0.5) * ratio - 0.5 - seen.start
+        for part, ratio, seen in zip(place, ratios, source, strict=True)
     ]
-    offsets = [start - part.start for start, part in zip(starts, source, strict=True)]
     sides = tuple(part.stop - part.start for part in place)
-    smooth = (
-        gaussian_filter(p, sigmas, mode="mirror", truncate=FILTER_WIDTH) for p in read(*source)
-    )
-    parts = [affine_transform(p, ratios, offsets, sides, order=1, mode="mirror") for p in smooth]
-    return np.stack(parts).astype(np.float32)
+
+    def part_of_one(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        smooth = gaussian_filter(pixels, sigmas, mode="mirror", truncate=FILTER_WIDTH)
+        part = affine_transform(smooth, ratios, offsets, sides, order=1, mode="mirror")
+        return np.asarray(part, np.float32)
+
+    return _in_each(part_of_one, read(source[0], source[1]))
+
+
+def _in_each(
+    change: Callable[[NDArray[np.float32]], NDArray[np.float32]], pixels: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return pixels (c, y, x) of which each channel was changed; grey ones are changed once."""
+    # A grey plane is the same in all its channels, and so is what becomes of it.
+    if len(pixels) > 1 and pixels.strides[0] == 0:
+        changed = change(pixels[0])
+        return np.broadcast_to(changed, (len(pixels), *changed.shape))
+    return np.stack([change(channel) for channel in pixels])
+
+
+def seen_of(part: slice, length: int, size: int) -> slice:
+    """Return what a stretch of an axis is resampled from, when its length becomes a size."""
+    ratio = length / size
+    margin = math.ceil(FILTER_WIDTH * max(0.0, (ratio - 1) / 2)) + 2
+    start, stop = (part.start + 0.5) * ratio - 0.5, (part.stop - 0.5) * ratio - 0.5
+    return slice(max(0, math.floor(start) - margin), min(length, math.ceil(stop) + margin + 1))
 
 
 def resized_labels(labels: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:
@@ -185,4 +220,6 @@ def resized_labels(labels: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:
 
 def as_bytes(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Return maps in 0..1 as 0..255, a quarter of their memory."""
-    return np.asarray(np.rint(maps.clip(0, 1) * 255), np.uint8)
+    scaled = maps.clip(0, 1)
+    scaled *= 255
+    return np.asarray(np.rint(scaled, out=scaled), np.uint8)

@@ -163,9 +163,11 @@ class Stitch:
         self._weight[added] += weight[seen]
 
     def result(self) -> NDArray[np.float32]:
-        """Return the maps (n_maps, y, x) of the place as float32; 0 where no tile was added."""
-        maps = np.zeros_like(self._sum)
-        return np.divide(self._sum, self._weight, out=maps, where=self._weight > 0)
+        """Return the maps (n_maps, y, x) of the place as float32; 0 where no tile was added.
+
+        They take the place of what was added, to which nothing can be added any more.
+        """
+        return np.divide(self._sum, self._weight, out=self._sum, where=self._weight > 0)
 
 
 def pad_to_multiple(

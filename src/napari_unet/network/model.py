@@ -120,10 +120,10 @@ class Model:
         """Return the maps of pixels for which there may be too little memory."""
         padded, crop = pad_to_multiple(pixels, self.network.config.multiple, MINIMUM_INPUT)
         # Torch takes no array that is read-only or runs backwards.
-        ready = np.require(padded, np.float32, ["C", "W"])
-        image = torch.from_numpy(ready)[None].to(self.device)
+        image = torch.from_numpy(np.require(padded, np.float32, ["C", "W"]))[None]
+        image = image.to(self.device).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode(), autocast(self.device, half=self._half):
-            logits = self.network(image.contiguous(memory_format=torch.channels_last))
+            logits = self.network(image)
         maps: NDArray[np.float32] = logits.float().sigmoid()[0].cpu().numpy()
         return maps[:, *crop]
 

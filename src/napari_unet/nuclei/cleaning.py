@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_unet.nuclei.tables import counted, first_pixels, looked_up
+
 _LARGEST_TABLE = 1 << 20
 
 
@@ -51,16 +53,35 @@ def fill_holes(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
            [3, 3, 3, 0],
            [3, 3, 3, 4]], dtype=int32)
     """
+    filled = np.ascontiguousarray(labels).copy()
+    places, owners = holes(filled)
+    filled.reshape(-1)[places] = owners
+    return filled
+
+
+def holes(labels: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int32]]:
+    """Return the pixels of all holes, counted in reading order, and the nucleus of each.
+
+    Parameters
+    ----------
+    labels : array of int32
+        0 is background.
+
+    Examples
+    --------
+    >>> holes(np.array([[3, 3, 3, 4], [3, 0, 3, 0], [3, 3, 3, 4]], dtype=np.int32))
+    (array([5]), array([3], dtype=int32))
+    """
     everywhere = ndimage.generate_binary_structure(labels.ndim, labels.ndim)
     gaps, n_gaps = ndimage.label(labels == 0, everywhere)
     closed = np.ones(n_gaps + 1, bool)
     closed[0] = False
     closed[rim_ids(gaps, range(labels.ndim))] = False
-    labels = np.ascontiguousarray(labels).copy()
-    holes = np.flatnonzero(closed[gaps])
-    owners = gaps.reshape(-1)[holes]
-    labels.reshape(-1)[holes] = _only_neighbour(labels, holes, owners, n_gaps)[owners]
-    return labels
+    places = np.flatnonzero(looked_up(closed, gaps))
+    gap = gaps.reshape(-1)[places]
+    owners = _only_neighbour(labels, places, gap, n_gaps)[gap]
+    filled = owners > 0
+    return places[filled], owners[filled]
 
 
 def _only_neighbour(
@@ -112,9 +133,9 @@ def drop(
     >>> drop(np.array([[1, 0, 2, 2]], dtype=np.int32), min_size=2, max_size=None, rim=False)
     array([[0, 0, 2, 2]], dtype=int32)
     """
-    sizes = np.bincount(labels.reshape(-1), minlength=1)
+    sizes = counted(labels)
     at_rim = rim_ids(labels, range(labels.ndim - 2, labels.ndim)) if rim else None
-    return selection(sizes, min_size, max_size, at_rim)[labels]
+    return looked_up(selection(sizes, min_size, max_size, at_rim), labels)
 
 
 def selection(
@@ -165,22 +186,4 @@ def number_in_reading_order(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int
     ids, first = first_pixels(labels)
     numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
     numbers[ids[np.argsort(first)]] = np.arange(1, len(ids) + 1)
-    return numbers[labels]
-
-
-def first_pixels(
-    labels: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Return the ids in rising order, and the place of each one's first pixel in reading order.
-
-    Examples
-    --------
-    >>> first_pixels(np.array([[0, 9, 9], [4, 4, 0]], dtype=np.int32))
-    (array([4, 9]), array([3, 1]))
-    """
-    flat = labels.reshape(-1)
-    pixels = np.flatnonzero(flat)
-    first = np.full(int(flat.max(initial=0)) + 1, -1, np.intp)
-    first[flat[pixels[::-1]]] = pixels[::-1]  # of repeated ids the last, first pixel stays
-    ids = np.flatnonzero(first >= 0)
-    return ids, first[ids]
+    return looked_up(numbers, labels)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_unet.nuclei.shared import Shared, share
+from napari_unet.nuclei.tables import PART
 
 
 def confidence(
@@ -102,15 +103,18 @@ def evidence(
             f"Expected labels of the maps' shape {maps.shape[1:]}, got {labels.shape}; give the "
             "maps that the labels were made from."
         )
-    scale = 255 if maps.dtype == np.uint8 else 1
-    inside = labels > 0
-    ids, n = labels[inside], int(labels.max(initial=0)) + 1
-    sizes, likely = np.bincount(ids, minlength=n), _sums(maps[0][inside], ids, n) / scale
-    if len(maps) == 1:
-        return Evidence(sizes, likely, None)
-    deepest = np.zeros(n, maps.dtype)
-    np.maximum.at(deepest, ids, maps[2][inside])
-    return Evidence(sizes, likely, deepest / scale)
+    n, scale = int(labels.max(initial=0)) + 1, 255 if maps.dtype == np.uint8 else 1
+    sizes, likely, deepest = np.zeros(n, np.int64), np.zeros(n), np.zeros(n, maps.dtype)
+    rows = max(1, PART * len(labels) // max(labels.size, 1))
+    for start in range(0, len(labels), rows):
+        own, seen = labels[start : start + rows], maps[:, start : start + rows]
+        inside = own > 0
+        ids = own[inside]
+        sizes += np.bincount(ids, minlength=n)
+        likely += _sums(seen[0][inside], ids, n)
+        if len(maps) > 1:
+            np.maximum.at(deepest, ids, seen[2][inside])
+    return Evidence(sizes, likely / scale, deepest / scale if len(maps) > 1 else None)
 
 
 def carried_over(

@@ -9,10 +9,12 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.nuclei.cleaning import drop, fill_holes, number_in_reading_order
+from napari_unet.nuclei.cleaning import drop, holes, number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.fragments import tidied
 from napari_unet.nuclei.seeds import find_seeds, flooded, label_pieces
+from napari_unet.nuclei.strips import PIXELS, strips
+from napari_unet.nuclei.tables import looked_up
 
 SEEDS = ("both", "distance", "border", "none")
 """Which maps tell touching nuclei apart; "none" takes every connected piece as one nucleus."""
@@ -152,7 +154,7 @@ def separated(
     if not depth_counts(maps, settings):
         return labels
     sure = confidence(maps, labels) > settings.threshold
-    return np.where(sure, np.arange(len(sure), dtype=np.int32), np.int32(0))[labels]
+    return looked_up(np.where(sure, np.arange(len(sure), dtype=np.int32), np.int32(0)), labels)
 
 
 def grown(
@@ -167,13 +169,38 @@ def grown(
     maps = _checked(maps, anisotropy)
     if maps.size == 0:
         return np.zeros(maps.shape[1:], np.int32)
-    scale = 255 if maps.dtype == np.uint8 else 1
-    inside = np.asarray(maps[0] > settings.threshold * scale)
-    margin = _margin(maps, scale, settings)
-    core = inside & (margin > 0)
-    seeds = find_seeds(core, settings.min_seed, settings.neck, anisotropy)
-    labels = _regrow(inside, seeds, margin)
-    return fill_holes(labels) if settings.fill_holes else labels
+    labels, highest = label_pieces(np.asarray(maps[0] > settings.threshold * _scale(maps)))
+    for strip in strips(labels, _rows_of_strip(labels.shape)):
+        view, known = labels[strip.rows], highest
+        highest = _split(view, strip.own(view), maps[:, strip.rows], settings, anisotropy, known)
+        if settings.fill_holes:
+            places, owners = holes(view)
+            own = strip.own(owners) | (owners > known)
+            view.reshape(-1)[places[own]] = owners[own]
+    return labels
+
+
+def _rows_of_strip(shape: tuple[int, ...]) -> int:
+    """Return how many rows of a plane are taken at once; a volume is taken as a whole.
+
+    Nothing grows from one piece of a plane to another. The necks of a volume are found in a
+    depth that is smoothed over all pieces.
+    """
+    return max(1, PIXELS // shape[1]) if len(shape) == 2 else shape[0]
+
+
+def _split(
+    labels: npt.NDArray[np.int32],
+    own: npt.NDArray[np.bool_],
+    maps: npt.NDArray[np.floating | np.uint8],
+    settings: InstanceSettings,
+    anisotropy: float,
+    highest: int,
+) -> int:
+    """Give new ids to what lies in own pieces with several seeds; return the highest id."""
+    margin = _margin(maps, settings)
+    seeds = find_seeds(own & (margin > 0), settings.min_seed, settings.neck, anisotropy)
+    return _regrow(labels, seeds, margin, highest)
 
 
 def kept(
@@ -197,7 +224,7 @@ def smallest_size(ndim: int, anisotropy: float = 1.0) -> int:
 
 
 def _margin(
-    maps: npt.NDArray[np.floating | np.uint8], scale: int, settings: InstanceSettings
+    maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings
 ) -> npt.NDArray[np.float32]:
     """Return how far beyond its threshold each pixel is core; 0 everywhere without seeds.
 
@@ -205,13 +232,18 @@ def _margin(
     distance alone .98, the border alone .99; with the same maps blurred (sigma 1 pixel) .99,
     .97 and .78.
     """
-    margin = np.zeros(maps.shape[1:], np.float32)
+    margin, scale = np.zeros(maps.shape[1:], np.float32), _scale(maps)
     if len(maps) == 1:
         return margin
     if depth_counts(maps, settings):
-        margin += np.multiply(maps[2], 1 / scale, dtype=np.float32) - settings.seed_distance
+        depth = maps[2].astype(np.float32)
+        depth *= np.float32(1 / scale)
+        depth -= settings.seed_distance
+        margin += depth
     if settings.seeds in ("both", "border"):
-        margin += settings.border - np.multiply(maps[1], 1 / scale, dtype=np.float32)
+        border = maps[1].astype(np.float32)
+        border *= np.float32(1 / scale)
+        margin += settings.border - border
     return margin
 
 
@@ -220,24 +252,32 @@ def depth_counts(maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSe
     return len(maps) > 1 and settings.seeds in ("both", "distance")
 
 
+def _scale(maps: npt.NDArray[np.floating | np.uint8]) -> int:
+    """Return what stands for 1."""
+    return 255 if maps.dtype == np.uint8 else 1
+
+
 def _regrow(
-    inside: npt.NDArray[np.bool_],
+    labels: npt.NDArray[np.int32],
     seeds: npt.NDArray[np.int32],
     margin: npt.NDArray[np.float32],
-) -> npt.NDArray[np.int32]:
-    """Return the pieces of ``inside``, those with several seeds shared out among these."""
-    pieces, n_pieces = label_pieces(inside)
-    piece_of_seed = np.zeros(int(seeds.max()) + 1, np.intp)
-    piece_of_seed[seeds] = pieces
-    n_seeds = np.bincount(piece_of_seed[1:], minlength=n_pieces + 1)
-    crowded = (n_seeds > 1)[pieces]
+    highest: int,
+) -> int:
+    """Share out, in place, the pieces with several seeds among these; return the highest id."""
+    places = np.flatnonzero(seeds > 0)
+    numbers = seeds.reshape(-1)[places]
+    n_seeds = int(numbers.max(initial=0))
+    piece_of_seed = np.zeros(n_seeds + 1, np.intp)
+    piece_of_seed[numbers] = labels.reshape(-1)[places]
+    crowded = looked_up(np.bincount(piece_of_seed[1:], minlength=highest + 1) > 1, labels)
     if not crowded.any():
-        return pieces
-    seeds = np.where(crowded, seeds, 0)
+        return highest
+    seeds = seeds * crowded
     inner = _inner(seeds > 0)
-    rims = np.where(inner, 0, seeds)
-    grown = flooded(-margin, rims, crowded & ~inner)
-    return np.where(crowded, np.where(inner, seeds, grown) + np.int32(n_pieces), pieces)
+    grown = flooded(-margin, seeds * ~inner, crowded & ~inner)
+    np.copyto(grown, seeds, where=inner)
+    np.add(grown, np.int32(highest), out=labels, where=crowded)
+    return highest + n_seeds
 
 
 def _inner(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -17,9 +17,10 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from napari_unet.images.blocks import Block, in_common, within
-from napari_unet.nuclei.cleaning import first_pixels, selection
+from napari_unet.nuclei.cleaning import selection
 from napari_unet.nuclei.confidence import Evidence
 from napari_unet.nuclei.shared import share
+from napari_unet.nuclei.tables import first_pixels
 
 LEAST_AGREEMENT = 0.5  # intersection over union: above it, nobody else can share as much
 

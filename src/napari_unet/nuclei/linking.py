@@ -13,6 +13,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from napari_unet.nuclei.cleaning import has_table
 from napari_unet.nuclei.dividing import MIN_OVERLAP, divisions
 from napari_unet.nuclei.shared import Shared, share
+from napari_unet.nuclei.tables import looked_up
 
 LEAST_SWALLOWED = 0.5  # of a nucleus, that lies in one of the next frame with another such one
 
@@ -262,7 +263,7 @@ def _replace(
     if has_table(labels):
         table = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
         table[ids] = new_ids
-        return np.asarray(table[labels])
+        return looked_up(table, labels)
     replaced = np.zeros(labels.shape, np.int32)
     inside = labels > 0
     replaced[inside] = new_ids[np.searchsorted(ids, labels[inside])]

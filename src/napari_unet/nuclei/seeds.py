@@ -9,6 +9,8 @@ from scipy.sparse.csgraph import connected_components
 from skimage.morphology import local_maxima
 from skimage.segmentation import watershed
 
+from napari_unet.nuclei.tables import counted, looked_up
+
 _RAISE = 1e-14  # far less than heights differ by, far more than their float64 is exact to
 _DEPTH_SMOOTHING = 1.0  # pixels of y and x; the plain distance has a maximum at every corner
 
@@ -38,9 +40,9 @@ def find_seeds(
     seeds, n_pieces = label_pieces(core)
     if core.ndim == 3 and neck > 0 and n_pieces:
         seeds = split_necks(seeds, neck, anisotropy)
-    large = np.bincount(seeds.ravel()) >= min_size
+    large = counted(seeds) >= min_size
     large[0] = False
-    return (np.cumsum(large, dtype=np.int32) * large)[seeds]
+    return looked_up(np.cumsum(large, dtype=np.int32) * large, seeds)
 
 
 def label_pieces(inside: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], int]:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from napari_unet.images.arrays import as_array
+from napari_unet.nuclei.tables import counted
 
 LARGEST_TABLE = 2**24  # ids up to this are looked up, which is faster than to search them
 
@@ -68,10 +69,12 @@ def share(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> Shared:
         )
     row_ids, row_sizes = _counted(predicted)
     column_ids, column_sizes = _counted(truth)
-    rows, columns = numbered(predicted, row_ids).ravel(), numbered(truth, column_ids).ravel()
-    both = (rows > 0) & (columns > 0)
-    ones = (np.ones(np.count_nonzero(both)), (rows[both] - 1, columns[both] - 1))
-    pixels = sparse.csr_array(ones, shape=(len(row_ids), len(column_ids)))
+    both = (predicted > 0) & (truth > 0)
+    rows, columns = numbered(predicted[both], row_ids), numbered(truth[both], column_ids)
+    starts = np.flatnonzero((np.diff(rows, prepend=0) != 0) | (np.diff(columns, prepend=0) != 0))
+    lengths = np.diff(starts, append=len(rows)).astype(np.float64)
+    runs = (lengths, (rows[starts] - 1, columns[starts] - 1))
+    pixels = sparse.csr_array(runs, shape=(len(row_ids), len(column_ids)))
     return Shared(pixels, row_ids, column_ids, row_sizes, column_sizes)
 
 
@@ -100,7 +103,7 @@ def _counted(
     if int(labels.max(initial=0)) > LARGEST_TABLE:
         ids, sizes = np.unique(labels[labels > 0], return_counts=True)
         return ids, sizes
-    sizes = np.bincount(labels.ravel().astype(np.intp, copy=False))
+    sizes = counted(labels)
     sizes[:1] = 0
     ids = np.flatnonzero(sizes)
     return ids, sizes[ids]
