@@ -1,7 +1,14 @@
-"""Build the source archive and, from it, the wheel; fail if the wheel lacks what a user needs."""
+"""Build the source archive and, from it, the wheel; fail if the wheel lacks what a user needs.
 
+Both are built once more, from the source archive, elsewhere and by someone with other rights to
+files: the bytes have to be the same.
+"""
+
+import hashlib
+import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import tomllib
 import zipfile
@@ -25,13 +32,38 @@ ENTRY_POINTS = (
 LARGEST = 9_000_000
 
 
-def build_wheel(folder: Path) -> Path:
+def build(source: Path, folder: Path) -> Path:
+    """Build into a folder, and return the wheel."""
     # Without isolation: the environment already holds hatchling, and this works without a network.
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(source),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"The wheel cannot be built:\n{done.stdout}{done.stderr}")
     return next(folder.glob("*.whl"))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file in a folder."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def build_again(archive: Path, folder: Path) -> Path:
+    """Unpack a source archive and build what is in it."""
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "source", filter="data")
+    mask = os.umask(0o077)
+    try:
+        return build(next((folder / "source").iterdir()), folder / "dist")
+    finally:
+        os.umask(mask)
 
 
 def faults(wheel: Path) -> list[str]:
@@ -55,13 +87,18 @@ def main() -> None:
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     version = tomllib.loads(settings)["project"]["version"]
     with tempfile.TemporaryDirectory() as folder:
-        wheel = build_wheel(Path(folder))
+        first, second = Path(folder, "first"), Path(folder, "second")
+        wheel = build(ROOT, first)
         found = faults(wheel)
+        build_again(next(first.glob("*.tar.gz")), second)
+        if hashes(first) != hashes(second / "dist"):
+            found.append("building again made other bytes")
         if f"-{version}-" not in wheel.name:
             found.append(f"its name does not carry version {version}")
         if found:
             sys.exit(f"{wheel.name}: " + "; ".join(found) + ".")
-        print(f"{wheel.name}: {wheel.stat().st_size / 1e6:.1f} MB, manifest and weights are in it")
+        size = wheel.stat().st_size / 1e6
+        print(f"{wheel.name}: {size:.1f} MB, complete, and the same when it is built again")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -101,6 +101,7 @@ def test_other_types_are_refused(dtype):
         limits(pixels)
 
 
+@example(np.array([8.98846567e307]))
 @given(hnp.arrays(st.sampled_from(REAL_TYPES), hnp.array_shapes(max_dims=3, max_side=6)))
 def test_any_image_ends_in_the_known_range(pixels):
     result = normalise(pixels, limits(pixels))

@@ -95,7 +95,8 @@ def limits(pixels: NDArray[Any], normalisation: Normalisation | None = None) -> 
     if low >= high:
         low, high = finite.min(), finite.max()
     if low >= high:
-        high = low + max(1.0, abs(low))
+        # Python's floats: near the largest that there is, `high` is infinite without a warning.
+        high = float(low) + max(1.0, abs(float(low)))
     return float(low), float(high)
 
 

@@ -22,6 +22,8 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_unet.widgets.canvas import draw_in_own_context
+
 MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
 LEAST_HEIGHT = 120  # px, of a dock that scrolls
 CLOSED, OPEN = "\u25b8", "\u25be"
@@ -32,16 +34,29 @@ class DockForm(Container[Any]):
     """A dock that leaves with its window, and says in a line of its own what is wrong."""
 
     status: Label
+    _viewer: Any
 
     def _leave_with_window(self) -> None:
         """Leave when the dock is closed, however that happens."""
-        self.native.destroyed.connect(self._leave)
-        self.native_parent_changed.connect(self._leave_without_parent)
+        self._viewer.layers.events.removing.connect(self._before_removal)
+        self.native.destroyed.connect(self._close)
+        self.native_parent_changed.connect(self._close_without_parent)
 
-    def _leave_without_parent(self, parent: Any) -> None:
+    def _close_without_parent(self, parent: Any) -> None:
         """Leave when napari closes the dock: it takes the widget out and keeps it."""
         if parent is None:
-            self._leave()
+            self._close()
+
+    def _close(self, _: Any = None) -> None:
+        """Leave, and let go of what napari connects for every dock and keeps."""
+        events = self._viewer.layers.events
+        events.removing.disconnect(self._before_removal)
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            event.disconnect(self.reset_choices)
+        self._leave()
+
+    def _before_removal(self, event: Any = None) -> None:
+        draw_in_own_context(self.native)
 
     def _leave(self, _: Any = None) -> None:
         """Let go of what a dock follows; a form alone follows nothing."""

@@ -1,0 +1,42 @@
+"""What a dock leaves behind when it is closed."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+PLUGIN = "napari-unet-nuclei"
+DOCKS = (
+    "Segment nuclei",
+    "Fine-tune on corrections",
+    "Models",
+    "Measure nuclei",
+    "Compare with truth",
+)
+
+
+def connected(viewer: Any) -> list[tuple[Any, ...]]:
+    """Return all that hears of a viewer's layers and sliders."""
+    groups = (viewer.layers.events, viewer.layers.selection.events, viewer.dims.events)
+    return [tuple(emitter.callbacks) for group in groups for emitter in group.emitters.values()]
+
+
+@pytest.mark.parametrize("name", DOCKS)
+def test_a_dock_that_is_closed_hears_of_nothing_and_is_gone(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, name: str
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.add_image(np.zeros((8, 8)))
+    before = connected(viewer)
+    widget, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    assert connected(viewer) != before
+    gone = weakref.ref(dock)
+    viewer.window.remove_dock_widget(widget)
+    assert connected(viewer) == before
+    del widget, dock
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and gone() is None, timeout=30_000)
