@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from napari_unet.batch import FileResult, Job
+from napari_unet.images.files import write_labels
 from napari_unet.work_list import COLUMNS, WorkTable, left_to_do
 
 
@@ -16,10 +19,34 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_jobs_whose_labels_are_there_are_done(tmp_path):
-    jobs = [Job(Path(f"{name}.tif"), tmp_path / f"{name}_labels.tif") for name in "abc"]
-    jobs[1].target.touch()
-    assert left_to_do(jobs) == [jobs[0], jobs[2]]
+HOW = {"model": "0f" * 32, "settings": {"diameter": 20.0, "link": "auto"}}
+
+
+@pytest.fixture
+def jobs(tmp_path) -> list[Job]:
+    return [Job(Path(f"{name}.tif"), tmp_path / f"{name}_labels.tif") for name in "abcd"]
+
+
+def write(job: Job, made_by: dict[str, Any] | None) -> None:
+    write_labels(job.target, np.ones((4, 4), np.int32), "YX", made_by=made_by)
+
+
+def test_jobs_whose_labels_are_there_are_done(jobs):
+    write(jobs[1], HOW)
+    write(jobs[2], None)
+    jobs[3].target.touch()
+    assert left_to_do(jobs, HOW) == [jobs[0]]
+
+
+def test_labels_of_other_settings_are_refused_or_made_anew(jobs):
+    write(jobs[1], HOW)
+    write(jobs[2], {**HOW, "settings": {"diameter": 18.5, "link": "auto"}})
+    write(jobs[3], {**HOW, "model": "1e" * 32})
+    with pytest.raises(ValueError, match=r"c_labels.tif' with another diameter \(18.5 then, 20.0"):
+        left_to_do(jobs, HOW)
+    with pytest.raises(ValueError, match=r"d_labels.tif' with another model; give what"):
+        left_to_do([jobs[3]], HOW)
+    assert left_to_do(jobs, HOW, overwrite=True) == [jobs[0], jobs[2], jobs[3]]
 
 
 def test_the_table_is_whole_after_every_file(tmp_path):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -206,6 +207,7 @@ def segment_files(
     overwrite: bool = False,
     progress: Callable[[Job, Progress], None] = lambda job, step: None,
     large: Callable[[Job], Steps | None] = lambda job: None,
+    made_by: Mapping[str, Any] | None = None,
 ) -> Iterator[FileResult]:
     """Segment file after file; a file that fails does not stop the others.
 
@@ -230,6 +232,8 @@ def segment_files(
     large : callable
         Gives the steps of :func:`napari_unet.large.segment_large` for images that are segmented in
         blocks, None for others.
+    made_by : mapping, optional
+        What the labels are to say of their run; see `napari_unet.images.made_by`.
 
     Yields
     ------
@@ -258,6 +262,7 @@ def segment_files(
                     channel_name=channel_name,
                     anisotropy_is_given=anisotropy_is_given,
                     overwrite=overwrite,
+                    made_by=made_by,
                 )
         # Whatever a file does to its decoder or to memory, the next file may be fine.
         except Exception as error:
@@ -311,6 +316,7 @@ def segment_in_memory(
     channel_name: str | None = None,
     anisotropy_is_given: bool = False,
     overwrite: bool = False,
+    made_by: Mapping[str, Any] | None = None,
 ) -> tuple[int, tuple[str, ...]]:
     """Read an image, segment it and write what the job says; return the nuclei, and remarks."""
     image = read_input(job.source, axes)
@@ -319,7 +325,7 @@ def segment_in_memory(
     found = segment_image(
         image, predict, settings, progress, anisotropy_is_given=anisotropy_is_given
     )
-    write_output(job.target, found.labels, image, overwrite=overwrite)
+    write_output(job.target, found.labels, image, overwrite=overwrite, made_by=made_by)
     if job.tracks is not None:
         write_tracks(job.tracks, found.labels, image, overwrite=overwrite)
     n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
@@ -360,7 +366,12 @@ def segment_image(
 
 
 def write_output(
-    path: Path, labels: NDArray[np.int32], image: ImageFile, *, overwrite: bool = False
+    path: Path,
+    labels: NDArray[np.int32],
+    image: ImageFile,
+    *,
+    overwrite: bool = False,
+    made_by: Mapping[str, Any] | None = None,
 ) -> None:
     """Write labels with the voxel size and units of their image; make the folder if need be.
 
@@ -375,7 +386,7 @@ def write_output(
     axes = label_axes(image.axes)
     scale = {axis: image.scale[axis] for axis in axes if axis in image.scale}
     units = {axis: image.units[axis] for axis in axes if axis in image.units}
-    write_labels(path, labels, axes, scale, units, overwrite)
+    write_labels(path, labels, axes, scale, units, overwrite, made_by)
 
 
 def check_tracks(job: Job, image: ImageFile, *, overwrite: bool = False) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -82,6 +82,7 @@ def segment_large(
     axes: str | None = None,
     anisotropy_is_given: bool = False,
     overwrite: bool = False,
+    made_by: Mapping[str, Any] | None = None,
 ) -> Generator[Progress, None, int]:
     """Segment an image in blocks; stop iterating to stop.
 
@@ -106,6 +107,8 @@ def segment_large(
         Take that of the settings, and not that of the file.
     overwrite : bool
         Whether an existing target may be replaced.
+    made_by : mapping, optional
+        What the labels are to say of their run; see `napari_unet.images.made_by`.
 
     Yields
     ------
@@ -138,10 +141,10 @@ def segment_large(
     place = folder / "labels.zarr"
     about = (plan.label_axes, plan.sides[-1], image.scale, image.units)
     version = zarr_format(source) if is_zarr(source) else OLDER
-    create_labels(place, plan.label_shape, *about, version=version)
+    create_labels(place, plan.label_shape, *about, version, made_by)
     yield from write_labels_in_blocks(plan, table, place, how.run)
     n_nuclei = int(table.ids.max(initial=0))
-    _hand_over(place, target, plan, image, n_nuclei)
+    _hand_over(place, target, plan, image, n_nuclei, made_by)
     shutil.rmtree(folder)
     return n_nuclei
 
@@ -216,11 +219,18 @@ def _pixels(path: Path, axes: str | None) -> Any:
     return open_image(path, axes).data
 
 
-def _hand_over(place: Path, target: Path, plan: Plan, image: ImageFile, highest: int) -> None:
+def _hand_over(
+    place: Path,
+    target: Path,
+    plan: Plan,
+    image: ImageFile,
+    highest: int,
+    made_by: Mapping[str, Any] | None,
+) -> None:
     """Put whole labels where they belong."""
     if target.suffix.lower() in TIFF_SUFFIXES:
         about = (plan.label_shape, plan.label_axes, *_calibration(image, plan.label_axes))
-        write_big_labels(target, partial(read_planes, place), *about, highest=highest)
+        write_big_labels(target, partial(read_planes, place), *about, highest, made_by)
         return
     if target.exists():
         target.rename(plan.folder / "replaced.zarr")

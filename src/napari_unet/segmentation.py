@@ -5,11 +5,12 @@ The network comes as a plain callable, so that everything here runs without torc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from numbers import Real
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -75,6 +76,7 @@ IN_ONE_VOLUME = ("auto", "volume")  # links of planes with which a nucleus is on
 QUALITIES = ("fast", "best")
 VIEWS = ("planes", "three")
 WEIGHT_OF_SIDES = 0.5  # in the mean with the maps of the planes, which are sharper
+NONE_KNOWN: Mapping[tuple[int, ...], NDArray[np.int32]] = MappingProxyType({})
 Step = TypeVar("Step")
 Result = TypeVar("Result")
 
@@ -214,17 +216,23 @@ def segment(
     ValueError, TypeError
         If axes, channel or pixels do not fit.
     """
-    settings = settings or SegmentSettings()
     axes = parse_axes(axes, image.shape)
-    diameter = settings.diameter
-    if diameter is None:
-        yield Progress("diameter", 0, 1)
-        diameter = image_diameter(image, axes, predict, settings)
-        yield Progress("diameter", 1, 1)
-    settings = replace(settings, diameter=diameter)
+    settings = yield from with_diameter(image, axes, predict, settings or SegmentSettings())
     maps = yield from predict_maps(image, axes, predict, settings, room)
     labels = yield from label_maps(maps, axes, settings)
-    return Segmentation(labels, maps, diameter)
+    return Segmentation(labels, maps, settings.diameter or settings.model_diameter)
+
+
+def with_diameter(
+    image: Any, axes: str, predict: Predict, settings: SegmentSettings
+) -> Generator[Progress, None, SegmentSettings]:
+    """Return the settings with the diameter, estimated where it is not given."""
+    if settings.diameter is not None:
+        return settings
+    yield Progress("diameter", 0, 1)
+    settings = replace(settings, diameter=image_diameter(image, axes, predict, settings))
+    yield Progress("diameter", 1, 1)
+    return settings
 
 
 def predict_maps(
@@ -233,8 +241,20 @@ def predict_maps(
     predict: Predict,
     settings: SegmentSettings,
     room: Room = in_memory,
+    order: Callable[[list[Plane]], list[Plane]] = list,
+    show: Callable[[Plane, NDArray[np.uint8], Progress], Progress] | None = None,
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
-    """Run the network over all planes, tile by tile; return maps (maps, ...) as uint8."""
+    """Run the network over all planes, tile by tile; return maps (maps, ...) as uint8.
+
+    Parameters
+    ----------
+    image, axes, predict, settings, room
+        See :func:`segment`.
+    order : callable
+        Puts the planes into the order in which they are taken.
+    show : callable, optional
+        Makes what is yielded after a plane, of its maps (maps, y, x) and how far the walk is.
+    """
     shape = label_shape(axes, image.shape)
     walk = list(planes(axes, image.shape, settings.channel))
     if 0 in shape:
@@ -247,7 +267,7 @@ def predict_maps(
     seen = zoomed_size(size, zoom)
     done, total = 0, len(walk) * len(_tiles(seen, settings))
     maps: NDArray[np.uint8] | None = None
-    for plane in walk:
+    for plane in order(walk):
         read = plane_reader(image, plane, settings.normalisation, bounds)
         for found in _predict_tiles(read, size, seen, predict, settings):
             for place, piece in found:
@@ -256,6 +276,8 @@ def predict_maps(
                 maps[:, *plane.write][:, *place] = as_bytes(piece)
             done += 1
             yield Progress("network", done, total)
+        if show is not None and maps is not None:
+            yield show(plane, maps[:, *plane.write], Progress("network", done, total))
     if maps is None:
         return in_memory((N_MAPS, *shape))
     for stack in _stacks(walk, zoom, settings):
@@ -341,7 +363,11 @@ def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: li
 
 
 def label_maps(
-    maps: NDArray[np.uint8], axes: str, settings: SegmentSettings, find: Find = instances
+    maps: NDArray[np.uint8],
+    axes: str,
+    settings: SegmentSettings,
+    find: Find = instances,
+    known: Mapping[tuple[int, ...], NDArray[np.int32]] = NONE_KNOWN,
 ) -> Generator[Progress, None, NDArray[np.int32]]:
     """Turn maps (maps, ...) into labels: in 3-D, plane by plane, linked or not.
 
@@ -355,6 +381,8 @@ def label_maps(
         How.
     find : callable
         `instances`, or what does the same from what it remembers.
+    known : mapping
+        What it would give for some planes or volumes, by their places in the walk.
     """
     labels = np.zeros(maps.shape[1:], np.int32)
     order, ordered = walk_order(axes)
@@ -364,7 +392,9 @@ def label_maps(
     walk = list(np.ndindex(view.shape[:n_walked]))
     highest = 0
     for done, place in enumerate(walk, start=1):
-        found = find(maps[:, *place], settings.instances, settings.anisotropy)
+        found = known.get(place)
+        if found is None:
+            found = find(maps[:, *place], settings.instances, settings.anisotropy)
         np.add(found, np.int32(highest), out=view[place], where=found > 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))

@@ -4,19 +4,56 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_unet.batch import FileResult, Job
 from napari_unet.images.atomic import overwriting
+from napari_unet.images.made_by import differences, read_made_by
 
 COLUMNS = ("file", "labels", "status", "nuclei", "seconds", "remarks")
 DONE, FAILED = "done", "failed"
 
 
-def left_to_do(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs whose labels are not there: files are written whole or not at all."""
-    return [job for job in jobs if not job.target.exists()]
+def left_to_do(
+    jobs: Sequence[Job], made_by: Mapping[str, Any], *, overwrite: bool = False
+) -> list[Job]:
+    """Return the jobs whose labels are not there: files are written whole or not at all.
+
+    Labels that do not say how they were made, as those that another program has saved, are taken
+    as they are.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        From `napari_unet.batch.choose_outputs`.
+    made_by : mapping
+        What labels of this run say of it.
+    overwrite : bool
+        Whether labels that a run with other settings made are to be made anew.
+
+    Raises
+    ------
+    ValueError
+        If there are such labels and they may not be overwritten.
+    """
+    others = {job: changed for job in jobs if (changed := _changed(job, made_by))}
+    if others and not overwrite:
+        job, changed = next(iter(others.items()))
+        more = f", and {len(others) - 1} more like it" if len(others) > 1 else ""
+        raise ValueError(
+            f"Expected labels that were made in the same way, got {str(job.target)!r} with another "
+            f"{', '.join(changed)}{more}; give what was given then, or --overwrite to make them "
+            "anew."
+        )
+    return [job for job in jobs if job in others or not job.target.exists()]
+
+
+def _changed(job: Job, made_by: Mapping[str, Any]) -> list[str]:
+    """Return what was another when the labels of a job were made, if they are there."""
+    found = read_made_by(job.target) if job.target.exists() else None
+    return [] if found is None else differences(found, made_by)
 
 
 class WorkTable:

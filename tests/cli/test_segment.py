@@ -203,6 +203,20 @@ def test_resume_does_what_is_left_and_the_table_tells_of_all(run, images, model)
     assert [int(row["nuclei"]) for row in rows] == n_nuclei
 
 
+def test_resume_with_other_settings_is_refused_or_makes_labels_anew(
+    run, assert_refused, images, model
+):
+    options = (images / "a.png", "-m", model, "--resume", "--diameter")
+    assert run("segment", *options, 18).exit_code == 0
+    before = (images / "a_labels.tif").stat().st_mtime_ns
+    assert_refused(run("segment", *options, 25), 1, "another diameter (18.0 then, 25.0 now); give")
+    assert (images / "a_labels.tif").stat().st_mtime_ns == before
+    assert run("segment", *options, 18, "--overwrite").exit_code == 0
+    assert (images / "a_labels.tif").stat().st_mtime_ns == before
+    assert run("segment", *options, 25, "--overwrite").exit_code == 0
+    assert run("segment", *options, 25).stdout.splitlines()[0] == "1 of 1 files are done already."
+
+
 def test_a_table_that_is_something_else_is_refused_before_anything_is_done(
     run, assert_refused, images, model
 ):

@@ -59,6 +59,8 @@ def test_labels_of_an_ome_zarr_image_are_put_into_it(run, tmp_path, pixels, brig
     np.testing.assert_array_equal(labels_at(inside), expected)
     found = open_ome_zarr(inside)
     assert (found.axes, found.scale["X"], found.units["X"]) == ("YX", 0.5, "um")
+    again = run("segment", image, "-m", bright_model, "--resume", "--link", "none")
+    assert "another link (auto then, none now)" in again.stderr
     attributes = dict(zarr.open_group(image / "labels", mode="r").attrs)
     assert attributes.get("ome", attributes)["labels"] == ["nuclei"]
     assert sorted(path.name for path in (image / "labels").iterdir() if path.is_dir()) == ["nuclei"]
@@ -87,6 +89,8 @@ def test_a_tiff_file_of_blocks_is_that_of_memory(run, tmp_path, bright_model, na
     expected = read_labels(tmp_path / "a_labels.tif")
     assert expected.max() > 5
     np.testing.assert_array_equal(read_labels(tmp_path / name), expected)
+    again = run("segment", tmp_path / "a.tif", *options, "--resume", *blocks)
+    assert "1 of 1 files are done already." in again.stdout
     found = read_image(tmp_path / name)
     assert (found.axes, found.scale["Z"], found.units["Z"]) == ("ZYX", 2.0, "um")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
@@ -157,7 +161,7 @@ def test_a_killed_run_goes_on_where_it_was(run, tmp_path, pixels, options, brigh
 def test_a_run_with_other_settings_is_not_resumed(run, assert_refused, tmp_path, options):
     killed_after(1, options, tmp_path / ".out.zarr.parts")
     other = ["25" if option == "20" else option for option in options]
-    assert_refused(run("segment", *other, "--resume"), 1, "got another settings")
+    assert_refused(run("segment", *other, "--resume"), 1, "another diameter (20.0 then, 25.0 now)")
 
 
 def test_a_worker_that_is_killed_changes_nothing(tmp_path, pixels, bright_model):

@@ -5,10 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import dask
 import numpy as np
 import pytest
 from napari import settings
 from napari.layers import Image, Labels
+from napari.utils import resize_dask_cache
 from napari.utils.notifications import notification_manager
 
 from napari_unet.images.axes import label_shape
@@ -36,6 +38,17 @@ def _own_preferences(
     yield
     settings._clear_plugin_settings_cache()
     use_home(None)
+
+
+@pytest.fixture
+def unserved() -> Iterator[None]:
+    """Let whoever asks for a block of dask's compute it, in its own thread."""
+    size = resize_dask_cache().cache.available_bytes
+    # While napari slices, every thread is served from its cache, and then no gate is reached.
+    resize_dask_cache(0)
+    with dask.config.set(scheduler="synchronous"):
+        yield
+    resize_dask_cache(size)
 
 
 @pytest.fixture

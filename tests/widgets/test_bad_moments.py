@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import dask
 import dask.array
 import numpy as np
 import pytest
 from napari.layers import Image, Labels
-from napari.utils import resize_dask_cache
 
 from napari_unet.widgets.segment_dock import SegmentDock
 from napari_unet.widgets.segment_form import START
@@ -46,16 +44,10 @@ class Gate:
 
 
 @pytest.fixture
-def gate() -> Iterator[Gate]:
+def gate(unserved: None) -> Iterator[Gate]:
     gate = Gate()
-    cache = resize_dask_cache()
-    size = cache.cache.available_bytes
-    # While napari slices, every thread is served from its cache, and then no gate is reached.
-    resize_dask_cache(0)
-    with dask.config.set(scheduler="synchronous"):
-        yield gate
+    yield gate
     gate.open.set()
-    resize_dask_cache(size)
 
 
 @pytest.fixture

@@ -534,14 +534,14 @@ def test_a_cancelled_run_leaves_nothing_in_memory(
 
     held: list[weakref.ref[Large]] = []
 
-    def steps(request: object) -> Iterator[Progress]:
+    def steps(*_: object) -> Iterator[Progress]:
         large = Large()
         held.append(weakref.ref(large))
         for done in range(10**9):
             yield Progress("network", done % 100, 100)
         raise AssertionError(large)
 
-    monkeypatch.setattr("napari_unet.widgets.running._steps", steps)
+    monkeypatch.setattr("napari_unet.widgets.running._walk", steps)
     viewer.add_image(picture(40, 50))
     dock.start()
     qtbot.waitUntil(lambda: dock.status.value.startswith("Running"), timeout=60_000)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.atomic import overwriting
+from napari_unet.images.made_by import differences
 
 Item = tuple[int, int]
 """Number of a plane or unit, and of a tile or block in it."""
@@ -67,8 +68,7 @@ def begin(folder: Path, facts: dict[str, Any], *, resume: bool) -> None:
 
 
 def _check_same(stored: dict[str, Any], facts: dict[str, Any], folder: Path) -> None:
-    now = json.loads(json.dumps(facts))
-    changed = sorted(key for key in now | stored if now.get(key) != stored.get(key))
+    changed = differences(stored, facts)
     if changed:
         raise ValueError(
             f"Expected the run that was begun in {str(folder)!r}, got another "

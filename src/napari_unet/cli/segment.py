@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -78,7 +78,7 @@ Resume = Annotated[
     typer.Option(
         "--resume",
         help="Go on with a run that was stopped or killed: leave out files whose labels are there, "
-        "and blocks that are done.",
+        "and blocks that are done; with the same options as then.",
     ),
 ]
 Workers = Annotated[
@@ -137,7 +137,8 @@ def segment(
 
     Images larger than memory are read, segmented and written block by block. What is done is kept
     beside the labels until these are whole, for --resume.
-    With --resume, what was done before with the same names is left out, whatever its settings.
+    With --resume, labels that another model or other settings made are refused; with --overwrite
+    as well, they are made anew.
 
     Example: napari-unet segment plate7/ stack.ome.tif -o labels/ --diameter 30
     """
@@ -160,12 +161,14 @@ def segment(
         tile=tile,
     )
     jobs = with_tracks(jobs_for(paths, output), tracks, settings.link)
-    jobs = remaining(jobs, quiet=quiet) if resume else jobs
+    made_by = how_made(network, settings, name, axes, anisotropy)
+    jobs = remaining(jobs, made_by, overwrite=overwrite, quiet=quiet) if resume else jobs
     noted = WorkTable(table) if table else None
     given: dict[str, Any] = {
         "axes": axes,
         "anisotropy_is_given": anisotropy is not None,
         "overwrite": overwrite,
+        "made_by": made_by,
     }
     with cluster(scheduler, workers) as run, work_bar(len(jobs), quiet=quiet) as show:
         large = partial(in_blocks, network, settings, InBlocks(blocks, resume, run), name, **given)
@@ -197,11 +200,27 @@ def follow(
     return results
 
 
-def remaining(jobs: list[Job], *, quiet: bool) -> list[Job]:
+def how_made(
+    model: Model,
+    settings: SegmentSettings,
+    channel: str | None,
+    axes: str | None,
+    anisotropy: float | None,
+) -> dict[str, Any]:
+    """Return what labels say of this run: the same for all files of a work list."""
+    # Not what each file says where nothing is given.
+    number = settings.channel
+    looked_up = {"anisotropy": anisotropy, "channel": channel if number is None else number}
+    return {"model": model.sha256, "axes": axes, "settings": asdict(settings) | looked_up}
+
+
+def remaining(
+    jobs: list[Job], made_by: dict[str, Any], *, overwrite: bool, quiet: bool
+) -> list[Job]:
     """Return the jobs that an earlier run has not done; say how many it has."""
     from napari_unet.work_list import left_to_do
 
-    left = left_to_do(jobs)
+    left = left_to_do(jobs, made_by, overwrite=overwrite)
     if len(left) < len(jobs) and not quiet:
         print(f"{len(jobs) - len(left)} of {len(jobs)} files are done already.", flush=True)
     return left

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.calibration import tiff_options
+from napari_unet.images.made_by import software
 
 TILE = 512  # px
 
@@ -28,6 +30,7 @@ def write_big_labels(
     scale: Mapping[str, float],
     units: Mapping[str, str],
     highest: int,
+    made_by: Mapping[str, Any] | None = None,
 ) -> None:
     """Write labels to a TIFF file in tiles; a BigTIFF where they need more than 4 GB.
 
@@ -41,6 +44,8 @@ def write_big_labels(
         Of the labels; see `napari_unet.images.files.write_labels`.
     highest : int
         The highest label.
+    made_by : mapping, optional
+        See `napari_unet.images.files.write_labels`.
     """
     kind: _Kind = np.dtype(np.uint16) if highest < 2**16 else np.dtype(np.uint32)
     alike = np.broadcast_to(np.zeros((), kind), shape)
@@ -54,6 +59,7 @@ def write_big_labels(
             shape=shape,
             dtype=kind,
             tile=(TILE, TILE),
+            software=software(made_by),
             bigtiff=alike.nbytes >= 2**32 - 2**25,
             **options,
         )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.axes import LETTERS, guess_axes, label_axes, parse_axes
 from napari_unet.images.calibration import Calibration, read_calibration, tiff_options
+from napari_unet.images.made_by import software
 from napari_unet.images.roomy import check_memory
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -102,6 +103,7 @@ def write_labels(
     scale: Mapping[str, float] | None = None,
     units: Mapping[str, str] | None = None,
     overwrite: bool = False,
+    made_by: Mapping[str, Any] | None = None,
 ) -> None:
     """Write labels to a TIFF, OME-TIFF or PNG file.
 
@@ -123,6 +125,8 @@ def write_labels(
         Unit of each size, such as "um" or "s".
     overwrite : bool
         Whether an existing file may be replaced.
+    made_by : mapping, optional
+        What `napari_unet.images.made_by.read_made_by` is to find in a TIFF file.
 
     Raises
     ------
@@ -151,7 +155,7 @@ def write_labels(
         ome = file.name.lower().endswith((".ome.tif", ".ome.tiff"))
         options = tiff_options(stored, axes, scale or {}, units or {}, ome=ome)
         with overwriting(file, is_new=not overwrite) as temporary:
-            tifffile.imwrite(temporary, stored, **options)
+            tifffile.imwrite(temporary, stored, software=software(made_by), **options)
     else:
         raise ValueError(
             f"Expected a label file that ends in .tif, .ome.tif or .png, got {file.name!r}; "

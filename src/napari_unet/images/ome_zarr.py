@@ -17,6 +17,7 @@ from napari_unet.images.axes import axis_letters, guess_axes, parse_axes
 from napari_unet.images.blocks import Block, blocks
 from napari_unet.images.calibration import UNITS
 from napari_unet.images.files import ImageFile
+from napari_unet.images.made_by import ATTRIBUTE
 
 ZARR_SUFFIX = ".zarr"
 OLDER, NEWER = 2, 3
@@ -133,6 +134,7 @@ def create_labels(
     scale: Mapping[str, float],
     units: Mapping[str, str],
     version: int = OLDER,
+    made_by: Mapping[str, Any] | None = None,
 ) -> None:
     """Make an empty label image with its pyramid, over whatever was there.
 
@@ -148,15 +150,18 @@ def create_labels(
         Voxel size (or time step) and its unit by axis letter, where known.
     version : int
         Of Zarr, 2 or 3.
+    made_by : mapping, optional
+        What `napari_unet.images.made_by.read_made_by` is to find.
     """
     shapes = level_shapes(shape)
     metadata = _metadata(shapes, axes, scale, units, VERSIONS[version])
     nested = {"ome": metadata | {"version": VERSIONS[version]}}
+    noted = {} if made_by is None else {ATTRIBUTE: dict(made_by)}
     group = zarr.create_group(
         path,
         overwrite=True,
         zarr_format=3 if version == NEWER else 2,
-        attributes=nested if version == NEWER else metadata,
+        attributes=(nested if version == NEWER else metadata) | noted,
     )
     chunk = _chunk(side)
     for level, size in enumerate(shapes):

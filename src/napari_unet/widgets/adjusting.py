@@ -28,7 +28,7 @@ from napari_unet.widgets.corrections import (
     labels_axes,
 )
 from napari_unet.widgets.lane import Lane
-from napari_unet.widgets.layers import shown_index
+from napari_unet.widgets.layers import shown_plane
 from napari_unet.widgets.placing import Changes, Placing
 from napari_unet.widgets.results import Drawn
 from napari_unet.widgets.running import Failed, Finished, until
@@ -188,12 +188,9 @@ class Adjusting:
 
     def _shown_plane(self) -> tuple[int, ...] | None:
         """Return the frame and plane that the canvas shows, if it shows one of the maps."""
-        names, viewer = labels_axes(self.outcome.facts["axes"]), self._viewer
-        shown = [axis - viewer.dims.ndim + self.layer.ndim for axis in viewer.dims.displayed]
-        if {names[axis] for axis in shown if axis >= 0} != {"Y", "X"}:
+        plane = shown_plane(self.layer, labels_axes(self.outcome.facts["axes"]), self._viewer)
+        if plane is None:
             return None
-        _, walked = walk_order(self.outcome.facts["axes"])
-        plane = tuple(shown_index(self.layer, viewer, names.index(it)) for it in walked[:-2])
         ranges = ranges_of(self.outcome)[:-2]
         inside = all(at in part for at, part in zip(plane, ranges, strict=True))
         return plane if inside else None

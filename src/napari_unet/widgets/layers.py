@@ -170,6 +170,24 @@ def _box_of_camera(layer: Image, viewer: Any) -> NDArray[np.intp]:
     return np.stack([np.floor(np.min(corners, 0)), np.ceil(np.max(corners, 0))]).astype(np.intp)
 
 
+def shown_plane(layer: Layer, names: str, viewer: Any) -> tuple[int, ...] | None:
+    """Return the frame and the plane that the canvas shows of a layer; None in another view.
+
+    Parameters
+    ----------
+    layer : Layer
+        An image or labels.
+    names : str
+        One letter per axis that the layer has in the viewer.
+    viewer : napari.Viewer
+        Shows it.
+    """
+    shown = [axis - viewer.dims.ndim + layer.ndim for axis in viewer.dims.displayed]
+    if {names[axis] for axis in shown if axis >= 0} != {"Y", "X"}:
+        return None
+    return tuple(shown_index(layer, viewer, names.index(it)) for it in "TZ" if it in names)
+
+
 def shown_index(layer: Image, viewer: Any, axis: int) -> int:
     """Return the index along an axis of the layer's array that the viewer's slider is at."""
     point = layer.world_to_data(viewer.dims.point[-layer.ndim :])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_unet.filling import planes_text
 from napari_unet.images.axes import label_shape
 from napari_unet.widgets.corrections import Edited, edited
 from napari_unet.widgets.counting import WATCHED
@@ -152,8 +153,12 @@ def summary(outcome: Finished, drawn: Drawn, image: Image) -> str:
     count = _count(outcome.n_nuclei, "nucleus", "nuclei") if outcome.n_nuclei else NONE_FOUND
     kept = _count(drawn.n_kept, "corrected one", "corrected ones")
     left_out = _count(drawn.n_left_out, "removed one", "removed ones")
+    cut_short = ""
+    if outcome.n_planes is not None:
+        planes = planes_text(*outcome.n_planes, outcome.facts["axes"])
+        cut_short = f"Cancelled; {planes} were finished and are kept, each for itself: "
     parts = [
-        f"{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}",
+        f"{cut_short}{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}",
         f"diameter {_diameter_text(outcome.diameter, image)}",
         "" if outcome.n_nuclei else ADVICE,
         f"{kept} kept" if drawn.n_kept else "",

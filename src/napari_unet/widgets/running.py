@@ -1,5 +1,6 @@
 """One run of the segmentation in a worker thread; it touches no layer and no widget."""
 
+import math
 import platform
 import threading
 import time
@@ -14,13 +15,20 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.filling import Place, PlaneFound, finished_part, segment_from
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
 from napari_unet.images.roomy import roomy
 from napari_unet.methods import PLUGIN
 from napari_unet.network.library import BUILT_IN
 from napari_unet.nuclei.instances import InstanceSettings
-from napari_unet.segmentation import Progress, SegmentSettings, segment
+from napari_unet.segmentation import (
+    Progress,
+    Segmentation,
+    SegmentSettings,
+    segment,
+    walk_order,
+)
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -49,6 +57,9 @@ class Request:
         "auto", "cuda", "mps" or "cpu".
     choices : dict
         Fields of `SegmentSettings` that the user has chosen.
+    first : tuple of int, optional
+        Frame and plane to begin with, where planes are wanted as they are finished; those that are
+        finished when the run is cancelled are its result.
     cancelled : threading.Event
         Set to end without a result.
     """
@@ -59,6 +70,7 @@ class Request:
     model: str | Path
     device: str
     choices: dict[str, Any]
+    first: Place | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -86,6 +98,8 @@ class Finished:
         Of the region: what the labels were made from.
     own : InstanceSettings, optional
         What suits the model.
+    n_planes : (int, int), optional
+        Of a run that was cancelled, how many planes are finished, and of how many.
     """
 
     labels: NDArray[np.int32]
@@ -97,6 +111,7 @@ class Finished:
     confidence: NDArray[np.float32] | None = None
     maps: NDArray[np.uint8] | None = None
     own: InstanceSettings | None = None
+    n_planes: tuple[int, int] | None = None
 
     @property
     def n_nuclei(self) -> int:
@@ -114,11 +129,13 @@ class Failed:
 def run(request: Request) -> Generator[Progress, None, Finished | Failed | None]:
     """Load the model and segment; errors become a sentence, None is cancelled.
 
+    Of a run that yields planes as they are finished, those are what is left when it is cancelled.
+
     An error must not leave the generator: napari's worker takes a RuntimeError, which is what
     torch raises, for a deleted window and stays silent.
     """
     try:
-        return (yield from until(request.cancelled, _steps(request)))
+        return (yield from _steps(request))
     except MemoryError:
         return Failed("There is not enough memory for this image; choose a smaller region.")
     # Whatever the image's own array, a decoder or the network raises: the dock must hear of it.
@@ -142,28 +159,84 @@ def until(
     return None
 
 
-def _steps(request: Request) -> Generator[Progress, None, Finished]:
+def _steps(request: Request) -> Generator[Progress, None, Finished | None]:
     """Load the model, walk over the region, and note what made the labels."""
     started = time.monotonic()
-    axes = parse_axes(request.axes, request.pixels.shape)
+    request = replace(request, axes=parse_axes(request.axes, request.pixels.shape))
     yield Progress("model", 0, 1)
+    if request.cancelled.is_set():
+        return None
     model = load(request.model, request.device)
     from napari_unet.api import model_settings
 
-    settings = model_settings(model, **request.choices)
-    pixels = Region(request.pixels, request.region)
-    found = yield from segment(pixels, axes, model.predict, settings, roomy)
-    parts = zip(request.region, axes, strict=True)
-    place = tuple(part for part, letter in parts if letter not in "CS")
+    settings, planes = model_settings(model, **request.choices), list[PlaneFound]()
+    steps = _noted(_walk(request, model, settings), planes)
+    found = yield from until(request.cancelled, steps)
     seconds = time.monotonic() - started
-    facts = _facts(request, model, replace(settings, diameter=found.diameter))
+    if found is not None:
+        settings = replace(settings, diameter=found.diameter)
+        return _finished(request, model, settings, found, seconds)
+    return _cut_short(request, model, planes, seconds) if planes else None
+
+
+def _walk(
+    request: Request, model: "Model", settings: SegmentSettings
+) -> Generator[Progress, None, Segmentation]:
+    """Return the walk that is asked for."""
+    pixels = Region(request.pixels, request.region)
+    if request.first is None:
+        return segment(pixels, request.axes, model.predict, settings, roomy)
+    return segment_from(request.first, pixels, request.axes, model.predict, settings, roomy)
+
+
+def _noted(
+    steps: Generator[Progress, None, Result], planes: list[PlaneFound]
+) -> Generator[Progress, None, Result]:
+    """Pass on steps, and keep the planes that are finished."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            return cast(Result, end.value)
+        if isinstance(step, PlaneFound):
+            planes.append(step)
+        yield step
+
+
+def _cut_short(
+    request: Request, model: "Model", planes: list[PlaneFound], seconds: float
+) -> Finished:
+    """Return the planes that are finished as what a run of that part alone makes."""
+    axes, shape = request.axes, request.pixels.shape
+    walked = walk_order(axes)[1][:-2]
+    counts = tuple(shape[axes.index(letter)] for letter in walked)
+    part, settings = finished_part(planes, axes, counts, roomy), planes[-1].settings
+    ranges = dict(zip(walked, part.ranges, strict=True))
+    region = tuple(
+        slice(ranges[letter].start, ranges[letter].stop) if letter in ranges else place
+        for letter, place in zip(axes, request.region, strict=True)
+    )
+    found = Segmentation(part.labels, part.maps, settings.diameter or settings.model_diameter)
+    done = _finished(replace(request, region=region), model, settings, found, seconds)
+    return replace(done, n_planes=(part.n_planes, math.prod(counts)))
+
+
+def _finished(
+    request: Request,
+    model: "Model",
+    settings: SegmentSettings,
+    found: Segmentation,
+    seconds: float,
+) -> Finished:
+    """Return the labels with what made them."""
+    parts = zip(request.region, request.axes, strict=True)
     return Finished(
         found.labels,
-        place,
-        label_shape(axes, request.pixels.shape),
+        tuple(part for part, letter in parts if letter not in "CS"),
+        label_shape(request.axes, request.pixels.shape),
         found.diameter,
         seconds,
-        facts,
+        _facts(request, model, settings),
         found.confidence,
         found.maps,
         model.card.instances,

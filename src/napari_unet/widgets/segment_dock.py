@@ -3,6 +3,7 @@
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from napari.layers import Image, Labels
@@ -10,6 +11,7 @@ from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog
 
+from napari_unet.filling import PlaneFound
 from napari_unet.network.library import BUILT_IN, list_models
 from napari_unet.segmentation import Progress
 from napari_unet.widgets.adjust_section import AdjustSection
@@ -17,6 +19,7 @@ from napari_unet.widgets.copy_menu import CopyMenu
 from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.doubt_section import DoubtSection
 from napari_unet.widgets.estimating import Estimating
+from napari_unet.widgets.filling import Filling, first_plane
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -32,7 +35,7 @@ from napari_unet.widgets.placing import Placing, summary
 from napari_unet.widgets.preferences import preferences, use_folder
 from napari_unet.widgets.results import Drawn, find_result, result_to_update
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
-from napari_unet.widgets.segment_form import SegmentForm
+from napari_unet.widgets.segment_form import REGIONS, SegmentForm
 from napari_unet.widgets.tracks import show_tracks_of
 from napari_unet.widgets.window import PLUGIN
 from napari_unet.widgets.workers import worker_for
@@ -54,6 +57,8 @@ class SegmentDock(SegmentForm):
         self._viewer = napari_viewer
         self._worker: GeneratorWorker | Placing | None = None
         self._request: Request | None = None
+        self._filling: Filling | None = None
+        self._gone = Event()
         self._files: list[str] = []
         self._chosen_model = BUILT_IN
         self._shown: Image | None = None
@@ -94,6 +99,7 @@ class SegmentDock(SegmentForm):
         if self._has_left:
             return
         self._has_left = True
+        self._gone.set()
         self._viewer.layers.events.inserted.disconnect(self._show_result)
         self._viewer.layers.events.removed.disconnect(self._show_result)
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
@@ -104,6 +110,8 @@ class SegmentDock(SegmentForm):
         self._doubting.leave()
         self._estimating.leave()
         self.cancel()
+        if self._filling is not None:
+            self._filling.leave()
 
     def _follow_active(self, event: Any = None) -> None:
         """Choose the layer that is active in the viewer, if it is an image."""
@@ -251,6 +259,8 @@ class SegmentDock(SegmentForm):
             self._say(str(error))
             return
         self._request = request
+        if request.first is not None:
+            self._filling = Filling(self._viewer, layer, request.axes)
         self._has_estimate = False
         self._adjusting.stop()
         self.show_run()
@@ -292,7 +302,9 @@ class SegmentDock(SegmentForm):
             choices["instances"] = adjusted
         region = visible_region(layer, axes, self._viewer, str(self.region.value))
         path = Path(model) if model in self._files else model
-        return Request(pixels, axes, region, path, str(self.device.value), choices)
+        whole = str(self.region.value) == REGIONS[0]
+        first = first_plane(layer, axes, self._viewer) if whole else None
+        return Request(pixels, axes, region, path, str(self.device.value), choices, first)
 
     def _plan(self) -> tuple[Request, float | None] | None:
         """Give what would be run now, and the diameter that an earlier run found."""
@@ -316,22 +328,36 @@ class SegmentDock(SegmentForm):
         self._has_estimate = bool(text)
 
     def _show_step(self, left: TimeLeft, progress: Progress) -> None:
-        """Show how far the run is."""
-        if not self._has_left and self.button.enabled:
-            self.show_progress(progress, left)
+        """Show how far the run is, and a plane that is finished."""
+        if self._has_left:
+            return
+        filling = self._filling
+        if filling is not None and isinstance(progress, PlaneFound):
+            filling.show(progress)
+        if self.button.enabled:
+            self.show_progress(progress, left, filling.text if filling else "")
 
     def _end(self, image: Image, request: Request, outcome: Finished | Failed | None) -> None:
-        """Show the result, or say what went wrong; a cancelled run has no outcome."""
-        if outcome is None or self._has_left or request.cancelled.is_set():
+        """Show the result, or say what went wrong; a cancelled run has none but finished planes."""
+        # Whoever cancels a run that shows its planes keeps what it has by now.
+        cancelled = request.cancelled if request.first is None else self._gone
+        if outcome is None or self._has_left or cancelled.is_set():
             return
         if isinstance(outcome, Failed):
-            self._rest("")
-            self._say(outcome.sentence)
+            self._fail(outcome)
         else:
             shown = partial(self._show_outcome, image, request, outcome)
-            placing = Placing(self._viewer, image, outcome, request.cancelled, shown)
+            placing = Placing(self._viewer, image, outcome, cancelled, shown)
             self._worker = placing
             placing.start()
+
+    def _fail(self, failed: Failed) -> None:
+        """Say why there is no result; planes that are shown stay."""
+        filling, name = self._filling, "" if self._filling is None else self._filling.leave()
+        self._filling = None
+        self._rest("")
+        more = "" if filling is None or not name else f" {filling.kept_text(name)}"
+        self._say(failed.sentence + more)
 
     def _show_outcome(
         self, image: Image, request: Request, outcome: Finished, drawn: Drawn | Failed | None
@@ -340,8 +366,7 @@ class SegmentDock(SegmentForm):
         if self._has_left:
             return
         if isinstance(drawn, Failed):
-            self._rest("")
-            self._say(drawn.sentence)
+            self._fail(drawn)
             return
         if drawn is not None:
             layer = result_to_update(self._viewer.layers, image, outcome)
@@ -358,6 +383,9 @@ class SegmentDock(SegmentForm):
 
     def _rest(self, text: str) -> None:
         """Show that no run goes on."""
+        if self._filling is not None:
+            self._filling.take_away()
+        self._filling = None
         self._worker = self._request = None
         self._adjusting.go_on()
         self.show_inputs(text)
@@ -369,7 +397,7 @@ def _background_run(request: Request) -> Any:
     Not with a progress bar of napari's: while there is one, its animation draws the whole window
     anew 25 times a second, which took half of the processor from the network.
     """
-    return (yield from seldom(run(request)))
+    return (yield from seldom(run(request), matters=lambda step: isinstance(step, PlaneFound)))
 
 
 def _guessed_axes(layer: Image) -> str:

@@ -174,13 +174,13 @@ class SegmentForm(DockForm):
         self.bar.visible = True
         self.bar.value = 0
 
-    def show_progress(self, progress: Progress, left: TimeLeft) -> None:
-        """Move the bar; it is asked to at most four times a second."""
+    def show_progress(self, progress: Progress, left: TimeLeft, more: str = "") -> None:
+        """Move the bar, and say how far it is and more; it is asked to a few times a second."""
         text = STEPS[progress.step].capitalize()
         if progress.step in ("network", "sides"):
             self.bar.value = int(100 * progress.done / progress.total)
             text = ", ".join(filter(None, (text, left.text(progress.done / progress.total))))
-        self.status.value = text + " …"
+        self.status.value = f"{text} … {more}".rstrip()
 
     def show_cancelling(self) -> None:
         """Show that a run ends as soon as it can."""

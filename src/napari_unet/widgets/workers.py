@@ -11,14 +11,15 @@ from qtpy.QtCore import QThreadPool
 
 
 def worker_for(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return a worker that runs a function, or a generator, in a thread when it is started.
+    """Return a worker that runs a function, or a generator, in a thread; start it at once.
 
     napari 0.9 keeps the way to stop each worker for as long as its window is there, and with that
     the worker, its arguments and what is connected to it: images and labels of every run. Here
     it is dropped at the end. No slot may hold the worker either.
 
     Qt runs as many workers at a time as there are cores. A fine-tune and a run would keep all
-    others waiting for minutes on two, so each makes room for another one while it runs.
+    others waiting for minutes on two, so each makes room for another one until it has ended: at
+    once, since what it says of its start is heard only when the window's thread is at rest.
 
     Parameters
     ----------
@@ -28,7 +29,7 @@ def worker_for(function: Callable[..., Any], *arguments: Any) -> Any:
         Given to it.
     """
     worker = create_worker(function, *arguments, _start_thread=False)
-    worker.started.connect(partial(_make_room, 1))
+    _make_room(1)
     worker.finished.connect(partial(_make_room, -1))
     viewer = current_viewer()
     if viewer is not None:

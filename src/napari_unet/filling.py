@@ -1,0 +1,203 @@
+"""The walk for whoever looks on: planes as they are finished, the one that is looked at first."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import Plane, parse_axes
+from napari_unet.images.roomy import Room, in_memory
+from napari_unet.nuclei.adjusting import in_a_plane
+from napari_unet.nuclei.instances import instances
+from napari_unet.segmentation import (
+    VIEWS,
+    Predict,
+    Progress,
+    Segmentation,
+    SegmentSettings,
+    is_in_volumes,
+    label_maps,
+    predict_maps,
+    walk_order,
+    with_diameter,
+)
+
+Place = tuple[int, ...]
+"""Frame and plane, as far as there are such axes."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlaneFound(Progress):
+    """A plane whose nuclei are known, as it is by itself; what it shares with others comes last.
+
+    Parameters
+    ----------
+    place : tuple of int
+        Frame and plane, as far as there are such axes.
+    labels : (y, x) int32
+        1..n, 0 is background.
+    maps : (maps, y, x) uint8
+        What they were made from.
+    settings : SegmentSettings
+        How, with the diameter: those of a plane alone.
+    """
+
+    place: Place
+    labels: NDArray[np.int32]
+    maps: NDArray[np.uint8]
+    settings: SegmentSettings
+
+
+def segment_from(
+    first: Place,
+    image: Any,
+    axes: str,
+    predict: Predict,
+    settings: SegmentSettings,
+    room: Room = in_memory,
+) -> Generator[Progress, None, Segmentation]:
+    """Segment nuclei as `segmentation.segment` does, from one plane on, the nearest planes next.
+
+    Parameters
+    ----------
+    first : tuple of int
+        Frame and plane, as far as there are such axes.
+    image, axes, predict, settings, room
+        As for `segmentation.segment`.
+
+    Yields
+    ------
+    Progress
+        One of them is a `PlaneFound` after every plane that the network has seen.
+
+    Returns
+    -------
+    Segmentation
+        The same as that of `segmentation.segment`.
+    """
+    axes = parse_axes(axes, image.shape)
+    settings = yield from with_diameter(image, axes, predict, settings)
+    alone = alone_in_planes(settings, axes)
+    found: dict[Place, NDArray[np.int32]] = {}
+
+    def show(plane: Plane, maps: NDArray[np.uint8], seen: Progress) -> PlaneFound:
+        labels = found[place_of(plane)] = instances(maps, alone.instances)
+        return PlaneFound(seen.step, seen.done, seen.total, place_of(plane), labels, maps, alone)
+
+    order = partial(nearest_first, first=first)
+    maps = yield from predict_maps(image, axes, predict, settings, room, order, show)
+    # In volumes, and with maps that the sides have changed since, nuclei are others.
+    is_final = alone == replace(settings, link=alone.link)
+    labels = yield from label_maps(maps, axes, settings, known=found if is_final else {})
+    return Segmentation(labels, maps, alone.diameter or settings.model_diameter)
+
+
+def alone_in_planes(settings: SegmentSettings, axes: str) -> SegmentSettings:
+    """Return the settings that each plane by itself is segmented with."""
+    how = settings.instances
+    if is_in_volumes(axes, settings.link):
+        how = in_a_plane(how, settings.anisotropy)
+    return replace(settings, link="none", views=VIEWS[0], instances=how)
+
+
+def place_of(plane: Plane) -> Place:
+    """Return the frame and the plane that a plane is."""
+    return tuple(index for _, index in sorted(plane.position))  # "T" comes before "Z"
+
+
+def planes_text(n: int, n_all: int, axes: str) -> str:
+    """Return how many planes, or frames of planes, out of how many, as a user reads it.
+
+    Examples
+    --------
+    >>> planes_text(3, 12, "ZYX"), planes_text(1, 4, "TYX")
+    ('3 of 12 planes', '1 of 4 frames')
+    """
+    return f"{n} of {n_all} {'planes' if 'Z' in axes else 'frames'}"
+
+
+def nearest_first(walk: Sequence[Plane], first: Place) -> list[Plane]:
+    """Return planes in the order of their distance in time, then along Z, from one place."""
+
+    def distances(plane: Plane) -> list[tuple[int, int]]:
+        return [(abs(at - start), at) for at, start in zip(place_of(plane), first, strict=True)]
+
+    return sorted(walk, key=distances)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The finished part of a walk: frames and planes that follow each other.
+
+    Parameters
+    ----------
+    ranges : tuple of range
+        Which frames and planes, as far as there are such axes.
+    labels : int32
+        With the axes of the labels of the image; no id is in two planes.
+    maps : (maps, ...) uint8
+        Of the same part.
+    """
+
+    ranges: tuple[range, ...]
+    labels: NDArray[np.int32]
+    maps: NDArray[np.uint8]
+
+    @property
+    def n_planes(self) -> int:
+        """Number of planes."""
+        return math.prod(map(len, self.ranges))
+
+
+def finished_part(
+    planes: Sequence[PlaneFound], axes: str, counts: Place, room: Room = in_memory
+) -> Part:
+    """Return what is finished of a walk that was stopped.
+
+    Parameters
+    ----------
+    planes : sequence of PlaneFound
+        As `segment_from` has yielded them, one at least.
+    axes : str
+        The image's axes.
+    counts : tuple of int
+        How many frames and planes the image has, as far as there are such axes.
+    room : callable
+        See `segmentation.segment`.
+    """
+    ranges = finished_ranges([plane.place for plane in planes], counts)
+    shape = (*map(len, ranges), *planes[0].labels.shape)
+    labels, maps = np.zeros(shape, np.int32), room((len(planes[0].maps), *shape))
+    highest = 0
+    for plane in sorted(planes, key=lambda plane: plane.place):
+        if all(map(range.__contains__, ranges, plane.place)):
+            at = tuple(map(range.index, ranges, plane.place))
+            labels[at] = np.where(plane.labels > 0, plane.labels + highest, 0)
+            index: tuple[slice | int, ...] = (slice(None), *at)
+            maps[index] = plane.maps
+            highest = max(highest, int(labels[at].max(initial=0)))
+    back = np.argsort(walk_order(axes)[0])
+    return Part(ranges, labels.transpose(back), maps.transpose(0, *(back + 1)))
+
+
+def finished_ranges(places: Sequence[Place], counts: Place) -> tuple[range, ...]:
+    """Return the frames and planes that are finished: whole frames if there is one.
+
+    Examples
+    --------
+    >>> finished_ranges([(3,), (2,), (4,)], (9,))
+    (range(2, 5),)
+    >>> finished_ranges([(1, 0), (1, 1), (0, 0)], (2, 2)), finished_ranges([(1, 0)], (2, 2))
+    ((range(1, 2), range(0, 2)), (range(1, 2), range(0, 1)))
+    """
+    n_finished = Counter(place[0] for place in places)
+    whole = {frame for frame, n in n_finished.items() if n == math.prod(counts[1:])}
+    kept = [place for place in places if place[0] in (whole or {places[0][0]})]
+    return tuple(range(min(along), max(along) + 1) for along in zip(*kept, strict=True))
