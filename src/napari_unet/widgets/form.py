@@ -35,6 +35,7 @@ class DockForm(Container[Any]):
 
     status: Label
     _viewer: Any
+    _worker: Any
 
     def _leave_with_window(self) -> None:
         """Leave when the dock is closed, however that happens."""
@@ -54,6 +55,8 @@ class DockForm(Container[Any]):
         for event in (events.inserted, events.removed, events.reordered, events.renamed):
             event.disconnect(self.reset_choices)
         self._leave()
+        # Or what it has started, whose signals end here, and the closed dock would keep each other.
+        self._worker = None
 
     def _before_removal(self, event: Any = None) -> None:
         draw_in_own_context(self.native)
