@@ -292,7 +292,8 @@ class SegmentDock(SegmentForm):
             choices["instances"] = adjusted
         region = visible_region(layer, axes, self._viewer, str(self.region.value))
         path = Path(model) if model in self._files else model
-        return Request(pixels, axes, region, path, str(self.device.value), choices)
+        how = str(self.device.value), preferences().precision
+        return Request(pixels, axes, region, path, *how, choices)
 
     def _plan(self) -> tuple[Request, float | None] | None:
         """Give what would be run now, and the diameter that an earlier run found."""
