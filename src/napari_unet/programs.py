@@ -11,7 +11,6 @@ import shlex
 import subprocess
 
 from napari_unet.methods import Facts, by_hand, is_part, mixed, slices
-from napari_unet.network import PRECISIONS
 
 NO_FILE = (
     "The command reads TIFF, PNG, JPEG and BMP files, and this image was not opened from one, or "
@@ -51,7 +50,7 @@ def python_script(
         *_reading(facts, file),
         "",
         f"model = nu.load_model({model!r}, device={facts['device_choice']!r}, "
-        f"precision={_precision(facts)!r})",
+        f"precision={facts.get('precision_choice')!r})",
         f"if model.sha256 != {facts['model_sha256']!r}:",
         "    raise ValueError('Expected the model that made the labels, got another one.')",
         "",
@@ -89,7 +88,8 @@ def command_line(facts: Facts, *, model: str, file: str, windows: bool = os.name
         "anisotropy": settings["anisotropy"] if "Z" in facts["axes"] else None,
         "tile": settings["tile"],
         "device": facts["device_choice"],
-        "precision": _precision(facts),
+        # Results of before it could be chosen say nothing of it.
+        "precision": facts.get("precision_choice"),
     }
     words = ["napari-unet", "segment", file]
     for name, value in options.items():
@@ -119,11 +119,6 @@ def _made(facts: Facts) -> str:
         f"Nuclei in {facts['image']!r} as segmented on {facts['date']} on {facts['device']}: "
         f"{made_with}."
     )
-
-
-def _precision(facts: Facts) -> str:
-    """Return the precision that was chosen; results of before it could be have none."""
-    return str(facts.get("precision_choice", PRECISIONS[0]))
 
 
 def _imports(facts: Facts, file: str | None) -> list[str]:
