@@ -33,6 +33,7 @@ def facts(*, axes: str = "YX", **others: Any) -> dict[str, Any]:
         "versions": {"napari-unet-nuclei": "0.1.0", "torch": "2.13.0", "numpy": "2.4.6"},
         "device": "CPU bf16",
         "device_choice": "auto",
+        "precision_choice": "bfloat16",
         "model": "nuclei",
         "model_sha256": "ab" * 32,
         "from_built_in": True,
@@ -125,7 +126,8 @@ def test_the_command_names_every_choice_and_quotes_for_the_shell() -> None:
     text = command_line(made, model="nuclei", file="/data/my cells/a'b.tif", windows=False)
     assert text == (
         "napari-unet segment '/data/my cells/a'\"'\"'b.tif' --model nuclei --axes ZCYX --channel 1 "
-        "--link auto --quality fast --views planes --anisotropy 2.5 --tile 1280 --device auto"
+        "--link auto --quality fast --views planes --anisotropy 2.5 --tile 1280 --device auto "
+        "--precision bfloat16"
     )
     text = command_line(made, model="nuclei", file=r"C:\my cells\a.tif", windows=True)
     assert text.startswith(r'napari-unet segment "C:\my cells\a.tif" --model nuclei ')

@@ -48,6 +48,7 @@ def segment(
     tile: int = SegmentSettings.tile,
     instances: InstanceSettings | None = None,
     device: str | None = None,
+    precision: str | None = None,
     progress: Report | None = None,
 ) -> NDArray[np.int32]:
     """Segment the nuclei of an image, a stack or a movie.
@@ -82,6 +83,9 @@ def segment(
     device : str, optional
         "auto" (the fastest that works), "cuda", "mps" or "cpu". If not given, a loaded model
         stays where it is, and another one is loaded as for "auto".
+    precision : str, optional
+        "auto" (what the device is fast at), "float32", "bfloat16" or, but for the CPU, "float16".
+        If not given, a loaded model stays as it is, and another one is loaded as for "auto".
     progress : callable, optional
         Called with every :class:`Progress`.
 
@@ -96,7 +100,7 @@ def segment(
         If axes, pixels, settings or model do not fit, with what to do about it.
     """
     pixels, axes = _pixels_and_axes(image, axes)
-    loaded = load_model(model, device)
+    loaded = load_model(model, device, precision)
     settings = model_settings(
         loaded,
         channel=channel,
@@ -120,13 +124,14 @@ def predict(
     diameter: float | None = None,
     quality: str = SegmentSettings.quality,
     device: str | None = None,
+    precision: str | None = None,
     progress: Report | None = None,
 ) -> NDArray[np.uint8]:
     """Give the maps that the network makes of an image: nucleus, border and distance.
 
     Parameters
     ----------
-    image, axes, model, channel, quality, device, progress
+    image, axes, model, channel, quality, device, precision, progress
         As for :func:`segment`.
     diameter : float, optional
         Of a typical nucleus, in pixels; the image is taken at its own scale if not given.
@@ -142,7 +147,7 @@ def predict(
         As :func:`segment`.
     """
     pixels, axes = _pixels_and_axes(image, axes)
-    loaded = load_model(model, device)
+    loaded = load_model(model, device, precision)
     settings = model_settings(loaded, channel=channel, diameter=diameter, quality=quality)
     steps = predict_maps(pixels, axes, loaded.predict, settings)
     return finish(steps, progress)

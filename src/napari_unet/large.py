@@ -206,12 +206,12 @@ def _network_elsewhere(model: Model) -> OpenNetwork:
         raise ValueError(
             "Expected a model with a file for a cluster, got one that was never saved; save it."
         )
-    return partial(_network, model.path, model.device.type)
+    return partial(_network, model.path, model.device.type, model.precision)
 
 
 @lru_cache(maxsize=1)
-def _network(path: Path, device: str) -> Predict:
-    return load_model(path, device).predict
+def _network(path: Path, device: str, precision: str) -> Predict:
+    return load_model(path, device, precision).predict
 
 
 @lru_cache(maxsize=1)

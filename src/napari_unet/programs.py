@@ -49,7 +49,8 @@ def python_script(
         "",
         *_reading(facts, file),
         "",
-        f"model = nu.load_model({model!r}, device={facts['device_choice']!r})",
+        f"model = nu.load_model({model!r}, device={facts['device_choice']!r}, "
+        f"precision={facts.get('precision_choice')!r})",
         f"if model.sha256 != {facts['model_sha256']!r}:",
         "    raise ValueError('Expected the model that made the labels, got another one.')",
         "",
@@ -87,6 +88,8 @@ def command_line(facts: Facts, *, model: str, file: str, windows: bool = os.name
         "anisotropy": settings["anisotropy"] if "Z" in facts["axes"] else None,
         "tile": settings["tile"],
         "device": facts["device_choice"],
+        # Results of before it could be chosen say nothing of it.
+        "precision": facts.get("precision_choice"),
     }
     words = ["napari-unet", "segment", file]
     for name, value in options.items():

@@ -77,6 +77,21 @@ def test_the_command_segments_as_python_does(run, images, model):
     assert f"{expected.max()} nuclei" in result.stdout
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_precision_that_is_given_is_computed_in(run, images, model, precision):
+    options = ("--diameter", 18, "--device", "cpu", "--precision", precision, "-m", model)
+    assert run("segment", images / "a.png", *options).exit_code == 0
+    loaded = napari_unet.load_model(model, "cpu", precision)
+    assert loaded.precision == precision
+    expected = napari_unet.segment(read_image(images / "a.png").data, model=loaded, diameter=18)
+    np.testing.assert_array_equal(read_labels(images / "a_labels.tif"), expected)
+
+
+def test_a_precision_that_is_not_there_is_wrong_usage(run, assert_refused, images, model):
+    result = run("segment", images / "a.png", "-m", model, "--precision", "half")
+    assert_refused(result, 2, "got 'half'; choose one of these.")
+
+
 def test_best_quality_runs_the_network_eight_times(run, images, model, monkeypatch):
     calls: list[np.ndarray] = []
 

@@ -111,8 +111,34 @@ def test_the_cpu_uses_bfloat16_where_it_has_instructions_for_it(
         assert layer(pixels).dtype == expected
 
 
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)]
+)
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_a_precision_that_was_chosen_is_taken(monkeypatch, has_bf16, chosen, expected):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    layer, pixels = torch.nn.Conv2d(1, 1, 1), torch.ones(1, 1, 2, 2)
+    with autocast(CPU, chosen):
+        assert layer(pixels).dtype == expected
+
+
+@pytest.mark.parametrize("chosen", ["float16", "half", "", "int8"])
+def test_a_precision_that_the_device_does_not_have_is_refused(chosen):
+    with pytest.raises(
+        ValueError,
+        match=f"one of auto, float32, bfloat16 as the precision on cpu, got '{chosen}'; choose",
+    ):
+        precision(CPU, chosen)
+
+
+def test_graphics_cards_compute_in_float16_too():
+    assert precision(torch.device("cuda"), "float16") == torch.float16
+    assert precision(torch.device("cuda"), "float32") == torch.float32
+
+
 def test_training_is_not_done_in_float16(monkeypatch):
-    monkeypatch.setattr(device, "precision", lambda device: torch.float16)
+    monkeypatch.setattr(device, "precision", lambda device, chosen: torch.float16)
     layer, pixels = torch.nn.Conv2d(1, 1, 1), torch.ones(1, 1, 2, 2)
     with autocast(CPU, training=True):
         assert layer(pixels).dtype == torch.float32

@@ -69,7 +69,7 @@ def test_a_tile_too_large_is_seen_in_pieces_with_the_same_maps(
 def test_after_the_smallest_piece_comes_half_precision_and_then_nothing(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_unet.network.model.precision", lambda device: torch.float32)
+    monkeypatch.setattr("napari_unet.network.model.floating_type", lambda *_: torch.float32)
     scarce(model, monkeypatch, 0, MemoryError("no more"))
     with pytest.warns(RuntimeWarning) as told, pytest.raises(MemoryError, match="no more"):
         model.predict(PIXELS)

@@ -59,7 +59,7 @@ def test_any_size_can_be_predicted(height, width):
 
 
 def test_the_maps_are_the_sigmoids_of_the_logits(monkeypatch):
-    monkeypatch.setattr("napari_unet.network.device.precision", lambda device: torch.float32)
+    monkeypatch.setattr("napari_unet.network.device.precision", lambda *_: torch.float32)
     image = pixels(64, 64)
     with torch.inference_mode():
         expected = MODEL.network(torch.from_numpy(image)[None])[0].sigmoid()

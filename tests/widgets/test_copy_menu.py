@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari.layers import Labels
+from napari.settings import get_plugin_settings
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.images.files import read_labels
@@ -89,13 +90,17 @@ def test_the_script_and_the_command_make_the_labels_of_the_dock(
     viewer: Any, dock: SegmentDock, qtbot: Any, tmp_path: Path
 ) -> None:
     path = opened(viewer, tmp_path, picture(40, 50))
+    get_plugin_settings(PLUGIN).general.precision = "float32"
     assert dock.copy.native.isHidden()
     layer = segmented(viewer, dock, qtbot)
     assert not dock.copy.native.isHidden()
     assert layer.data.max() == 2
     np.testing.assert_array_equal(labels_of(copy(dock, PYTHON, qtbot)), layer.data)
     assert dock.status.value == "The Python of 'my cells nuclei' is in the clipboard."
-    run_in_shell(copy(dock, COMMAND, qtbot))
+    assert "precision='float32')" in copy(dock, PYTHON, qtbot)
+    command = copy(dock, COMMAND, qtbot)
+    assert "--precision float32" in command
+    run_in_shell(command)
     np.testing.assert_array_equal(read_labels(path.with_name("my cells_labels.tif")), layer.data)
 
 

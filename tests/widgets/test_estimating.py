@@ -29,7 +29,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
     """The threads in which a tile was timed."""
     threads: list[threading.Thread] = []
 
-    def pace_of(model: str, device: str) -> Pace:
+    def pace_of(model: str, device: str, precision: str) -> Pace:
         threads.append(threading.current_thread())
         return PACE
 
@@ -82,7 +82,7 @@ def test_a_short_run_is_not_foreseen(
 
 
 def test_a_tile_is_timed_with_the_network(bright_model: Path) -> None:
-    pace = estimating.pace_of(str(bright_model), "cpu")
+    pace = estimating.pace_of(str(bright_model), "cpu", "auto")
     assert 0 < pace.network < 1e-3
     assert 0 < pace.plane < 1e-3
     assert 0 < pace.volume < 1e-3

@@ -2,14 +2,23 @@ from __future__ import annotations
 
 import gc
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.layers import Labels
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+)
 
 from napari_unet.learning.autosave import Note
 from napari_unet.learning.facts import image_name
@@ -46,6 +55,22 @@ def paint(layer: Labels, label: int, place: tuple[Any, ...]) -> None:
     mask = np.zeros(layer.data.shape, bool)
     mask[place] = True
     layer.data_setitem(np.nonzero(mask), label)
+
+
+@contextmanager
+def mouse(layer: Labels, place: tuple[int, int]) -> Iterator[Callable[[tuple[int, int]], None]]:
+    """Press the left button on a layer as napari's canvas does, and let it go at the end."""
+
+    def event(kind: str, at: tuple[int, int]) -> Any:
+        given = SimpleNamespace(
+            type=kind, button=1, modifiers=(), position=at, view_direction=None,
+            dims_displayed=[0, 1], is_dragging=kind == "mouse_move", handled=False, inverted=False,
+        )  # fmt: skip
+        return ReadOnlyWrapper(given)
+
+    mouse_press_callbacks(layer, event("mouse_press", place))
+    yield lambda at: mouse_move_callbacks(layer, event("mouse_move", at))
+    mouse_release_callbacks(layer, event("mouse_release", place))
 
 
 def paint_nucleus(layer: Labels) -> None:
@@ -462,6 +487,33 @@ def test_live_waits_for_a_nucleus_learns_new_ones_and_is_judged_when_switched_of
     assert not dock.live.value
     assert dock.layer.enabled
     assert dock.stored.text.startswith("4 nuclei, ")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_stroke_joins_live_learning_when_it_has_ended(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    layer.mode, layer.brush_size, layer.selected_label = "paint", 6, 7
+    dock.live.native.click()
+    wait_for(qtbot, lambda: dock.status.value == "Paint a nucleus to begin …")
+    strokes = deque[Any](maxlen=1)
+    object.__setattr__(dock._request, "strokes", strokes)  # of nobody who would take them
+    before = dock.counts.value
+    with mouse(layer, (50, 12)) as move:
+        move((55, 14))
+        # It is counted meanwhile, and told to nobody.
+        wait_for(qtbot, lambda: dock.counts.value != before)
+        assert not strokes
+        move((55, 20))
+    assert strokes.pop().labels[55, 20] == 7
+    strokes.append(dock._read(layer))
+    with mouse(layer, (57, 12)):
+        assert not strokes  # what was not read yet shows the new stroke too
+    assert len(strokes) == 1
+    dock.cancel()
+    wait(qtbot, dock)
+    assert dock._strokes._follow not in layer.mouse_drag_callbacks
 
 
 @pytest.mark.usefixtures("quick")

@@ -17,6 +17,7 @@ from napari.settings import get_plugin_settings
 from npe2 import PluginManifest
 
 import napari_unet
+from napari_unet.network import PRECISIONS
 from napari_unet.network.library import models_folder
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets import autosave, preferences
@@ -53,6 +54,7 @@ def test_the_manifest_has_the_defaults_and_the_choices_of_the_code() -> None:
     properties = MANIFEST.contributions.configurations["general"].properties
     assert {name: it.default for name, it in properties.items()} == asdict(Preferences())
     assert properties["device"].enum == list(DEVICES)
+    assert properties["precision"].enum == list(PRECISIONS)
     assert properties["tile"].minimum == 2 * SegmentSettings.overlap
 
 
@@ -101,7 +103,7 @@ def test_docks_open_with_what_is_set(viewer: Any) -> None:
     assert open_dock(viewer, "Fine-tune on corrections").remember.value is False
 
 
-def test_a_run_takes_the_tile_that_is_set_by_then(
+def test_a_run_takes_the_tile_and_the_precision_that_are_set_by_then(
     viewer: Any, bright_model: Path, qtbot: Any
 ) -> None:
     dock = open_dock(viewer, "Segment nuclei")
@@ -109,10 +111,13 @@ def test_a_run_takes_the_tile_that_is_set_by_then(
     dock.model.reset_choices()
     dock.model.value = str(bright_model)
     viewer.add_image(np.zeros((40, 50), np.uint8))
-    page().tile = 480
+    dock.device.value = "cpu"
+    page().tile, page().precision = 480, "float32"
     dock.start()
     qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
-    assert viewer.layers[-1].metadata["napari_unet"]["settings"]["tile"] == 480
+    facts = viewer.layers[-1].metadata["napari_unet"]
+    assert facts["settings"]["tile"] == 480
+    assert (facts["precision_choice"], facts["device"]) == ("float32", "CPU float32")
 
 
 @pytest.mark.usefixtures("without_variable")

@@ -24,7 +24,7 @@ from napari_unet.widgets.running import (
 
 
 def request(model: Path | str, pixels: np.ndarray, axes: str, region: tuple[slice, ...]) -> Request:
-    return Request(pixels, axes, region, model, "cpu", {"diameter": 20.0})
+    return Request(pixels, axes, region, model, "cpu", "auto", {"diameter": 20.0})
 
 
 @pytest.fixture
@@ -104,7 +104,9 @@ def test_whatever_an_image_raises_is_one_sentence(bright_model: Path, error: Exc
         def __getitem__(self, index: object) -> np.ndarray:
             raise error
 
-    outcome = finish(run(Request(Broken(), "YX", (slice(None),) * 2, bright_model, "cpu", {})))
+    outcome = finish(
+        run(Request(Broken(), "YX", (slice(None),) * 2, bright_model, "cpu", "auto", {}))
+    )
     assert isinstance(outcome, Failed)
     assert f"({type(error).__name__}: {error})" in outcome.sentence
 

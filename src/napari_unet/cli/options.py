@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_unet.cli.failures import FILES, USAGE, refused, stop
-from napari_unet.network import SUFFIX
+from napari_unet.network import PRECISIONS, SUFFIX
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -28,6 +28,13 @@ ModelName = Annotated[
 ]
 Device = Annotated[
     str, typer.Option(help="cuda, mps (Apple) or cpu; auto takes the fastest that works.")
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help=f"What the network computes in: {', '.join(PRECISIONS[1:])}; auto takes what the "
+        "device is fast at."
+    ),
 ]
 Axes = Annotated[
     str | None,
@@ -145,16 +152,16 @@ def check_model_output(output: Path, *, may_exist: bool, ways: str = "--overwrit
         stop(f"The folder {output.parent} cannot be written; choose another one.", FILES)
 
 
-def open_model(name: str | None, device: str) -> Model:
-    """Load a model; a device or a name that does not exist is wrong usage, a bad file is not."""
-    from napari_unet.network.device import choose_device
+def open_model(name: str | None, device: str, chosen: str = PRECISIONS[0]) -> Model:
+    """Load a model; no such device, precision or name is wrong usage, a bad file is not."""
+    from napari_unet.network.device import choose_device, precision
     from napari_unet.network.library import BUILT_IN, load_model
 
     with refused():
-        choose_device(device)
+        precision(choose_device(device), chosen)
     name = name or BUILT_IN
     try:
-        return load_model(name, device)
+        return load_model(name, device, chosen)
     except ValueError as error:
         stop(error, FILES if Path(name).suffix == SUFFIX else USAGE)
 

@@ -21,6 +21,7 @@ from napari_unet.cli.options import (
     ModelName,
     NamedChannel,
     Overwrite,
+    Precision,
     Quality,
     Quiet,
     Tile,
@@ -30,6 +31,7 @@ from napari_unet.cli.options import (
     open_model,
     settings_for,
 )
+from napari_unet.network import PRECISIONS
 
 if TYPE_CHECKING:
     from napari_unet.batch import FileResult, Job, Steps
@@ -121,6 +123,7 @@ def segment(
     anisotropy: Anisotropy = None,
     tile: Tile = None,
     device: Device = "auto",
+    precision: Precision = PRECISIONS[0],
     blocks: Blocks = None,
     resume: Resume = False,
     workers: Workers = None,
@@ -148,7 +151,7 @@ def segment(
     from napari_unet.large import InBlocks
     from napari_unet.work_list import WorkTable
 
-    network = open_model(model, device)
+    network = open_model(model, device, precision)
     number, name = number_and_name(channel)
     settings = settings_for(
         network,

@@ -269,7 +269,7 @@ class FineTuning:
             scores={},
         )
         return FineTune(
-            Model(network, card),
+            Model(network, card, precision=self.parent.precision),
             self.before,
             marks,
             share,

@@ -8,6 +8,7 @@ from functools import cache
 import torch
 from torch import nn
 
+from napari_unet.network import PRECISIONS
 from napari_unet.network.unet import UNet
 
 TOLERANCE = 1e-2  # of a map in 0..1; float16 rounding alone stays below 5e-3
@@ -48,11 +49,11 @@ def choose_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def describe_device(device: torch.device) -> str:
+def describe_device(device: torch.device, chosen: str = PRECISIONS[0]) -> str:
     """Return the device's name and precision as a user reads it, such as "CPU bf16"."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
     short = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bf16"}
-    return f"{name} {short[precision(device)]}"
+    return f"{name} {short[precision(device, chosen)]}"
 
 
 def place(network: nn.Module, device: torch.device) -> nn.Module:
@@ -61,11 +62,26 @@ def place(network: nn.Module, device: torch.device) -> nn.Module:
     return moved
 
 
-def precision(device: torch.device) -> torch.dtype:
-    """Return the fastest floating-point type that keeps the labels right on this device.
+def precision(device: torch.device, chosen: str = PRECISIONS[0]) -> torch.dtype:
+    """Return the floating-point type of that name, as far as the device computes in it.
 
-    bfloat16 only where the CPU has instructions for it: emulated, it is slower than float32.
+    "auto" is the fastest one that keeps the labels right: bfloat16 only where the CPU has
+    instructions for it, since emulated, it is slower than float32.
+
+    Raises
+    ------
+    ValueError
+        If the device does not compute in it.
     """
+    possible = [name for name in PRECISIONS if name != "float16" or device.type != "cpu"]
+    if chosen not in possible:
+        raise ValueError(
+            f"Expected one of {', '.join(possible)} as the precision on {device.type}, got "
+            f"{chosen!r}; choose one of these."
+        )
+    if chosen != PRECISIONS[0]:
+        named: torch.dtype = getattr(torch, chosen)
+        return named
     if device.type == "cuda":
         return torch.float16
     has_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
@@ -73,14 +89,18 @@ def precision(device: torch.device) -> torch.dtype:
 
 
 def autocast(
-    device: torch.device, *, training: bool = False, half: bool = False
+    device: torch.device,
+    chosen: str = PRECISIONS[0],
+    *,
+    training: bool = False,
+    half: bool = False,
 ) -> AbstractContextManager[object]:
-    """Return a context in which a network computes at the precision of its device.
+    """Return a context in which a network computes at a precision, that of its device for "auto".
 
     Training stays at float32 where that is float16, in which small gradients become 0. `half`
     takes 16 bits where float32 would be faster, for they need half of the memory.
     """
-    dtype = precision(device)
+    dtype = precision(device, chosen)
     if half and dtype == torch.float32:
         dtype = torch.bfloat16 if device.type == "cpu" else torch.float16
     if dtype == torch.float32 or (training and dtype == torch.float16):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
 
-from napari_unet.network import SUFFIX
+from napari_unet.network import PRECISIONS, SUFFIX
 from napari_unet.network.files import known_hash
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def list_models() -> list[ModelFile]:
     ]
 
 
-def load_model(model: str | Path | Model = BUILT_IN, device: str | None = None) -> Model:
+def load_model(
+    model: str | Path | Model = BUILT_IN,
+    device: str | None = None,
+    precision: str | None = None,
+) -> Model:
     """Return a model by name or path, on a device.
 
     Parameters
@@ -77,23 +81,30 @@ def load_model(model: str | Path | Model = BUILT_IN, device: str | None = None) 
     device : str, optional
         "auto" (the fastest that works), "cuda", "mps" or "cpu". If not given, a model stays
         where it is, and a file is loaded as for "auto".
+    precision : str, optional
+        "auto" (what the device is fast at), "float32", "bfloat16" or, but for the CPU, "float16".
+        If not given, a model stays as it is, and a file is loaded as for "auto".
 
     Raises
     ------
     ValueError, FileNotFoundError, TypeError
-        If there is no such model or device, or the file is not one.
+        If there is no such model, device or precision on it, or the file is not one.
     """
     # Torch comes with the model: a list of names must not wait for it.
     from napari_unet.network.model import Model, load_model_file
 
     if isinstance(model, Model):
-        return model if device is None else model.to(device)
+        return model.to(device, precision)
     if not isinstance(model, str | Path):
         raise TypeError(
             f"Expected a model, its name or its file, got {type(model).__name__}; choose one of "
             f"{', '.join(file.name for file in list_models())}."
         )
-    return load_model_file(find_model(model).path, "auto" if device is None else device)
+    return load_model_file(
+        find_model(model).path,
+        "auto" if device is None else device,
+        PRECISIONS[0] if precision is None else precision,
+    )
 
 
 def find_model(model: str | Path) -> ModelFile:

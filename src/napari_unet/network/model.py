@@ -14,9 +14,11 @@ from torch import Tensor
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.tiling import pad_to_multiple
+from napari_unet.network import PRECISIONS
 from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.config import UNetConfig
-from napari_unet.network.device import autocast, choose_device, place, precision
+from napari_unet.network.device import autocast, choose_device, place
+from napari_unet.network.device import precision as floating_type
 from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
 from napari_unet.network.memory import LARGEST_PIECE, in_pieces, is_out_of_memory, notify
 from napari_unet.network.unet import UNet
@@ -39,12 +41,15 @@ class Model:
         Of the file it came from; empty if it was never saved.
     path : Path, optional
         That file.
+    precision : {"auto", "float32", "bfloat16", "float16"}
+        What it predicts in; training does not ask for it.
     """
 
     network: UNet
     card: Card
     sha256: str = ""
     path: Path | None = None
+    precision: str = PRECISIONS[0]
     # What there was memory for, so that the next tile need not find out again.
     _piece: int = field(default=LARGEST_PIECE, init=False, repr=False, compare=False)
     _half: bool = field(default=False, init=False, repr=False, compare=False)
@@ -59,9 +64,17 @@ class Model:
         """Where it runs."""
         return next(self.network.parameters()).device
 
-    def to(self, device: str) -> Model:
-        """Move the network to a device by name; "auto" is the fastest one."""
-        place(self.network, choose_device(device))
+    def to(self, device: str | None = None, precision: str | None = None) -> Model:
+        """Move the network to a device by name and let it predict at a precision.
+
+        "auto" is the fastest device and what that is fast at; what is not given stays.
+        """
+        where = self.device if device is None else choose_device(device)
+        how = self.precision if precision is None else precision
+        floating_type(where, how)  # refuses what the device does not compute in
+        if device is not None:
+            place(self.network, where)
+        self.precision = how
         return self
 
     def predict(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -105,11 +118,12 @@ class Model:
 
     def _step_down(self) -> bool:
         """Compute at half precision, or else on the CPU; tell whether there was a step left."""
-        if not self._half and precision(self.device) == torch.float32:
+        if not self._half and floating_type(self.device, self.precision) == torch.float32:
             self._half = True
             notify("at half precision")
         elif self.device.type != "cpu":
             place(self.network, torch.device("cpu"))
+            self.precision = PRECISIONS[0]  # the CPU may not have the one of the card
             self._piece, self._half = LARGEST_PIECE, False
             notify("on the CPU")
         else:
@@ -122,7 +136,7 @@ class Model:
         # Torch takes no array that is read-only or runs backwards.
         image = torch.from_numpy(np.require(padded, np.float32, ["C", "W"]))[None]
         image = image.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), autocast(self.device, half=self._half):
+        with torch.inference_mode(), autocast(self.device, self.precision, half=self._half):
             logits = self.network(image)
         maps: NDArray[np.float32] = logits.float().sigmoid()[0].cpu().numpy()
         return maps[:, *crop]
@@ -153,7 +167,9 @@ class Model:
         return path
 
 
-def load_model_file(path: str | Path, device: str = "auto") -> Model:
+def load_model_file(
+    path: str | Path, device: str = "auto", precision: str = PRECISIONS[0]
+) -> Model:
     """Return the model in a file, which is checked first; nothing in it is ever run.
 
     Parameters
@@ -162,18 +178,21 @@ def load_model_file(path: str | Path, device: str = "auto") -> Model:
         A ``.safetensors`` file that `Model.save` wrote.
     device : str
         "auto" (the fastest that works), "cuda", "mps" or "cpu".
+    precision : str
+        As for `Model`.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not a model file of this plugin, or damaged; if there is no such device.
+        If it is not a model file of this plugin, or damaged; if there is no such device, or no such
+        precision on it.
     """
     path = Path(path)
     with opened(path, "pt") as (card, file):
         network = _network_of(card.config, file)
-    return Model(network.eval(), card, file_hash(path), path).to(device)
+    return Model(network.eval(), card, file_hash(path), path).to(device, precision)
 
 
 def _network_of(config: UNetConfig, file: Any) -> UNet:

@@ -28,7 +28,7 @@ SIDE = 512  # px of the tile that is timed
 N_PLANES = 4  # of the volume
 ACTIVATIONS = 3.2  # times the values of the first level, measured for tiles of 256 to 768 pixels
 
-Key = tuple[str, str]
+Key = tuple[str, str, str]
 _paces: dict[Key, Pace] = {}
 
 
@@ -104,7 +104,7 @@ class Estimating:
             # Starting the run says what is wrong with the model.
             return
         views = len(TURNS) if plan.settings.quality == "best" else 1
-        key = (str(plan.request.model), plan.request.device)
+        key = (str(plan.request.model), plan.request.device, plan.request.precision)
         if np.prod(plan.shape, dtype=float) * views < LONG:
             self._show("")
         elif key in _paces:
@@ -137,9 +137,9 @@ def planned(request: Request, diameter: float | None) -> Plan:
     return Plan(request, settings)
 
 
-def pace_of(model: str, device: str) -> Pace:
-    """Return how fast a model is on a device, from one tile of drawn nuclei."""
-    loaded = load(model, device)
+def pace_of(model: str, device: str, precision: str) -> Pace:
+    """Return how fast a model is on a device at a precision, from one tile of drawn nuclei."""
+    loaded = load(model, device, precision)
     card, network = loaded.card, loaded.network.config
     field, _ = nuclei_field((SIDE, SIDE), n=150, diameter=card.diameter)
     pixels = network_input(field, card.normalisation)

@@ -18,6 +18,7 @@ from napari_unet.widgets.messages import PHASES, Glance, Learned, LearnRequest
 from napari_unet.widgets.model_events import ModelList, model_chosen
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence, seldom
+from napari_unet.widgets.strokes import Strokes
 from napari_unet.widgets.tuning import comparison, learn
 from napari_unet.widgets.workers import worker_for
 
@@ -41,6 +42,7 @@ class FinetuneDock(FinetuneChoice):
         self._preview: Preview | None = None
         self._compared: BeforeAfter | None = None
         self._curve: Any = None
+        self._strokes = Strokes(self._withhold, self._hand_over)
         super().__init__(napari_viewer)
         self._models = ModelList(self.model, self.status)
         self.learn.clicked.connect(self.start)
@@ -97,6 +99,8 @@ class FinetuneDock(FinetuneChoice):
         self._request = request
         self._preview = Preview(self._viewer, layer, labels_axes(request.axes))
         self._tell_view()
+        if live:
+            self._strokes.watch(layer)
         self.show_learning(live=live)
         worker = worker_for(_background_learning, request)
         worker.yielded.connect(self._show_glance)
@@ -120,7 +124,13 @@ class FinetuneDock(FinetuneChoice):
     def _show_count(self, text: str) -> None:
         """Show how much is corrected, and hand it on to a run that follows it."""
         super()._show_count(text)
-        self._hand_over()
+        if not self._strokes.under_way:
+            self._hand_over()
+
+    def _withhold(self) -> None:
+        """Take back what a run has not read yet: it would find the stroke half drawn in it."""
+        if self._request is not None:
+            self._request.strokes.clear()
 
     def _hand_over(self) -> None:
         """Give a run that follows the user what is painted now; it takes the newest when it can."""
@@ -235,6 +245,7 @@ class FinetuneDock(FinetuneChoice):
 
     def _forget(self) -> None:
         """Let go of a run and its layer."""
+        self._strokes.leave()
         compared, preview = self._compared, self._preview
         self._request = self._learned = self._preview = self._compared = None
         self._worker = self._curve = None

@@ -91,10 +91,13 @@ class Follower:
 
     def _look(self) -> bool:
         """Take what was painted since the last look; return whether there is something."""
-        if not self._request.strokes:
-            return False
         started = self._clock()
-        self._cut(self._request.strokes.pop())
+        try:
+            newest = self._request.strokes.pop()
+        # Nothing is new, or the window has taken it back since a stroke began.
+        except IndexError:
+            return False
+        self._cut(newest)
         self.note = store(self._request, self._own) or self.note
         ended = self._clock()
         pause = max(SECONDS_BETWEEN_LOOKS, (ended - started) / MOST_TIME_LOOKING)
@@ -102,6 +105,6 @@ class Follower:
         return True
 
     def _cut(self, painted: Painted) -> None:
-        # The user paints on: half a stroke may be seen now, and all of it the next time.
+        # The user paints on.
         painted = replace(painted, labels=np.array(painted.labels))
         self._own = corrected_crops(self._request, painted, self._model)

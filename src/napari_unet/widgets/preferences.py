@@ -6,6 +6,7 @@ from pathlib import Path
 from napari.settings import get_plugin_settings
 from napari.utils.notifications import show_warning
 
+from napari_unet.network import PRECISIONS
 from napari_unet.network.library import models_folder, use_home
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.model_events import models_changed
@@ -22,6 +23,8 @@ class Preferences:
     ----------
     device : str
         Which one of `DEVICES` is chosen when a dock opens.
+    precision : str
+        Which one of `PRECISIONS` the network predicts in; learning does not ask for it.
     tile : int
         Side of the squares, in pixels, in which the network sees an image.
     folder : str
@@ -33,6 +36,7 @@ class Preferences:
     """
 
     device: str = DEVICES[0]
+    precision: str = PRECISIONS[0]
     tile: int = SegmentSettings.tile
     folder: str = ""
     autosave: bool = True

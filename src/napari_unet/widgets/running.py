@@ -20,6 +20,7 @@ from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
 from napari_unet.images.roomy import roomy
 from napari_unet.methods import PLUGIN
+from napari_unet.network import PRECISIONS
 from napari_unet.network.library import BUILT_IN
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import (
@@ -55,6 +56,8 @@ class Request:
         Name or file of the model.
     device : str
         "auto", "cuda", "mps" or "cpu".
+    precision : str
+        One of `PRECISIONS`.
     choices : dict
         Fields of `SegmentSettings` that the user has chosen.
     first : tuple of int, optional
@@ -69,6 +72,7 @@ class Request:
     region: tuple[slice, ...]
     model: str | Path
     device: str
+    precision: str
     choices: dict[str, Any]
     first: Place | None = None
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -166,7 +170,7 @@ def _steps(request: Request) -> Generator[Progress, None, Finished | None]:
     yield Progress("model", 0, 1)
     if request.cancelled.is_set():
         return None
-    model = load(request.model, request.device)
+    model = load(request.model, request.device, request.precision)
     from napari_unet.api import model_settings
 
     settings, planes = model_settings(model, **request.choices), list[PlaneFound]()
@@ -243,7 +247,7 @@ def _finished(
     )
 
 
-def load(model: str | Path, device: str) -> "Model":
+def load(model: str | Path, device: str, precision: str = PRECISIONS[0]) -> "Model":
     """Load a model by its name or file, and torch with it."""
     try:
         from napari_unet.network.library import load_model
@@ -254,7 +258,7 @@ def load(model: str | Path, device: str) -> "Model":
             f"PyTorch could not be loaded ({error}); install Microsoft's Visual C++ "
             "Redistributable on Windows, or torch again, and restart napari."
         ) from error
-    return load_model(model, device)
+    return load_model(model, device, precision)
 
 
 def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[str, Any]:
@@ -274,8 +278,9 @@ def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[
         "network": model.network.config.variant,
         "parent": learned.parent_name,
         "n_learned": learned.n_nuclei,
-        "device": describe_device(model.device),
+        "device": describe_device(model.device, model.precision),
         "device_choice": request.device,
+        "precision_choice": request.precision,
         "axes": request.axes,
         "shape": [int(n) for n in request.pixels.shape],
         "dtype": str(getattr(request.pixels, "dtype", "unknown")),

@@ -304,7 +304,8 @@ class SegmentDock(SegmentForm):
         path = Path(model) if model in self._files else model
         whole = str(self.region.value) == REGIONS[0]
         first = first_plane(layer, axes, self._viewer) if whole else None
-        return Request(pixels, axes, region, path, str(self.device.value), choices, first)
+        how = str(self.device.value), preferences().precision
+        return Request(pixels, axes, region, path, *how, choices, first)
 
     def _plan(self) -> tuple[Request, float | None] | None:
         """Give what would be run now, and the diameter that an earlier run found."""
