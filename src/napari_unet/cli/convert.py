@@ -65,18 +65,15 @@ def convert(
 def read_any(path: Path, image: Path | None, axes: str | None) -> ImageFile:
     """Read labels from a label file or from outlines."""
     from napari_unet.images.files import SUFFIXES, ImageFile
-    from napari_unet.images.outline_files import read_outlines
-    from napari_unet.images.outlines import fitting, painted
+    from napari_unet.images.outline_files import read_as_labels, read_outlines
+    from napari_unet.images.outlines import painted
 
     if path.suffix.lower() in SUFFIXES:
         return read_label_file(path, axes)
-    outlines, size = read_outlines(path)
-    letters, shape = fitting(outlines)
-    if size is not None:
-        shape = (*shape[:-2], *size)
-    place = ImageFile(painted([], letters, shape), letters)
-    if image is not None:
-        place = lies_on(image, axes)
+    if image is None:
+        return ImageFile(*read_as_labels(path))
+    outlines, _ = read_outlines(path)
+    place = lies_on(image, axes)
     return ImageFile(
         painted(outlines, place.axes, place.data.shape), place.axes, place.scale, place.units
     )

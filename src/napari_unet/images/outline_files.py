@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.coco import from_coco, to_coco
-from napari_unet.images.outlines import Outline, outlines
+from napari_unet.images.outlines import Outline, fitting, outlines, painted
 
 MOVE, LINE, CLOSE = 0, 1, 4  # what a path of ImageJ is made of
 BROKEN = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, BadZipFile)
@@ -80,6 +80,25 @@ def read_outlines(path: Path) -> tuple[list[Outline], tuple[int, ...] | None]:
             f"Expected outlines, got {str(path)!r} ({reason}); check that the file is whole and "
             "of the kind that its ending says."
         ) from error
+
+
+def read_as_labels(path: Path) -> tuple[NDArray[np.int32], str]:
+    """Return the outlines in a file as labels of the smallest size that holds them; their axes.
+
+    Where the file notes the size of its image, that is the size of the labels.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it has another ending, or holds something else.
+    """
+    found, size = read_outlines(path)
+    axes, shape = fitting(found)
+    if size is not None:
+        shape = (*shape[:-2], *size)
+    return painted(found, axes, shape), axes
 
 
 def check_ending(path: Path) -> str:
