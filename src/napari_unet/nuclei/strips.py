@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-PIXELS = (
-    1 << 20
-)  # of a strip, as far as pieces allow: less memory, but more rows twice, in smaller ones
+# Pixels of a strip, as far as pieces allow: smaller ones take less memory, but more rows twice.
+PIXELS = 1 << 20
 
 
 @dataclass(frozen=True)
