@@ -1,0 +1,117 @@
+"""What README and docs point to is there, and the commands that they show are real."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from napari_unet.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+IN_LINE = re.compile(r"`[^`\n]*`")
+LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)>\s]+)")
+HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def prose(text: str) -> str:
+    """Return a page without its code, where brackets are no links and # is no heading."""
+    return IN_LINE.sub("", FENCED.sub("", text))
+
+
+def anchors(text: str) -> set[str]:
+    """Return what GitHub calls the headings of a page."""
+    headings = (found.strip().lower() for found in HEADING.findall(FENCED.sub("", text)))
+    return {re.sub(r"[^\w\- ]", "", heading).replace(" ", "-") for heading in headings}
+
+
+def broken_links(page: Path) -> list[str]:
+    """Return the relative links and images of a page that lead nowhere."""
+    links = LINK.findall(prose(page.read_text(encoding="utf-8")))
+    return [link for link in links if "://" not in link and not leads_somewhere(page, link)]
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    place, _, anchor = link.partition("#")
+    target = page.parent / place if place else page
+    if not target.exists():
+        return False
+    return not anchor or anchor in anchors(target.read_text(encoding="utf-8"))
+
+
+def commands(text: str) -> Iterator[str]:
+    """Yield each line of the code blocks of a page that calls ``napari-unet``."""
+    for _, block in FENCED.findall(text):
+        for line in block.replace("\\\n", " ").splitlines():
+            if re.match(r"\s*(\$ )?(\S*/)?napari-unet\s", line):
+                yield line.strip()
+
+
+def parse(line: str) -> None:
+    """Parse a command as the command line does, and run nothing."""
+    words = shlex.split(line.removeprefix("$ "), comments=True)[1:]
+    command = get_command(app)
+    while hasattr(command, "commands") and words and not words[0].startswith("-"):
+        command = command.commands[words.pop(0)]
+    command.make_context("napari-unet", words)
+
+
+SHOWN = [
+    pytest.param(line, id=f"{name_of(page)}: {line}")
+    for page in PAGES
+    for line in commands(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_and_images_lead_to_files_and_headings(page: Path) -> None:
+    assert broken_links(page) == []
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_commands_that_are_shown_exist_with_their_options(line: str) -> None:
+    parse(line)
+
+
+def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    (tmp_path / "other.md").write_text("# Two words, said\n", encoding="utf-8")
+    page.write_text(
+        "# Here\n[a](other.md) [b](other.md#two-words-said) [c](#here) [d](https://napari.org)\n"
+        "`[code](none.md)` ![e](none.png) [f](other.md#three) [g](#there)\n",
+        encoding="utf-8",
+    )
+    assert broken_links(page) == ["none.png", "other.md#three", "#there"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("napari-unet segmnt a.tif", "segmnt"),
+        ("napari-unet models comparr a b", "comparr"),
+        ("napari-unet segment a.tif --axis ZYX", "--axis"),
+        ("napari-unet segment", "[Mm]issing"),
+        ("napari-unet measure a.tif b.tif c.tif -o d.csv", "unexpected extra argument"),
+    ],
+)
+def test_commands_that_do_not_exist_are_found(line: str, words: str) -> None:
+    with pytest.raises(Exception, match=words):
+        parse(line)
+
+
+def test_commands_are_found_in_code_blocks_alone() -> None:
+    text = "napari-unet a\n```sh\nnapari-unet b \\\n  c  # d\npip install napari-unet-nuclei\n```\n"
+    assert [shlex.split(line, comments=True) for line in commands(text)] == [
+        ["napari-unet", "b", "c"]
+    ]
