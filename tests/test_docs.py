@@ -18,6 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 IN_LINE = re.compile(r"`[^`\n]*`")
 LINK = re.compile(r"!?\[[^\]]*\]\(\s*<?([^)>\s]+)")
+NAMED = re.compile(r"`(?:python )?((?:benchmarks|docs|src|tests|tools)/[\w./-]*\w)(?=[`\s])")
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 
 
@@ -67,6 +68,11 @@ def parse(line: str) -> None:
     command.make_context("napari-unet", words)
 
 
+def missing_files(text: str) -> list[str]:
+    """Return the files of the project that a page names as code and that are not there."""
+    return [path for path in NAMED.findall(text) if not (ROOT / path).exists()]
+
+
 SHOWN = [
     pytest.param(line, id=f"{name_of(page)}: {line}")
     for page in PAGES
@@ -77,6 +83,11 @@ SHOWN = [
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_and_images_lead_to_files_and_headings(page: Path) -> None:
     assert broken_links(page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_of_the_project_that_are_named_are_there(page: Path) -> None:
+    assert missing_files(page.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("line", SHOWN)
@@ -93,6 +104,11 @@ def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     assert broken_links(page) == ["none.png", "other.md#three", "#there"]
+
+
+def test_files_that_are_not_there_are_found() -> None:
+    text = "`tests/test_docs.py` and `python benchmarks/none.py 3` and `tests/`"
+    assert missing_files(text) == ["benchmarks/none.py"]
 
 
 @pytest.mark.parametrize(
