@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -131,3 +132,21 @@ def test_commands_are_found_in_code_blocks_alone() -> None:
     assert [shlex.split(line, comments=True) for line in commands(text)] == [
         ["napari-unet", "b", "c"]
     ]
+
+
+def quoted(text: str) -> list[str]:
+    """Return what a page quotes, without what `…` stands for."""
+    quotes = [found.replace("\n> ", " ") for found in re.findall(r"^> ((?:.+\n)+)", text, re.M)]
+    return [part.strip() for quote in quotes for part in quote.split("…")]
+
+
+def test_messages_that_troubleshooting_quotes_are_in_the_code() -> None:
+    parts = quoted((ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8"))
+    code = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "src").rglob("*.py")]
+    said = [str(n.value) for tree in code for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+    assert "which is slower." in " ".join(parts)
+    assert [part for part in parts if not any(part in text for text in said)] == []
+
+
+def test_quotes_are_joined_over_lines_and_parted_at_dots() -> None:
+    assert quoted("a\n\n> one … two\n> three\n\nb\n") == ["one", "two three"]
