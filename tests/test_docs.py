@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import napari_unet
 from napari_unet.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -132,6 +133,12 @@ def test_commands_are_found_in_code_blocks_alone() -> None:
     assert [shlex.split(line, comments=True) for line in commands(text)] == [
         ["napari-unet", "b", "c"]
     ]
+
+
+def test_the_python_page_has_all_public_names() -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    named = re.findall(r"^::: napari_unet\.(\w+)$", text, re.MULTILINE)
+    assert sorted(named) == sorted(set(napari_unet.__all__) - {"__version__"})
 
 
 def quoted(text: str) -> list[str]:
