@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import shlex
 from collections.abc import Iterator
@@ -70,6 +71,22 @@ def parse(line: str) -> None:
     command.make_context("napari-unet", words)
 
 
+def python_calls(text: str) -> Iterator[ast.Call]:
+    """Yield the calls of ``nu``'s functions in the code blocks of a page."""
+    for language, block in FENCED.findall(text):
+        nodes = ast.walk(ast.parse(block)) if language == "python" else ()
+        for node in nodes:
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("nu."):
+                yield node
+
+
+def bind(call: ast.Call) -> None:
+    """Bind the arguments of a call to the public function of that name, and run nothing."""
+    function = getattr(napari_unet, ast.unparse(call.func).removeprefix("nu."))
+    signature = inspect.signature(function)
+    signature.bind(*call.args, **{str(given.arg): given.value for given in call.keywords})
+
+
 def missing_files(text: str) -> list[str]:
     """Return the files of the project that a page names as code and that are not there."""
     return [path for path in NAMED.findall(text) if not (ROOT / path).exists()]
@@ -85,6 +102,25 @@ SHOWN = [
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_and_images_lead_to_files_and_headings(page: Path) -> None:
     assert broken_links(page) == []
+
+
+CALLS = [
+    pytest.param(call, id=f"{name_of(page)}: {ast.unparse(call)}")
+    for page in PAGES
+    for call in python_calls(page.read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_python_that_is_shown_fits_the_functions(call: ast.Call) -> None:
+    bind(call)
+
+
+@pytest.mark.parametrize("text", ["nu.segment(a, axis='YX')", "nu.measure()", "nu.segmnt(a)"])
+def test_python_that_does_not_fit_is_found(text: str) -> None:
+    (call,) = python_calls(f"```python\n{text}\n```\n")
+    with pytest.raises((TypeError, AttributeError)):
+        bind(call)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
