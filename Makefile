@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt tools/environment
 
-.PHONY: demo test lint manifest wheel bench clean help
+.PHONY: demo test lint manifest wheel docs bench clean help
 
 demo: $(VENV)/gui.stamp ## segment the built-in sample, write demo/, open napari where there is a display
 	"$(BIN)/napari-unet" demo
@@ -32,12 +32,15 @@ manifest: $(VENV)/test.stamp ## is napari.yaml valid, and does every command in 
 wheel: $(VENV)/test.stamp ## build sdist and wheel, and look into them
 	"$(BIN)/python" tools/check_wheel.py
 
+docs: $(VENV)/docs.stamp ## the documentation as a site, in site/; warnings are errors
+	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict
+
 bench: $(VENV)/gui.stamp ## figures of speed; with DATA=folder of images and labels also of accuracy
 	"$(BIN)/python" benchmarks/speed.py
 	if [ -n "$(DATA)" ]; then "$(BIN)/python" benchmarks/accuracy.py "$(DATA)"; fi
 
 clean: ## remove the environment and everything else that was made here
-	rm -rf "$(VENV)" build dist demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" build dist demo site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
@@ -45,6 +48,10 @@ help: ## this list
 
 $(VENV)/gui.stamp: $(SETUP)
 	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui
+	touch "$@"
+
+$(VENV)/docs.stamp: $(SETUP)
+	PYTHON="$(PYTHON)" tools/environment "$(VENV)" docs
 	touch "$@"
 
 # What the tests need holds what the demo needs.
