@@ -289,6 +289,8 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     dock.time.value = 1e4
     dock.start()
     wait_for(qtbot, lambda: dock.status.value.startswith("Learning"))
+    # What they say is for the next run.
+    assert not any(it.enabled for it in (dock.time, dock.remember, dock.stored))
     paint(layer, 0, np.s_[5:20, 5:20])
     wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added, 1 removed")
     viewer.layers.remove(layer)
@@ -299,6 +301,8 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     assert dock.outcome.native.isHidden()
     assert dock._learned is None
     assert model_names() == ["nuclei"]
+    add_squares(viewer)
+    assert all(it.enabled for it in (dock.time, dock.remember, dock.stored))
 
 
 @pytest.mark.usefixtures("quick")
@@ -476,7 +480,7 @@ def test_live_waits_for_a_nucleus_learns_new_ones_and_is_judged_when_switched_of
     assert dock.bar.native.isHidden()
     for label, place in enumerate([np.s_[0:4, 0:9], np.s_[0:4, 70:79], np.s_[50:60, 60:70]], 10):
         paint(layer, label, place)
-    wait_for(qtbot, lambda: dock.stored.text == "none yet")
+    wait_for(qtbot, lambda: dock.stored.text == "no nuclei yet")
     wait_for(qtbot, lambda: len(dock._curve.marks) > 2)
     dock.live.native.click()
     wait(qtbot, dock)

@@ -48,7 +48,7 @@ class FinetuneForm(DockForm):
         self._make_run()
         self._make_outcome()
         scribbles = [self.background, self.image, self.model, self.hint]
-        fields = [self.layer, *scribbles, self.counts, self.views, self.time]
+        fields = [self.layer, *scribbles, self.counts, self.views, self.time_place]
         self.choices = Container(widgets=fields)
         self.choices.margins = (0, 0, 0, 0)
         before = [self.choices, self.remembering, self.redraw, self.begin]
@@ -64,7 +64,7 @@ class FinetuneForm(DockForm):
     def _make_inputs(self, layers: Choices) -> None:
         """Make what is chosen before learning."""
         self.layer = ComboBox(
-            label="On",
+            label="Labels",
             choices=layers,
             nullable=True,
             tooltip="Labels that Segment nuclei made: paint, erase and redraw nuclei on them; or "
@@ -85,11 +85,12 @@ class FinetuneForm(DockForm):
         self.views = row(self.confirm, self.undo_confirm)
         self.views.label = " "
         self.time = ComboBox(
-            label="Time",
             choices=TIMES,
             value=USUAL_TIME,
             tooltip="How long to learn; you can stop earlier and keep what is learned",
         )
+        self.time_place = row(self.time)
+        self.time_place.label = "Time"
         self.remember = CheckBox(
             text="Remember",
             value=preferences().remember,
@@ -162,7 +163,12 @@ class FinetuneForm(DockForm):
 
     def enable_inputs(self, enabled: bool) -> None:
         """Let the user do something, or not."""
-        for widget in (self.views, self.time, self.remembering, self.redraw, self.begin):
+        for widget in (self.views, self.time_place, self.remembering, self.redraw, self.begin):
+            widget.enabled = enabled
+
+    def _enable_choices(self, enabled: bool) -> None:
+        """Let the user choose what the next run takes; what one is learning from must stay."""
+        for widget in (self.time, self.remember, self.stored):
             widget.enabled = enabled
 
     def show_scribbles(self, are_scribbles: bool) -> None:
@@ -183,7 +189,8 @@ class FinetuneForm(DockForm):
             part.visible = False
         with self.live.changed.blocked():
             self.live.value = False
-        self.layer.enabled = self.live.enabled = self.stored.enabled = True
+        self.layer.enabled = self.live.enabled = True
+        self._enable_choices(True)
         self.begin.visible = self.learn.visible = True
         self.status.value = text
 
@@ -193,8 +200,7 @@ class FinetuneForm(DockForm):
         self.begin.visible = live
         # Strokes on another layer are not those that are learned from.
         self.layer.enabled = not live
-        # What is learned from must stay until it is read.
-        self.stored.enabled = False
+        self._enable_choices(False)
         self.bar.visible = not live
         self.running.visible = True
         self.stop.enabled = self.cancel_button.enabled = True
@@ -210,7 +216,8 @@ class FinetuneForm(DockForm):
     def show_outcome(self, text: str, name: str, *, doubtful: bool) -> None:
         """Ask whether to keep a new model."""
         self.bar.visible = self.running.visible = self.begin.visible = False
-        self.layer.enabled = self.stored.enabled = True
+        self.layer.enabled = True
+        self._enable_choices(True)
         self.side.value = AFTER
         self.status.value = text
         self.model_name.value = name
