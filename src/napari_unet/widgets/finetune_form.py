@@ -17,7 +17,15 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.before_after import AFTER, BEFORE
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
+from napari_unet.widgets.form import (
+    MINIMUM_WIDTH,
+    DockForm,
+    align_labels,
+    let_scroll,
+    row,
+    use_font,
+    wrap,
+)
 from napari_unet.widgets.preferences import preferences
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
@@ -146,6 +154,7 @@ class FinetuneForm(DockForm):
     def _make_outcome(self) -> None:
         """Make what is shown when a model has learned."""
         self.model_name = LineEdit(label="Name", tooltip="Of the new model in the list of models")
+        use_font(self.model_name.native)
         self.side = RadioButtons(
             label="Outlines",
             choices=(BEFORE, AFTER),

@@ -7,7 +7,15 @@ from magicgui.widgets import ComboBox, Container, Label, LineEdit, ProgressBar, 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
+from napari_unet.widgets.form import (
+    MINIMUM_WIDTH,
+    DockForm,
+    align_labels,
+    let_scroll,
+    row,
+    use_font,
+    wrap,
+)
 
 START, CANCEL = "Measure nuclei", "Cancel"
 TOGETHER, EACH_PLANE = "a nucleus goes across them", "each for itself"
@@ -55,6 +63,7 @@ class MeasureForm(DockForm):
             tooltip="Whose nuclei are measured",
         )
         self.axes = LineEdit(label="Axes", tooltip="One letter per axis: T time, Z depth, Y, X")
+        use_font(self.axes.native)
         self.planes = ComboBox(
             label="Planes",
             choices=(TOGETHER, EACH_PLANE),
