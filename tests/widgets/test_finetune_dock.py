@@ -28,7 +28,7 @@ from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.widgets import counting, finetune_form, live
 from napari_unet.widgets.corrections import confirm_nucleus
 from napari_unet.widgets.finetune_choice import NO_RESULT
-from napari_unet.widgets.finetune_dock import FinetuneDock
+from napari_unet.widgets.finetune_dock import ADVICE, FinetuneDock
 from napari_unet.widgets.messages import Glance, LearnRequest
 from napari_unet.widgets.results import bring_back
 
@@ -265,7 +265,7 @@ def test_a_worse_model_is_kept_only_anyway_and_under_a_free_name(
     dock.remember.value = False
     dock.start()
     wait(qtbot, dock)
-    assert dock.status.value.endswith("It got worse.")
+    assert dock.status.value.endswith(f"It got worse. {ADVICE}")
     assert dock.keep.text == "Keep anyway"
     dock.start()
     dock.model_name.value = "nuclei"
@@ -485,7 +485,7 @@ def test_live_waits_for_a_nucleus_learns_new_ones_and_is_judged_when_switched_of
     dock.live.native.click()
     wait(qtbot, dock)
     assert dock.status.value.startswith("Overlap with the corrected nuclei: ")
-    assert dock.status.value.endswith("It got worse.")
+    assert dock.status.value.endswith(f"It got worse. {ADVICE}")
     assert dock.begin.native.isHidden()
     dock.discard.native.click()
     assert not dock.live.value
