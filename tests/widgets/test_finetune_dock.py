@@ -247,6 +247,7 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     assert dock._learned is dock._request is dock._curve is None
     assert runs_in_memory() == []
     assert not dock.learn.native.isHidden()
+    assert not dock.redraw.native.isHidden()
     assert dock.stored.text.startswith("1 nucleus, ")
 
 
@@ -267,6 +268,7 @@ def test_a_worse_model_is_kept_only_anyway_and_under_a_free_name(
     wait(qtbot, dock)
     assert dock.status.value.endswith(f"It got worse. {ADVICE}")
     assert dock.keep.text == "Keep anyway"
+    assert dock.redraw.native.isHidden()
     dock.start()
     dock.model_name.value = "nuclei"
     dock.keep.native.click()

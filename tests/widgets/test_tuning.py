@@ -163,14 +163,14 @@ def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
         (
             (0.41, True, 1.0, 1.0),
             (0.72, True, 0.95, 1.0),
-            "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; of what was "
-            "not corrected, 95% stayed as it was.",
+            "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; 95% of the "
+            "rest stayed as it was.",
         ),
         (
             (0.4, False, 1.0, 1.0),
             (0.9, False, 1.0, 1.0),
-            "Overlap with the corrected nuclei: 0.40 before, 0.90 after; of what was not "
-            "corrected, 100% stayed as it was.",
+            "Overlap with the corrected nuclei: 0.40 before, 0.90 after; 100% of the "
+            "rest stayed as it was.",
         ),
     ],
 )

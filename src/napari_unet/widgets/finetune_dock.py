@@ -24,7 +24,7 @@ from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
 SECONDS_BETWEEN_GLANCES = 1.0  # the time left is told in seconds
-ADVICE = "Discard it, then correct more and learn again; or keep it anyway."
+ADVICE = "Better discard it, and correct more."
 NOTHING_LEARNED = "Nothing was corrected, so nothing was learned."
 
 

@@ -200,7 +200,7 @@ class FinetuneForm(DockForm):
             self.live.value = False
         self.layer.enabled = self.live.enabled = True
         self._enable_choices(True)
-        self.begin.visible = self.learn.visible = True
+        self.begin.visible = self.learn.visible = self.redraw.visible = True
         self.status.value = text
 
     def show_learning(self, *, live: bool) -> None:
@@ -224,7 +224,8 @@ class FinetuneForm(DockForm):
 
     def show_outcome(self, text: str, name: str, *, doubtful: bool) -> None:
         """Ask whether to keep a new model."""
-        self.bar.visible = self.running.visible = self.begin.visible = False
+        for part in (self.bar, self.running, self.begin, self.redraw):
+            part.visible = False
         self.layer.enabled = True
         self._enable_choices(True)
         self.side.value = AFTER
