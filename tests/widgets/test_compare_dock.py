@@ -256,3 +256,14 @@ def test_nothing_is_connected_after_the_dock_was_closed(viewer: Any, qtbot: Any)
     viewer.window.remove_dock_widget(dock.native)
     after = [len(getattr(events, name).callbacks) for name in ("paint", "data", "labels_update")]
     assert after == before
+
+
+def test_labels_are_hidden_while_the_error_image_covers_them(viewer: Any, qtbot: Any) -> None:
+    dock = opened(viewer, plane(1, 4), plane(1, 3))
+    viewer.add_labels(plane(2), name="other")
+    viewer.layers["truth"].visible = False
+    for _ in range(2):
+        compare(dock, qtbot)
+        assert [it.name for it in viewer.layers if it.visible] == ["other", "found, compared"]
+    viewer.layers.remove("found, compared")
+    assert [it.name for it in viewer.layers if it.visible] == ["found", "other"]

@@ -118,7 +118,7 @@ def test_a_result_is_counted_and_its_keys_are_shown(viewer: Any, add: Any) -> No
     assert [button.text for button in dock.doubts.buttons.values()] == [
         "Previous  Shift+N",
         "Next  N",
-        "Right  R",
+        "Is right  R",
         "Delete  D",
         "Split  S",
     ]
@@ -352,7 +352,7 @@ def test_a_key_that_the_user_gave_to_napari_stays_naparis(
     add(viewer)
     dock = opened(viewer)
     assert {str(key) for key in viewer.keymap} & set(KEYS) == {*KEYS} - {RIGHT}
-    assert dock.doubts.right.text == "Right"
+    assert dock.doubts.right.text == "Is right"
 
 
 def test_nuclei_are_coloured_by_confidence_and_the_own_colours_come_back(

@@ -121,7 +121,7 @@ def test_the_plane_that_is_looked_at_is_there_before_the_run_has_ended(
     assert layer.get_value((4, 10, 10), world=True) == 1  # what the canvas has
     assert not layer.editable
     assert not is_result(layer)
-    assert "1 of 4 planes shown; ids are final at the end" in dock.status.value
+    assert "1 of 4 planes shown; ids change at the end" in dock.status.value
     assert viewer.layers.selection.active.name == "cells"
     gates.open(*EVERY)
     rest(dock, qtbot)

@@ -28,7 +28,7 @@ from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.widgets import counting, finetune_form, live
 from napari_unet.widgets.corrections import confirm_nucleus
 from napari_unet.widgets.finetune_choice import NO_RESULT
-from napari_unet.widgets.finetune_dock import FinetuneDock
+from napari_unet.widgets.finetune_dock import ADVICE, FinetuneDock
 from napari_unet.widgets.messages import Glance, LearnRequest
 from napari_unet.widgets.results import bring_back
 
@@ -247,6 +247,7 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     assert dock._learned is dock._request is dock._curve is None
     assert runs_in_memory() == []
     assert not dock.learn.native.isHidden()
+    assert not dock.redraw.native.isHidden()
     assert dock.stored.text.startswith("1 nucleus, ")
 
 
@@ -265,8 +266,9 @@ def test_a_worse_model_is_kept_only_anyway_and_under_a_free_name(
     dock.remember.value = False
     dock.start()
     wait(qtbot, dock)
-    assert dock.status.value.endswith("It got worse.")
+    assert dock.status.value.endswith(f"It got worse. {ADVICE}")
     assert dock.keep.text == "Keep anyway"
+    assert dock.redraw.native.isHidden()
     dock.start()
     dock.model_name.value = "nuclei"
     dock.keep.native.click()
@@ -289,6 +291,8 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     dock.time.value = 1e4
     dock.start()
     wait_for(qtbot, lambda: dock.status.value.startswith("Learning"))
+    # What they say is for the next run.
+    assert not any(it.enabled for it in (dock.time, dock.remember, dock.stored))
     paint(layer, 0, np.s_[5:20, 5:20])
     wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added, 1 removed")
     viewer.layers.remove(layer)
@@ -299,6 +303,8 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     assert dock.outcome.native.isHidden()
     assert dock._learned is None
     assert model_names() == ["nuclei"]
+    add_squares(viewer)
+    assert all(it.enabled for it in (dock.time, dock.remember, dock.stored))
 
 
 @pytest.mark.usefixtures("quick")
@@ -476,12 +482,12 @@ def test_live_waits_for_a_nucleus_learns_new_ones_and_is_judged_when_switched_of
     assert dock.bar.native.isHidden()
     for label, place in enumerate([np.s_[0:4, 0:9], np.s_[0:4, 70:79], np.s_[50:60, 60:70]], 10):
         paint(layer, label, place)
-    wait_for(qtbot, lambda: dock.stored.text == "none yet")
+    wait_for(qtbot, lambda: dock.stored.text == "no nuclei yet")
     wait_for(qtbot, lambda: len(dock._curve.marks) > 2)
     dock.live.native.click()
     wait(qtbot, dock)
     assert dock.status.value.startswith("Overlap with the corrected nuclei: ")
-    assert dock.status.value.endswith("It got worse.")
+    assert dock.status.value.endswith(f"It got worse. {ADVICE}")
     assert dock.begin.native.isHidden()
     dock.discard.native.click()
     assert not dock.live.value

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -25,6 +26,7 @@ DOCKS = (
     "Measure nuclei",
     "Compare with truth",
 )
+LARGE = 20  # pt, of a font
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QAbstractSlider, QLineEdit)
 
 
@@ -81,3 +83,25 @@ def test_first_steps_are_shown_until_an_image_is_open(
     viewer.add_image(np.zeros((20, 20)))
     assert dock.first_steps.native.isHidden()
     assert dock.button.enabled
+
+
+def test_large_fonts_are_in_every_field_and_cut_off_no_line(
+    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy(show=True)
+    get_settings().appearance.font_size = LARGE
+    labels = np.zeros((20, 20), np.int32)
+    labels[2:9, 2:9] = 1
+    for name in ("truth", "found"):
+        viewer.add_labels(labels, name=name)
+    compare = opened(viewer, "Compare with truth")
+    compare.button.native.click()
+    qtbot.waitUntil(lambda: compare._worker is None, timeout=60_000)
+    lines = compare.table.verticalHeader().defaultSectionSize()
+    assert lines > compare.table.fontMetrics().height() > LARGE
+    fields = [
+        opened(viewer, "Segment nuclei").axes,
+        opened(viewer, "Measure nuclei").axes,
+        opened(viewer, "Fine-tune on corrections").model_name,
+    ]
+    assert [field.native.font().pointSize() for field in fields] == [LARGE] * 3

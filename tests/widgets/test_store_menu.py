@@ -58,7 +58,7 @@ def test_what_is_remembered_goes_to_a_colleague_and_back(
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     dock._menu.forget()
     qtbot.waitUntil(lambda: dock.status.value == "Forgot 1 corrected crop.", timeout=60_000)
-    assert dock.stored.text == "none yet"
+    assert dock.stored.text == "no nuclei yet"
     dock._menu.import_()
     qtbot.waitUntil(lambda: dock.status.value == "Imported 1 corrected crop.", timeout=60_000)
     assert store().size().n_nuclei == 2

@@ -128,7 +128,7 @@ def test_crops_of_other_results_take_part_and_ones_own_are_replaced(
     remembered(first, crop_of(layer, first))
     assert Store.of_line(tmp_path / "data", "bright").size().n_crops == 2
     assert store_text(Store.of_line(tmp_path / "data", "bright")).startswith("2 nuclei, 0.")
-    assert store_text(Store.of_line(tmp_path / "data", "other")) == "none yet"
+    assert store_text(Store.of_line(tmp_path / "data", "other")) == "no nuclei yet"
 
 
 def test_corrections_that_are_not_to_be_remembered_are_not(
@@ -163,14 +163,14 @@ def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
         (
             (0.41, True, 1.0, 1.0),
             (0.72, True, 0.95, 1.0),
-            "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; what was not "
-            "corrected stayed 0.95 the same.",
+            "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; 95% of the "
+            "rest stayed as it was.",
         ),
         (
             (0.4, False, 1.0, 1.0),
             (0.9, False, 1.0, 1.0),
-            "Overlap with the corrected nuclei: 0.40 before, 0.90 after; what was not corrected "
-            "stayed 1.00 the same.",
+            "Overlap with the corrected nuclei: 0.40 before, 0.90 after; 100% of the "
+            "rest stayed as it was.",
         ),
     ],
 )

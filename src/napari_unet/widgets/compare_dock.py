@@ -41,6 +41,7 @@ class CompareDock(CompareForm):
         self._chosen: dict[str, Labels | None] = {}
         self._comparison: Comparison | None = None
         self._coloured: tuple[Labels, Labels] | None = None
+        self._hidden: list[Labels] = []
         self._has_left = False
         super().__init__(self._layers)
         self._connect()
@@ -57,6 +58,7 @@ class CompareDock(CompareForm):
         self.previous.clicked.connect(partial(self.table.step, -1))
         self.next.clicked.connect(partial(self.table.step, 1))
         self._viewer.layers.events.inserted.connect(self._take_in)
+        self._viewer.layers.events.removed.connect(self._show_again)
         self._leave_with_window()
 
     def _leave(self, _: Any = None) -> None:
@@ -65,6 +67,7 @@ class CompareDock(CompareForm):
             return
         self._has_left = True
         self._viewer.layers.events.inserted.disconnect(self._take_in)
+        self._viewer.layers.events.removed.disconnect(self._show_again)
         self._comparison = None
         self._forget()
         self.cancel()
@@ -186,6 +189,7 @@ class CompareDock(CompareForm):
             self._rest(STALE if self.status.value == STALE else count_text(outcome.scores))
             self._comparison = outcome
             self._colour(self._pair[0], outcome.image)
+            self._hide(*self._pair)
             self.show_scores(outcome.scores, n_by_kind(outcome.findings))
             self.show_outcome(True)
             self._show_list()
@@ -216,6 +220,21 @@ class CompareDock(CompareForm):
             layer = new_error_layer(found, image)
             self._coloured = found, layer
             add_on_top(self._viewer, layer)
+
+    def _hide(self, *labels: Labels) -> None:
+        """Hide what the error image covers: its colours would be mixed with those of the labels."""
+        for layer in labels:
+            if layer.visible:
+                layer.visible = False
+                self._hidden.append(layer)
+
+    def _show_again(self, event: Any) -> None:
+        """Show the labels that were hidden when the error image is removed."""
+        if self._coloured is None or event.value != self._coloured[1]:
+            return
+        for layer in self._hidden:
+            layer.visible = True
+        self._hidden = []
 
     def _show_list(self, _: Any = None) -> None:
         """List what is of the chosen kinds."""

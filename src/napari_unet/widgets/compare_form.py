@@ -81,12 +81,13 @@ class CompareForm(DockForm):
             tooltip="Compare each plane of a stack or frame of a movie for itself, or volumes",
         )
         self.right_from = FloatSpinBox(
-            label="Right from",
+            label="Right from IoU",
             min=0,
             max=1,
             step=0.05,
             value=RIGHT_FROM,
-            tooltip="The intersection over union from which an outline is right",
+            tooltip="How much of a found and a true nucleus together is in both (intersection over "
+            "union), from which the outline is right",
         )
         self.button = PushButton(text=START, tooltip="Count and colour what is right and wrong")
         self.bar = ProgressBar(min=0, max=100, value=0, visible=False)

@@ -24,7 +24,7 @@ class DoubtForm(Container[Any]):
             tooltip="Go to the least certain nucleus, then to the next one, on whichever plane",
         )
         self.right = PushButton(
-            text="Right",
+            text="Is right",
             tooltip="It is right as it is, on all its planes and frames: this counts as a "
             "correction, and it stays in the next run. Again: take that back",
         )

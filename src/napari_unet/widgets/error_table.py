@@ -21,6 +21,7 @@ TIPS = (
 AT = HEADER.index("At")
 SWATCH = 12  # px
 MOST_IDS = 2  # of one side that a line shows; its tooltip shows all
+PADDING = 6  # px, of a line
 
 _NOWHERE = QModelIndex()
 
@@ -92,7 +93,6 @@ class ErrorTable(QTableView):
         rows = cast(QHeaderView, self.verticalHeader())
         rows.setVisible(False)
         rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        rows.setDefaultSectionSize(self.fontMetrics().height() + 6)
         columns = cast(QHeaderView, self.horizontalHeader())
         columns.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         columns.setHighlightSections(False)
@@ -102,6 +102,9 @@ class ErrorTable(QTableView):
     ) -> None:
         """Show findings of some kinds, of labels with ``n_walked`` axes before y and x."""
         self.lines.show(findings, kinds)
+        # By now it has its font.
+        rows = cast(QHeaderView, self.verticalHeader())
+        rows.setDefaultSectionSize(self.fontMetrics().height() + PADDING)
         self.setColumnHidden(AT, n_walked == 0)
         self.resizeColumnsToContents()
 

@@ -72,7 +72,7 @@ class Filling:
     @property
     def text(self) -> str:
         """How far it is; empty before the first plane."""
-        return f"{self._planes} shown; ids are final at the end" if self.n_shown else ""
+        return f"{self._planes} shown; ids change at the end" if self.n_shown else ""
 
     def kept_text(self, name: str) -> str:
         """Return what is left of a run that failed, in a layer of this name."""

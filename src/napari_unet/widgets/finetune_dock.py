@@ -24,6 +24,7 @@ from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
 SECONDS_BETWEEN_GLANCES = 1.0  # the time left is told in seconds
+ADVICE = "Better discard it, and correct more."
 NOTHING_LEARNED = "Nothing was corrected, so nothing was learned."
 
 
@@ -190,7 +191,8 @@ class FinetuneDock(FinetuneChoice):
         self._learned = outcome
         self._show_curve(request).draw()
         tuned = outcome.tuned
-        sentences = [comparison(tuned.before, tuned.after), tuned.objection, outcome.note]
+        doubt = f"{tuned.objection} {ADVICE}" if tuned.objection else ""
+        sentences = [comparison(tuned.before, tuned.after), doubt, outcome.note]
         name = free_name(Path(request.model).stem, [model.name for model in list_models()])
         self.show_outcome("\n".join(filter(None, sentences)), name, doubtful=bool(tuned.objection))
         if self._preview is not None:

@@ -17,7 +17,15 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.before_after import AFTER, BEFORE
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
+from napari_unet.widgets.form import (
+    MINIMUM_WIDTH,
+    DockForm,
+    align_labels,
+    let_scroll,
+    row,
+    use_font,
+    wrap,
+)
 from napari_unet.widgets.preferences import preferences
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
@@ -48,7 +56,7 @@ class FinetuneForm(DockForm):
         self._make_run()
         self._make_outcome()
         scribbles = [self.background, self.image, self.model, self.hint]
-        fields = [self.layer, *scribbles, self.counts, self.views, self.time]
+        fields = [self.layer, *scribbles, self.counts, self.views, self.time_place]
         self.choices = Container(widgets=fields)
         self.choices.margins = (0, 0, 0, 0)
         before = [self.choices, self.remembering, self.redraw, self.begin]
@@ -64,7 +72,7 @@ class FinetuneForm(DockForm):
     def _make_inputs(self, layers: Choices) -> None:
         """Make what is chosen before learning."""
         self.layer = ComboBox(
-            label="On",
+            label="Labels",
             choices=layers,
             nullable=True,
             tooltip="Labels that Segment nuclei made: paint, erase and redraw nuclei on them; or "
@@ -85,11 +93,12 @@ class FinetuneForm(DockForm):
         self.views = row(self.confirm, self.undo_confirm)
         self.views.label = " "
         self.time = ComboBox(
-            label="Time",
             choices=TIMES,
             value=USUAL_TIME,
             tooltip="How long to learn; you can stop earlier and keep what is learned",
         )
+        self.time_place = row(self.time)
+        self.time_place.label = "Time"
         self.remember = CheckBox(
             text="Remember",
             value=preferences().remember,
@@ -145,6 +154,7 @@ class FinetuneForm(DockForm):
     def _make_outcome(self) -> None:
         """Make what is shown when a model has learned."""
         self.model_name = LineEdit(label="Name", tooltip="Of the new model in the list of models")
+        use_font(self.model_name.native)
         self.side = RadioButtons(
             label="Outlines",
             choices=(BEFORE, AFTER),
@@ -162,7 +172,12 @@ class FinetuneForm(DockForm):
 
     def enable_inputs(self, enabled: bool) -> None:
         """Let the user do something, or not."""
-        for widget in (self.views, self.time, self.remembering, self.redraw, self.begin):
+        for widget in (self.views, self.time_place, self.remembering, self.redraw, self.begin):
+            widget.enabled = enabled
+
+    def _enable_choices(self, enabled: bool) -> None:
+        """Let the user choose what the next run takes; what one is learning from must stay."""
+        for widget in (self.time, self.remember, self.stored):
             widget.enabled = enabled
 
     def show_scribbles(self, are_scribbles: bool) -> None:
@@ -183,8 +198,9 @@ class FinetuneForm(DockForm):
             part.visible = False
         with self.live.changed.blocked():
             self.live.value = False
-        self.layer.enabled = self.live.enabled = self.stored.enabled = True
-        self.begin.visible = self.learn.visible = True
+        self.layer.enabled = self.live.enabled = True
+        self._enable_choices(True)
+        self.begin.visible = self.learn.visible = self.redraw.visible = True
         self.status.value = text
 
     def show_learning(self, *, live: bool) -> None:
@@ -193,8 +209,7 @@ class FinetuneForm(DockForm):
         self.begin.visible = live
         # Strokes on another layer are not those that are learned from.
         self.layer.enabled = not live
-        # What is learned from must stay until it is read.
-        self.stored.enabled = False
+        self._enable_choices(False)
         self.bar.visible = not live
         self.running.visible = True
         self.stop.enabled = self.cancel_button.enabled = True
@@ -209,8 +224,10 @@ class FinetuneForm(DockForm):
 
     def show_outcome(self, text: str, name: str, *, doubtful: bool) -> None:
         """Ask whether to keep a new model."""
-        self.bar.visible = self.running.visible = self.begin.visible = False
-        self.layer.enabled = self.stored.enabled = True
+        for part in (self.bar, self.running, self.begin, self.redraw):
+            part.visible = False
+        self.layer.enabled = True
+        self._enable_choices(True)
         self.side.value = AFTER
         self.status.value = text
         self.model_name.value = name

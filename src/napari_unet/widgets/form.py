@@ -9,7 +9,6 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
     QComboBox,
@@ -188,11 +187,11 @@ def font_size() -> int:
     return int(get_settings().appearance.font_size)
 
 
-def use_font(view: QAbstractItemView) -> None:
-    """Give a table or tree the size of napari's font, which its style leaves out."""
-    font = view.font()
+def use_font(widget: QWidget) -> None:
+    """Give a table, tree or line of text the size of napari's font, which its style leaves out."""
+    font = widget.font()
     font.setPointSize(font_size())
-    view.setFont(font)
+    widget.setFont(font)
 
 
 def let_scroll(form: QWidget, *, is_filled: bool = False) -> None:

@@ -124,8 +124,8 @@ def visible_region(layer: Image, axes: str, viewer: Any, region: str) -> tuple[s
     shown = {axis - viewer.dims.ndim + layer.ndim for axis in viewer.dims.displayed}
     if shown != {axes.index("Y"), axes.index("X")}:
         raise ValueError(
-            f"Expected a canvas that shows y and x for {region!r}, got another view; change it "
-            "back, or choose everything."
+            f"Expected a canvas that shows y and x for {region!r}, got another view; "
+            "go back to the 2-D view of planes, or choose everything."
         )
     corners, shape = _corners_of_view(layer, viewer), full_resolution(layer).shape
     for axis, letter in enumerate(axes.removesuffix("S")):

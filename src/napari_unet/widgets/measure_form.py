@@ -7,13 +7,21 @@ from magicgui.widgets import ComboBox, Container, Label, LineEdit, ProgressBar, 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
-from napari_unet.widgets.form import MINIMUM_WIDTH, DockForm, align_labels, let_scroll, row, wrap
+from napari_unet.widgets.form import (
+    MINIMUM_WIDTH,
+    DockForm,
+    align_labels,
+    let_scroll,
+    row,
+    use_font,
+    wrap,
+)
 
 START, CANCEL = "Measure nuclei", "Cancel"
 TOGETHER, EACH_PLANE = "a nucleus goes across them", "each for itself"
 COUNT = "how many"  # instead of a second column: a histogram
 MOST_LINES = 4  # of the list of images, before it scrolls
-PADDING = 6  # px
+SPACING, FRAME = 2, 2  # px, above and below each line, and around all
 
 
 class MeasureForm(DockForm):
@@ -42,8 +50,7 @@ class MeasureForm(DockForm):
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         for label in (self.status, self.outdated, self.selected):
             wrap(label.native)
-        align_labels(self.choices.native)
-        align_labels(self.axes_of_plot.native)
+        align_labels(self.choices.native, self.axes_of_plot.native)
         self.outdated.visible = self.results.visible = False
         let_scroll(self.native)
 
@@ -56,6 +63,7 @@ class MeasureForm(DockForm):
             tooltip="Whose nuclei are measured",
         )
         self.axes = LineEdit(label="Axes", tooltip="One letter per axis: T time, Z depth, Y, X")
+        use_font(self.axes.native)
         self.planes = ComboBox(
             label="Planes",
             choices=(TOGETHER, EACH_PLANE),
@@ -63,6 +71,7 @@ class MeasureForm(DockForm):
         )
         self.images = QListWidget()
         self.images.setToolTip("Ticked: how bright the nuclei are in it is measured too")
+        self.images.setSpacing(SPACING)
         self._place_of_images: Container[Any] = Container(label="Intensity", labels=False)
         self._place_of_images.margins = (0, 0, 0, 0)
         self.images.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -102,7 +111,7 @@ class MeasureForm(DockForm):
             item.setCheckState(Qt.CheckState.Checked if is_ticked else Qt.CheckState.Unchecked)
             self.images.addItem(item)
         n_lines = min(max(len(names), 1), MOST_LINES)
-        self.images.setFixedHeight(n_lines * self._line_height() + PADDING)
+        self.images.setFixedHeight(n_lines * (self._line_height() + 2 * SPACING) + FRAME)
         self._place_of_images.visible = bool(names)
 
     def _line_height(self) -> int:

@@ -160,11 +160,11 @@ def summary(outcome: Finished, drawn: Drawn, image: Image) -> str:
     parts = [
         f"{cut_short}{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}",
         f"diameter {_diameter_text(outcome.diameter, image)}",
-        "" if outcome.n_nuclei else ADVICE,
         f"{kept} kept" if drawn.n_kept else "",
         f"{left_out} left out" if drawn.n_left_out else "",
     ]
-    return ", ".join(filter(None, parts))
+    told = ", ".join(filter(None, parts))
+    return told if outcome.n_nuclei else f"{told}; {ADVICE}"
 
 
 def _count(n: int, one: str, several: str) -> str:

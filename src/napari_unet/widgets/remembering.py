@@ -75,4 +75,4 @@ def store_text(store: "Store") -> str:
     except OSError:
         return "cannot be read"
     nuclei = "1 nucleus" if size.n_nuclei == 1 else f"{size.n_nuclei} nuclei"
-    return f"{nuclei}, {size.n_bytes / 1e6:.1f} MB" if size.n_crops else "none yet"
+    return f"{nuclei}, {size.n_bytes / 1e6:.1f} MB" if size.n_crops else "no nuclei yet"

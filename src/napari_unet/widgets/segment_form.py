@@ -25,6 +25,7 @@ from napari_unet.widgets.form import (
     fold,
     let_scroll,
     row,
+    use_font,
     wrap,
 )
 from napari_unet.widgets.offer import Offer
@@ -133,6 +134,7 @@ class SegmentForm(DockForm):
         self.axes = LineEdit(
             label="Axes", tooltip="One letter per axis: T time, Z depth, C channel, Y, X, S colour"
         )
+        use_font(self.axes.native)
         self.model = ComboBox(
             label="Model",
             choices=models,

@@ -105,6 +105,6 @@ def comparison(before: "Marks", after: "Marks") -> str:
     """Return in one sentence what a fine-tune brought."""
     which = "corrected nuclei held back" if after.held_out else "the corrected nuclei"
     return (
-        f"Overlap with {which}: {before.corrected:.2f} before, {after.corrected:.2f} after; what "
-        f"was not corrected stayed {after.kept:.2f} the same."
+        f"Overlap with {which}: {before.corrected:.2f} before, {after.corrected:.2f} after; "
+        f"{after.kept:.0%} of the rest stayed as it was."
     )
