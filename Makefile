@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt tools/environment
 
-.PHONY: demo test lint manifest wheel bench clean help
+.PHONY: demo test lint manifest wheel release-check bench clean help
 
 demo: $(VENV)/gui.stamp ## segment the built-in sample, write demo/, open napari where there is a display
 	"$(BIN)/napari-unet" demo
@@ -32,6 +32,9 @@ manifest: $(VENV)/test.stamp ## is napari.yaml valid, and does every command in 
 wheel: $(VENV)/test.stamp ## build sdist and wheel, and look into them
 	"$(BIN)/python" tools/check_wheel.py
 
+release-check: $(VENV)/release.stamp ## the wheel in an empty environment: metadata, demo, first click
+	"$(BIN)/python" tools/release_check.py
+
 bench: $(VENV)/gui.stamp ## figures of speed; with DATA=folder of images and labels also of accuracy
 	"$(BIN)/python" benchmarks/speed.py
 	if [ -n "$(DATA)" ]; then "$(BIN)/python" benchmarks/accuracy.py "$(DATA)"; fi
@@ -41,7 +44,7 @@ clean: ## remove the environment and everything else that was made here
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
 $(VENV)/gui.stamp: $(SETUP)
 	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui
@@ -51,3 +54,7 @@ $(VENV)/gui.stamp: $(SETUP)
 $(VENV)/test.stamp: $(SETUP)
 	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui,test
 	touch "$(VENV)/gui.stamp" "$@"
+
+$(VENV)/release.stamp: $(SETUP)
+	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui,test,release
+	touch "$(VENV)/gui.stamp" "$(VENV)/test.stamp" "$@"
