@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := pyproject.toml constraints.txt tools/environment
 
-.PHONY: demo test lint manifest wheel docs bench clean help
+.PHONY: demo test lint manifest wheel docs release-check bench clean help
 
 demo: $(VENV)/gui.stamp ## segment the built-in sample, write demo/, open napari where there is a display
 	"$(BIN)/napari-unet" demo
@@ -35,6 +35,9 @@ wheel: $(VENV)/test.stamp ## build sdist and wheel, and look into them
 docs: $(VENV)/docs.stamp ## the documentation as a site, in site/; warnings are errors
 	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict
 
+release-check: $(VENV)/release.stamp ## the wheel in an empty environment: metadata, demo, first click
+	"$(BIN)/python" tools/release_check.py
+
 bench: $(VENV)/gui.stamp ## figures of speed; with DATA=folder of images and labels also of accuracy
 	"$(BIN)/python" benchmarks/speed.py
 	if [ -n "$(DATA)" ]; then "$(BIN)/python" benchmarks/accuracy.py "$(DATA)"; fi
@@ -44,7 +47,7 @@ clean: ## remove the environment and everything else that was made here
 	find src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
 
 $(VENV)/gui.stamp: $(SETUP)
 	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui
@@ -58,3 +61,7 @@ $(VENV)/docs.stamp: $(SETUP)
 $(VENV)/test.stamp: $(SETUP)
 	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui,test
 	touch "$(VENV)/gui.stamp" "$@"
+
+$(VENV)/release.stamp: $(SETUP)
+	PYTHON="$(PYTHON)" tools/environment "$(VENV)" gui,test,release
+	touch "$(VENV)/gui.stamp" "$(VENV)/test.stamp" "$@"

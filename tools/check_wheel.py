@@ -83,23 +83,25 @@ def is_ours(name: str) -> bool:
     return name.startswith("napari_unet/") or ".dist-info/" in name
 
 
-def main() -> None:
+def checked_wheel(folder: Path) -> Path:
+    """Build both archives into a folder, look into them, and return the wheel."""
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     version = tomllib.loads(settings)["project"]["version"]
-    with tempfile.TemporaryDirectory() as folder:
-        first, second = Path(folder, "first"), Path(folder, "second")
-        wheel = build(ROOT, first)
-        found = faults(wheel)
-        build_again(next(first.glob("*.tar.gz")), second)
-        if hashes(first) != hashes(second / "dist"):
+    wheel = build(ROOT, folder)
+    found = faults(wheel)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        build_again(next(folder.glob("*.tar.gz")), Path(elsewhere))
+        if hashes(folder) != hashes(Path(elsewhere, "dist")):
             found.append("building again made other bytes")
-        if f"-{version}-" not in wheel.name:
-            found.append(f"its name does not carry version {version}")
-        if found:
-            sys.exit(f"{wheel.name}: " + "; ".join(found) + ".")
-        size = wheel.stat().st_size / 1e6
-        print(f"{wheel.name}: {size:.1f} MB, complete, and the same when it is built again")
+    if f"-{version}-" not in wheel.name:
+        found.append(f"its name does not carry version {version}")
+    if found:
+        sys.exit(f"{wheel.name}: " + "; ".join(found) + ".")
+    size = wheel.stat().st_size / 1e6
+    print(f"{wheel.name}: {size:.1f} MB, complete, and the same when it is built again", flush=True)
+    return wheel
 
 
 if __name__ == "__main__":
-    main()
+    with tempfile.TemporaryDirectory() as made:
+        checked_wheel(Path(made))
