@@ -227,19 +227,13 @@ def test_two_viewers_run_at_once(
     make_napari_viewer_proxy: Callable[..., Any],
     bright_model: Path,
     qtbot: Any,
-    gate: Gate,
     notes: list[str],
 ) -> None:
     viewers = [make_napari_viewer_proxy() for _ in range(2)]
     docks = [open_dock(viewer, bright_model) for viewer in viewers]
-    gates = [gate, Gate()]
-    for viewer, dock, gate in zip(viewers, docks, gates, strict=True):
-        viewer.add_image(gate.pixels(), name="cells")
+    for viewer, dock in zip(viewers, docks, strict=True):
+        viewer.add_image(PIXELS, name="cells")
         dock.start()
-    for gate in gates:
-        qtbot.waitUntil(gate.reached.is_set, timeout=60_000)
-    for gate in reversed(gates):
-        gate.open.set()
     for viewer, dock in zip(viewers, docks, strict=True):
         rest(dock, qtbot)
         np.testing.assert_array_equal(results(viewer)[0].data > 0, PIXELS > 0)
