@@ -19,7 +19,9 @@ from napari_unet.network.library import use_home
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.results import add_result, draw
 from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segment_dock import SegmentDock
 
+PLUGIN = "napari-unet-nuclei"
 AddResult = Callable[..., Labels]
 
 
@@ -62,6 +64,21 @@ def notes() -> Iterator[list[str]]:
     notification_manager.notification_ready.connect(keep)
     yield messages
     notification_manager.notification_ready.disconnect(keep)
+
+
+@pytest.fixture
+def open_segment(bright_model: Path) -> Callable[[Any], SegmentDock]:
+    """Open the dock that segments in a viewer, on the CPU with a model that is quick."""
+
+    def open_in(viewer: Any) -> SegmentDock:
+        _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
+        dock._files.append(str(bright_model))
+        dock.model.reset_choices()
+        dock.model.value = str(bright_model)
+        dock.device.value = "cpu"
+        return dock
+
+    return open_in
 
 
 @pytest.fixture

@@ -65,12 +65,8 @@ def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def dock(viewer: Any, bright_model: Path) -> SegmentDock:
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-    dock._files.append(str(bright_model))
-    dock.model.reset_choices()
-    dock.model.value = str(bright_model)
-    dock.device.value = "cpu"
+def dock(viewer: Any, open_segment: Callable[[Any], SegmentDock]) -> SegmentDock:
+    dock = open_segment(viewer)
     dock.diameter.value = 20
     return dock
 

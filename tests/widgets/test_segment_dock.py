@@ -28,13 +28,8 @@ def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
 
 
 @pytest.fixture
-def dock(viewer: Any, bright_model: Path) -> SegmentDock:
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-    dock._files.append(str(bright_model))
-    dock.model.reset_choices()
-    dock.model.value = str(bright_model)
-    dock.device.value = "cpu"
-    return dock
+def dock(viewer: Any, open_segment: Callable[[Any], SegmentDock]) -> SegmentDock:
+    return open_segment(viewer)
 
 
 def picture(*shape: int) -> np.ndarray:
