@@ -18,7 +18,6 @@ from napari.layers import Image, Labels
 from napari_unet.widgets.segment_dock import SegmentDock
 from napari_unet.widgets.segment_form import START
 
-PLUGIN = "napari-unet-nuclei"
 PIXELS = np.zeros((40, 50), np.uint8)
 PIXELS[5:15, 5:15] = PIXELS[20:32, 30:42] = 200
 
@@ -55,19 +54,19 @@ def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
     return make_napari_viewer_proxy()
 
 
-def open_dock(viewer: Any, model: Path) -> SegmentDock:
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-    dock._files.append(str(model))
-    dock.model.reset_choices()
-    dock.model.value = str(model)
-    dock.device.value = "cpu"
-    dock.diameter.value = 20
-    return dock
+@pytest.fixture
+def open_dock(open_segment: Callable[[Any], SegmentDock]) -> Callable[[Any], SegmentDock]:
+    def open_in(viewer: Any) -> SegmentDock:
+        dock = open_segment(viewer)
+        dock.diameter.value = 20
+        return dock
+
+    return open_in
 
 
 @pytest.fixture
-def dock(viewer: Any, bright_model: Path) -> SegmentDock:
-    return open_dock(viewer, bright_model)
+def dock(viewer: Any, open_dock: Callable[[Any], SegmentDock]) -> SegmentDock:
+    return open_dock(viewer)
 
 
 def results(viewer: Any) -> list[Labels]:
@@ -209,10 +208,13 @@ def test_all_layers_removed_at_once_leave_a_dock_that_works(
 
 
 def test_a_viewer_closed_during_a_run_ends_it(
-    make_napari_viewer_proxy: Callable[..., Any], bright_model: Path, qtbot: Any, gate: Gate
+    make_napari_viewer_proxy: Callable[..., Any],
+    open_dock: Callable[[Any], SegmentDock],
+    qtbot: Any,
+    gate: Gate,
 ) -> None:
     viewer = make_napari_viewer_proxy()
-    dock = open_dock(viewer, bright_model)
+    dock = open_dock(viewer)
     viewer.add_image(gate.pixels())
     dock.start()
     qtbot.waitUntil(gate.reached.is_set, timeout=60_000)
@@ -225,12 +227,12 @@ def test_a_viewer_closed_during_a_run_ends_it(
 
 def test_two_viewers_run_at_once(
     make_napari_viewer_proxy: Callable[..., Any],
-    bright_model: Path,
+    open_dock: Callable[[Any], SegmentDock],
     qtbot: Any,
     notes: list[str],
 ) -> None:
     viewers = [make_napari_viewer_proxy() for _ in range(2)]
-    docks = [open_dock(viewer, bright_model) for viewer in viewers]
+    docks = [open_dock(viewer) for viewer in viewers]
     for viewer, dock in zip(viewers, docks, strict=True):
         viewer.add_image(PIXELS, name="cells")
         dock.start()

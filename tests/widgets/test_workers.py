@@ -57,14 +57,11 @@ def test_a_long_run_keeps_no_other_waiting(qtbot: Any, request: pytest.FixtureRe
 
 
 def test_a_run_leaves_no_worker_and_no_removed_result(
-    make_napari_viewer_proxy: Callable[..., Any], bright_model: Any, qtbot: Any
+    make_napari_viewer_proxy: Callable[..., Any], open_segment: Callable[[Any], Any], qtbot: Any
 ) -> None:
     viewer = make_napari_viewer_proxy()
     others = weakref.WeakSet(workers())
-    _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
-    dock._files.append(str(bright_model))
-    dock.model.reset_choices()
-    dock.model.value, dock.device.value = str(bright_model), "cpu"
+    dock = open_segment(viewer)
     viewer.add_image(np.pad(np.full((12, 12), 200, np.uint8), 15))
     for _ in range(2):
         dock.start()
