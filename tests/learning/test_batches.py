@@ -9,8 +9,15 @@ import pytest
 import torch
 
 from napari_unet.images.intensity import Normalisation
+from napari_unet.learning.atlas import Atlas
 from napari_unet.learning.augment import Sample, prepare_sample
-from napari_unet.learning.batches import RandomCrops, batches_from, n_workers
+from napari_unet.learning.batches import (
+    RandomCrops,
+    _has_room,
+    _made_on,
+    batches_from,
+    n_workers,
+)
 from napari_unet.learning.losses import LossWeights
 from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.targets import separation_map
@@ -73,3 +80,32 @@ def test_pixels_between_nuclei_weigh_more_if_asked_for():
     expected = [1 + 10 * separation_map(labels.numpy().astype(int), 5.0) for labels in plain.labels]
     np.testing.assert_allclose(weighted.known, np.stack(expected), rtol=1e-5)
     assert weighted.known.max() > 1.5
+
+
+def free_memory(n_bytes: int, monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Return a graphics card with this much free memory."""
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (n_bytes, n_bytes))
+    return torch.device("cuda")
+
+
+def test_a_card_makes_its_own_crops_if_it_has_room_for_the_planes(monkeypatch):
+    crops = RandomCrops(samples(), RECIPE)
+    n_bytes = Atlas.n_bytes(crops.samples)
+    assert _has_room(free_memory(5 * n_bytes, monkeypatch), crops)
+    assert not _has_room(free_memory(3 * n_bytes, monkeypatch), crops)
+    assert not _has_room(torch.device("cpu"), crops)
+
+
+def test_weights_between_nuclei_are_not_made_by_a_card(monkeypatch):
+    recipe = replace(RECIPE, loss=LossWeights(separation=10.0))
+    assert not _has_room(free_memory(2**40, monkeypatch), RandomCrops(samples(), recipe))
+
+
+def test_crops_made_on_a_device_are_those_of_their_steps():
+    crops = RandomCrops(samples(), RECIPE)
+    whole, rest = (
+        [batch.image for batch in _made_on(torch.device("cpu"), crops, range(first, 5))]
+        for first in (0, 3)
+    )
+    assert torch.equal(torch.stack(whole[3:]), torch.stack(rest))
+    torch.testing.assert_close(whole[0], crops[0].image)

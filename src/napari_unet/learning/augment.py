@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -9,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample, interpolate
+from torch.nn.functional import grid_sample
 
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import network_input
 from napari_unet.learning.light import vary_light
+from napari_unet.learning.places import random_places
 from napari_unet.learning.targets import distance_map, median_diameter, renumbered
 
-MOST_BEYOND = 1.3  # side of a crop over the image's shorter side; the rest is mirrored
 FALLBACK_DIAMETER = 20.0  # px, for a plane without a nucleus
 
 
@@ -200,24 +201,30 @@ def random_batch(
     random : torch.Generator
         Its state decides everything that is random here.
     """
-    weights = torch.tensor([_weight(sample, settings) for sample in samples])
-    chosen = torch.multinomial(weights, n, replacement=True, generator=random)
-    crops = [_random_crop(samples[int(i)], size, settings, random) for i in chosen]
+    chosen = torch.multinomial(
+        draw_weights(samples, settings), n, replacement=True, generator=random
+    )
+    drawn = [samples[int(i)] for i in chosen]
+    extents = torch.tensor([sample.labels.shape[:0:-1] for sample in drawn], dtype=torch.float32)
+    diameters = torch.tensor([sample.diameter for sample in drawn])
+    places = random_places(extents, diameters, size, settings, random)
+    crops = [_warped(*each) for each in zip(drawn, places, strict=True)]
     image, labels, distance, known = (torch.stack(parts) for parts in zip(*crops, strict=True))
     return Batch(vary_light(image, settings, random), labels, distance, known)
 
 
-def _weight(sample: Sample, settings: Augmentation) -> float:
-    """Return how often a plane is drawn against others."""
-    is_colour = len(sample.pixels) == 3
-    return float(sample.labels.numel() ** 0.5) * (settings.colour if is_colour else 1.0)
+def draw_weights(samples: Sequence[Sample], settings: Augmentation) -> Tensor:
+    """Return how often each plane is drawn against others, (n,)."""
+    return torch.tensor(
+        [
+            sample.labels.numel() ** 0.5 * (settings.colour if len(sample.pixels) == 3 else 1.0)
+            for sample in samples
+        ]
+    )
 
 
-def _random_crop(
-    sample: Sample, size: int, settings: Augmentation, random: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return one warped crop of a plane: image (3, y, x); labels, distance, known (y, x)."""
-    places = _mirrored(_random_places(sample, size, settings, random), sample.labels.shape[-2:])
+def _warped(sample: Sample, places: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return what lies at some places of a plane: image (3, y, x); labels, distance, known."""
     # Of a large plane only what the crop shows is converted and sampled.
     rows, columns = (_span(places[..., axis]) for axis in (1, 0))
     parts = (sample.pixels, sample.distance, sample.labels, sample.known)
@@ -231,74 +238,10 @@ def _random_crop(
     return warped[:-1].expand(3, -1, -1), labels, warped[-1] * (labels > 0), known
 
 
-def _random_places(
-    sample: Sample, size: int, settings: Augmentation, random: torch.Generator
-) -> Tensor:
-    """Return the places that a crop is read from, (size, size, 2): x and y in pixels.
-
-    Pixel i reaches from i to i + 1; places may lie beyond the plane.
-    """
-    height, width = sample.labels.shape[-2:]
-    zoom = _random_zoom(sample, size, settings, random)
-    matrix = _random_matrix(settings, random) / zoom
-    steps = torch.arange(size) - (size - 1) / 2
-    offsets = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1)
-    if _chance(random, settings.p_elastic):
-        offsets = offsets + _elastic_offsets(size, settings.elastic, random)
-    places = offsets @ matrix.T
-    extent = torch.tensor([width, height], dtype=torch.float32)
-    slack = (extent - size / zoom).clamp(min=0)
-    centre = extent / 2 + slack * (torch.rand(2, generator=random) - 0.5)
-    return places + centre
-
-
-def _mirrored(places: Tensor, shape: torch.Size) -> Tensor:
-    """Return places (y, x, 2) folded back into a plane (y, x), as if mirrors stood at its rim."""
-    extent = torch.tensor([shape[1], shape[0]], dtype=torch.float32)
-    return extent - (places.remainder(2 * extent) - extent).abs()
-
-
 def _span(coordinates: Tensor) -> slice:
     """Return the pixels of an axis that sampling at some coordinates can touch."""
     low, high = coordinates.aminmax()
     return slice(max(0, int(low - 0.5)), int(high + 0.5) + 1)
-
-
-def _random_zoom(
-    sample: Sample, size: int, settings: Augmentation, random: torch.Generator
-) -> float:
-    """Return the magnification of a crop, enough that little of it lies beyond the image."""
-    low, high = (np.log(d) for d in settings.diameter)
-    wanted = np.exp(_uniform(random, low, high)) / sample.diameter
-    filling = size / (MOST_BEYOND * min(sample.labels.shape[-2:]))
-    return float(min(max(wanted, filling, settings.zoom[0]), settings.zoom[1]))
-
-
-def _random_matrix(settings: Augmentation, random: torch.Generator) -> Tensor:
-    """Return a random rotation, flip and stretch, (2, 2)."""
-    angle = _uniform(random, 0, 2 * np.pi)
-    cosine, sine = np.cos(angle), np.sin(angle)
-    flip = -1.0 if _chance(random, 0.5) else 1.0
-    stretch = np.exp(_uniform(random, -settings.stretch, settings.stretch))
-    rotation = torch.tensor([[cosine, -sine], [sine, cosine]], dtype=torch.float32)
-    return rotation * torch.tensor([stretch * flip, 1 / stretch], dtype=torch.float32)
-
-
-def _elastic_offsets(size: int, deviation: float, random: torch.Generator) -> Tensor:
-    """Return smooth random displacements, (size, size, 2), in pixels (Simard et al., 2003)."""
-    control = torch.randn(1, 2, 6, 6, generator=random) * deviation
-    smooth = interpolate(control, size=(size, size), mode="bicubic", align_corners=True)
-    return smooth[0].permute(1, 2, 0)
-
-
-def _uniform(random: torch.Generator, low: float, high: float) -> float:
-    """Return one number between two."""
-    return low + (high - low) * float(torch.rand((), generator=random))
-
-
-def _chance(random: torch.Generator, probability: float) -> bool:
-    """Return yes or no."""
-    return bool(torch.rand((), generator=random) < probability)
 
 
 def _check(name: str, is_right: bool, value: object, expected: str) -> None:

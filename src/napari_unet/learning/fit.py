@@ -94,8 +94,8 @@ class Trainer:
         self.recipe = recipe
         self.origin = origin
         self.loss = loss or batch_loss
-        average = partial(_moving_average, recipe.averaging)
-        self.average = AveragedModel(network, avg_fn=average, use_buffers=True)
+        average = partial(_move_averages, recipe.averaging)
+        self.average = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
             network.parameters(),
             recipe.learning_rate,
@@ -142,19 +142,21 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate()
         loss = self.loss(self.network, batch, self.recipe.loss)
-        if not torch.isfinite(loss):
-            raise RuntimeError(
-                f"Expected a finite loss, got {loss.item()} at step {self.number + 1}; train with "
-                "a lower learning rate."
-            )
         self.optimiser.zero_grad()
         loss.backward()
+        # Asked for only now: a graphics card is kept waiting by the question.
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise RuntimeError(
+                f"Expected a finite loss, got {value} at step {self.number + 1}; train with "
+                "a lower learning rate."
+            )
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.clip)
         self.optimiser.step()
         self.average.update_parameters(self.network)
         self.number += 1
-        self.losses = [*self.losses, float(loss.detach())][-STEPS_OF_LOSS:]
-        return self.losses[-1]
+        self.losses = [*self.losses, value][-STEPS_OF_LOSS:]
+        return value
 
     def judge(self, score: float) -> bool:
         """Count a validation score; return whether it is the best so far."""
@@ -241,7 +243,13 @@ def targets(batch: Batch, weights: LossWeights) -> tuple[Tensor, Tensor]:
     return maps.float(), batch.known * (1 + weights.contact * contact_map(batch.labels))
 
 
-def _moving_average(decay: float, averaged: Tensor, current: Tensor, n_averaged: Tensor) -> Tensor:
-    """Return the average moved towards the current value, fast at first (as TensorFlow does)."""
+def _move_averages(
+    decay: float, averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor
+) -> None:
+    """Move averages towards the current values, fast at first (as TensorFlow does)."""
     n = int(n_averaged)
-    return averaged + (current - averaged) * (1 - min(decay, (1 + n) / (10 + n)))
+    share = 1 - min(decay, (1 + n) / (10 + n))
+    if averaged[0].is_floating_point():
+        torch._foreach_lerp_(averaged, current, share)
+    else:
+        torch._foreach_copy_(averaged, current)  # counts of batches

@@ -43,7 +43,7 @@ def _vary_colour(image: Tensor, settings: Augmentation, random: torch.Generator)
 
 def _mixed(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return images with a part of what each colour absorbs absorbed by the others too."""
-    mix = torch.eye(3) + deviation * torch.randn(len(image), 3, 3, generator=random)
+    mix = torch.eye(3, device=image.device) + deviation * _normal(random, len(image), 3, 3)
     return 1 - torch.einsum("nij,njyx->niyx", mix, 1 - image)
 
 
@@ -54,13 +54,13 @@ def _grey(image: Tensor) -> Tensor:
 
 def _tinted(random: torch.Generator, image: Tensor) -> Tensor:
     """Return images in one colour each."""
-    tint = torch.rand(len(image), 3, 1, 1, generator=random)
+    tint = _uniform(random, len(image), 3, 1, 1)
     return image * tint / tint.amax(1, keepdim=True)
 
 
 def _shaded(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return images in uneven light: times smooth factors around 1."""
-    control = torch.randn(len(image), 1, 3, 3, generator=random) * deviation
+    control = _normal(random, len(image), 1, 3, 3) * deviation
     factors = interpolate(control, image.shape[-2:], mode="bicubic", align_corners=True).exp()
     return image * factors
 
@@ -68,15 +68,15 @@ def _shaded(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
 def _grainy(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return images with the same noise in all colours, of each its own level."""
     level = _spread(random, image, largest).abs()
-    return image + torch.randn(image[:, :1].shape, generator=random) * level
+    return image + _normal(random, *image[:, :1].shape) * level
 
 
 def _blurred(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return every image blurred by a Gaussian of its own random width, in pixels."""
     n, channels, height, width = image.shape
-    sigma = torch.rand(n, 1, generator=random) * largest + 0.3
+    sigma = _uniform(random, n, 1) * largest + 0.3
     reach = min(int(np.ceil(2.5 * (largest + 0.3))), height - 1, width - 1)
-    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=image.device) / sigma) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
     flat = pad(image.reshape(1, n * channels, height, width), [reach] * 4, mode="reflect")
     flat = torch.conv2d(flat, kernel[:, :, None], groups=n * channels)
@@ -86,7 +86,7 @@ def _blurred(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
 
 def _spread(random: torch.Generator, image: Tensor, largest: float) -> Tensor:
     """Return one number in -largest..largest per image, (n, 1, 1, 1)."""
-    return (torch.rand(len(image), 1, 1, 1, generator=random) * 2 - 1) * largest
+    return (_uniform(random, len(image), 1, 1, 1) * 2 - 1) * largest
 
 
 def _some(
@@ -97,10 +97,23 @@ def _some(
     among: Tensor | None = None,
 ) -> Tensor:
     """Return images some of which are changed, chosen at random among all or among those told."""
-    chosen = torch.rand(len(image), generator=random) < probability
+    chosen = _uniform(random, len(image)) < probability
     chosen = chosen if among is None else chosen & among
+    if image.device.type != "cpu":
+        # To wait until a graphics card has told which would take longer than to change all.
+        return torch.where(chosen[:, None, None, None], change(image), image)
     if not chosen.any():
         return image
     changed = image.clone()
     changed[chosen] = change(image[chosen])
     return changed
+
+
+def _uniform(random: torch.Generator, *shape: int) -> Tensor:
+    """Return numbers between 0 and 1, on the generator's device."""
+    return torch.rand(shape, generator=random, device=random.device)
+
+
+def _normal(random: torch.Generator, *shape: int) -> Tensor:
+    """Return numbers of mean 0 and standard deviation 1, on the generator's device."""
+    return torch.randn(shape, generator=random, device=random.device)

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from napari_unet.learning.batches import batches_from, n_workers
+from napari_unet.learning.batches import batches_on
 from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint
 from napari_unet.learning.classic import validation_loss
 from napari_unet.learning.fit import Step, Trainer, fit
@@ -56,7 +56,7 @@ def train(run: TrainingRun, *, resume: bool = False, logs: Sequence[Log] = ()) -
     if resume:
         restore_checkpoint(run.checkpoint, trainer)
     numbers = range(trainer.number, run.recipe.steps)
-    batches = batches_from(run.batches, numbers, n_workers(device))
+    batches = batches_on(device, run.batches, numbers)
     last_saved = time.monotonic()
     with recording(logs, trainer.number, run.recipe.batch) as record:
         for step in fit(trainer, batches, lambda network: _score(network, run)):

@@ -97,15 +97,23 @@ def autocast(
 ) -> AbstractContextManager[object]:
     """Return a context in which a network computes at a precision, that of its device for "auto".
 
-    Training stays at float32 where that is float16, in which small gradients become 0. `half`
-    takes 16 bits where float32 would be faster, for they need half of the memory.
+    Training takes bfloat16 where that is float16, in which small gradients become 0, and stays
+    at float32 where there is none. `half` takes 16 bits where float32 would be faster, for they
+    need half of the memory.
     """
     dtype = precision(device, chosen)
+    if training and dtype == torch.float16 and _trains_in_bf16(device):
+        dtype = torch.bfloat16
     if half and dtype == torch.float32:
         dtype = torch.bfloat16 if device.type == "cpu" else torch.float16
     if dtype == torch.float32 or (training and dtype == torch.float16):
         return nullcontext()
     return torch.autocast(device.type, dtype)
+
+
+def _trains_in_bf16(device: torch.device) -> bool:
+    """Tell whether a device has instructions for bfloat16."""
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 @cache
