@@ -19,7 +19,9 @@ from napari_unet.network.unet import UNet, UNetConfig
 SHAPES = {
     "full size, 16 to 256 filters": ((16, 32, 64, 128, 256), 1),
     "2x2 blocks, 32 to 256 filters (shipped)": ((32, 64, 128, 256), 2),
+    "2x2 blocks, 48 to 384 filters": ((48, 96, 192, 384), 2),
     "2x2 blocks, 24 to 192 filters": ((24, 48, 96, 192), 2),
+    "2x2 blocks, 16 to 256 filters, five levels": ((16, 32, 64, 128, 256), 2),
     "2x2 blocks, 32 to 192 filters, five levels": ((32, 48, 96, 128, 192), 2),
 }
 BATCH, CROP, TILE = 12, 256, 512

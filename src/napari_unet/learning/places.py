@@ -46,7 +46,8 @@ def random_places(
     centres = extents / 2 + slack * (_uniform(len(zoom), 2, random=random) - 0.5)
     extents = extents[:, None]
     folded = (places + centres[:, None]).remainder(2 * extents)
-    return (extents - (folded - extents).abs()).unflatten(1, (size, size))
+    mirrored: Tensor = extents - (folded - extents).abs()
+    return mirrored.view(-1, size, size, 2)
 
 
 def _zooms(
