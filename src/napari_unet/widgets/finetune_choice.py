@@ -21,6 +21,7 @@ from napari_unet.widgets.corrections import (
     take_back,
 )
 from napari_unet.widgets.counting import Counter
+from napari_unet.widgets.cut_off import file_of
 from napari_unet.widgets.finetune_form import FinetuneForm
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
@@ -95,6 +96,7 @@ class FinetuneChoice(FinetuneForm):
             self._show_scribbles()
             self._counter.watch(layer)
             self._show_store()
+            self._show_cut_off()
         self.enable_inputs(layer is not None)
         if self._request is None:
             self.status.value = NO_RESULT if layer is None else ""
@@ -116,6 +118,10 @@ class FinetuneChoice(FinetuneForm):
     def _show_store(self) -> None:
         """Show how much is remembered for the model that is to learn."""
         self.show_size("" if self._shown is None else store_text(self._store()))
+
+    def _show_cut_off(self) -> None:
+        """Show the run on the chosen layer that was cut off, unless one is under way."""
+        self.cut_off.look(self._shown if self._request is None else None)
 
     def _store(self) -> "Store":
         """Give what is remembered for the model that is to learn, and all of its line."""
@@ -182,6 +188,8 @@ class FinetuneChoice(FinetuneForm):
             seconds=float(self.time.value),
             data=data_folder() if self.remember.value else None,
             live=live,
+            # What is painted changes while it learns live, and scribbles are not saved.
+            saved=file_of(layer) if is_corrected and not live else None,
             **what,
         )
 

@@ -17,6 +17,7 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.before_after import AFTER, BEFORE
+from napari_unet.widgets.cut_off import CutOffLine
 from napari_unet.widgets.form import (
     MINIMUM_WIDTH,
     DockForm,
@@ -59,7 +60,8 @@ class FinetuneForm(DockForm):
         fields = [self.layer, *scribbles, self.counts, self.views, self.time_place]
         self.choices = Container(widgets=fields)
         self.choices.margins = (0, 0, 0, 0)
-        before = [self.choices, self.remembering, self.redraw, self.begin]
+        self.cut_off = CutOffLine()
+        before = [self.cut_off, self.choices, self.remembering, self.redraw, self.begin]
         after = [self.plot, self.bar, self.running, self.status, self.judging, self.outcome]
         super().__init__(widgets=[*before, *after], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
