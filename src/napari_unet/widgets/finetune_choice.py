@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_unet.learning.edits import NOTHING_YET
 from napari_unet.network.files import read_card
 from napari_unet.network.library import find_again, find_model, list_models, models_folder
 from napari_unet.nuclei.instances import InstanceSettings
@@ -26,7 +27,7 @@ from napari_unet.widgets.finetune_form import FinetuneForm
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
 from napari_unet.widgets.preferences import preferences, use_folder
-from napari_unet.widgets.remembering import store_text
+from napari_unet.widgets.remembering import NOTHING, store_text
 from napari_unet.widgets.scribbles import guess_image, is_scribbles, scribbled, shown_channel
 from napari_unet.widgets.store_menu import StoreMenu
 
@@ -100,6 +101,7 @@ class FinetuneChoice(FinetuneForm):
         self.enable_inputs(layer is not None)
         if self._request is None:
             self.status.value = NO_RESULT if layer is None else ""
+        self._show_first_step()
 
     def _show_scribbles(self) -> None:
         """Show what only scribbles need, if it is them, with the likely image."""
@@ -113,7 +115,14 @@ class FinetuneChoice(FinetuneForm):
     def _show_count(self, text: str) -> None:
         """Show how much is corrected, and whether a view can be taken back."""
         self.counts.value = text or "–"
+        self.let_learn(text not in ("", NOTHING_YET))
+        self._show_first_step()
         self.undo_confirm.visible = is_result(self._shown) and has_confirmed(self._shown)
+
+    def _show_first_step(self) -> None:
+        """Say what to do before anything can be learned, where nothing else is said."""
+        if self._request is None and self.status.value in ("", NOTHING):
+            self.status.value = NOTHING if self.counts.value == NOTHING_YET else ""
 
     def _show_store(self) -> None:
         """Show how much is remembered for the model that is to learn."""

@@ -28,10 +28,12 @@ from napari_unet.widgets.form import (
     wrap,
 )
 from napari_unet.widgets.preferences import preferences
+from napari_unet.widgets.remembering import NOTHING
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
 USUAL_TIME = TIMES[1][1]
 LARGEST_VALUE = 2**31 - 1  # of a label
+LEARN = "Make a new model from the one that made this result; that one stays as it is"
 SCRIBBLES = (
     "0 is not painted. Each connected piece of any other value counts as one whole nucleus, so "
     "pieces of two nuclei must not touch."
@@ -113,10 +115,8 @@ class FinetuneForm(DockForm):
             value=True,
             tooltip="Every few seconds, outline the nuclei that the model sees by then",
         )
-        self.learn = PushButton(
-            text="Learn from my corrections",
-            tooltip="Make a new model from the one that made this result; that one stays as it is",
-        )
+        self.learn = PushButton(text="Learn from my corrections")
+        self.let_learn(False)
         self.live = CheckBox(
             text="Live",
             tooltip="Learn while you paint: what is new joins at once, until you switch this off",
@@ -176,6 +176,11 @@ class FinetuneForm(DockForm):
         """Let the user do something, or not."""
         for widget in (self.views, self.time_place, self.remembering, self.redraw, self.begin):
             widget.enabled = enabled
+
+    def let_learn(self, is_corrected: bool) -> None:
+        """Let the user learn if something is corrected, or say what to do first."""
+        self.learn.enabled = is_corrected
+        self.learn.tooltip = LEARN if is_corrected else NOTHING
 
     def _enable_choices(self, enabled: bool) -> None:
         """Let the user choose what the next run takes; what one is learning from must stay."""
