@@ -89,6 +89,7 @@ def strip() -> NDArray[np.uint8]:
     paint_missed(labels, truth)
     pictures.append(picture(viewer))
     dock.time.value = SECONDS
+    wait(lambda: dock.learn.enabled, "what is painted")
     dock.learn.native.click()
     labels.visible = False
     longest = LONGEST_RUN + int(4000 * SECONDS)

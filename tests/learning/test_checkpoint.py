@@ -159,6 +159,15 @@ def test_a_checkpoint_of_another_run_is_refused(path, recipe, config, sentence):
         restore_checkpoint(path, trainer(recipe, config))
 
 
+def test_a_checkpoint_of_other_corrections_is_refused(path):
+    save_checkpoint(path, trainer(), "ab")
+    restore_checkpoint(path, trainer(), "ab")
+    with pytest.raises(ValueError, match=r"with the corrections ab for cd; "):
+        restore_checkpoint(path, trainer(), "cd")
+    with pytest.raises(ValueError, match=r"with the corrections ab for None; "):
+        restore_checkpoint(path, trainer())
+
+
 def with_nan(path: Path) -> None:
     tensors, facts = contents(path)
     tensors["network.head.bias"][0] = torch.nan

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_unet.images.intensity import Normalisation
 from napari_unet.learning.corrections import Corrections, corrections
-from napari_unet.learning.crops import LARGEST_WINDOW, MARGIN, Crop, correction_crops
+from napari_unet.learning.crops import LARGEST_WINDOW, MARGIN, Crop, correction_crops, digest
 
 
 def known_at(shape: tuple[int, ...], *places: tuple[int, ...]) -> Corrections:
@@ -203,3 +204,23 @@ def test_painted_nuclei_say_how_large_nuclei_are(n: int, estimate: float, diamet
     painted = Corrections(labels, labels > 0, np.zeros(0, np.int32), n_planes=1)
     (crop,) = correction_crops(np.zeros((64, 128)), "YX", painted, diameter=estimate)
     assert crop.diameter == pytest.approx(diameter, rel=0.02)
+
+
+def test_a_digest_tells_crops_apart_by_all_but_their_dates() -> None:
+    known = np.ones((4, 6), bool)
+    crop = Crop(np.zeros((4, 6)), np.zeros((4, 6), np.int32), known, 9.0, (0.0, 1.0), "a", "y0")
+    assert len(digest([crop])) == 32
+    assert digest([replace(crop, date="2026-11-26T05:00:00+00:00")]) == digest([crop])
+    others = [
+        replace(crop, pixels=np.ones((4, 6))),
+        replace(crop, pixels=np.zeros((4, 6), np.float32)),
+        replace(crop, labels=np.ones((4, 6), np.int32)),
+        replace(crop, known=~known),
+        replace(crop, diameter=8.0),
+        replace(crop, limits=(0.0, 2.0)),
+        replace(crop, source="b"),
+        replace(crop, place="y1"),
+    ]
+    told = {digest(crops) for crops in ([], [crop], [crop, crop], *([it] for it in others))}
+    pair = {digest([crop, others[0]]), digest([others[0], crop])}
+    assert (len(told), len(pair)) == (len(others) + 3, 2)

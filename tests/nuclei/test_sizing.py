@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from napari_unet.api import model_settings
+from napari_unet.network.library import load_model
 from napari_unet.nuclei.instances import InstanceSettings, instances
-from napari_unet.nuclei.sizing import estimate_diameter, zoom_between
+from napari_unet.nuclei.sizing import LEAST_SURE, estimate_diameter, zoom_between
+from napari_unet.segmentation import image_diameter
 
 
 def broken_discs(pixels: np.ndarray) -> np.ndarray:
@@ -64,6 +69,50 @@ def test_the_scale_is_believed_at_which_the_network_is_surest():
     found = estimate_diameter(np.zeros((3, 400, 400), np.float32), network, 40, InstanceSettings())
     assert seen[:4] == [400, 200, 100, 50]
     assert found == pytest.approx(2 * 46 * 2 / np.sqrt(np.pi), rel=0.01)
+
+
+def squares(side: int, sure: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a network that sees squares of that side everywhere, whatever it is shown."""
+    step = round(1.5 * side)
+
+    def network(pixels: np.ndarray) -> np.ndarray:
+        maps = np.zeros_like(pixels)
+        for y, x in np.ndindex(pixels.shape[1] // step, pixels.shape[2] // step):
+            square = np.s_[step * y : step * y + side, step * x : step * x + side]
+            maps[0][square] = maps[2][square] = 0.5 + sure / 2
+        return maps
+
+    return network
+
+
+@pytest.mark.parametrize("side", [8, 20, 50])
+@pytest.mark.parametrize(("sure", "is_believed"), [(LEAST_SURE - 0.05, False), (0.7, True)])
+def test_what_is_nowhere_seen_clearly_is_not_believed(side, sure, is_believed):
+    pixels = np.zeros((3, 150, 150), np.float32)
+    found = estimate_diameter(pixels, squares(side, sure), 22.0, InstanceSettings())
+    assert (found != 22.0) == is_believed
+
+
+@pytest.mark.parametrize(("sure", "is_believed"), [(0.75, False), (0.9, True)])
+def test_huge_nuclei_must_be_seen_more_clearly_than_others(sure, is_believed):
+    """Seen at an eighth of the size alone, where they are a little larger than the model's."""
+
+    def network(pixels: np.ndarray) -> np.ndarray:
+        is_small = pixels.shape[1] < 200
+        return squares(25, sure)(pixels) if is_small else np.zeros_like(pixels)
+
+    pixels = np.zeros((3, 1000, 1000), np.float32)
+    found = estimate_diameter(pixels, network, 22.0, InstanceSettings())
+    assert (found > 8 * 22) == is_believed
+    assert is_believed or found == 22.0
+
+
+def test_noise_is_not_enlarged():
+    """The built-in model, which sees some tiny nuclei in it at four times its size."""
+    model = load_model("nuclei", "cpu")
+    noise = np.random.default_rng(0).integers(0, 255, (256, 256), np.uint8)
+    settings = model_settings(model)
+    assert image_diameter(noise, "YX", model.predict, settings) == model.card.diameter
 
 
 def test_a_sure_network_is_asked_once():

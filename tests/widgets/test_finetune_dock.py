@@ -29,7 +29,9 @@ from napari_unet.widgets import counting, finetune_form, live
 from napari_unet.widgets.corrections import confirm_nucleus
 from napari_unet.widgets.finetune_choice import NO_RESULT
 from napari_unet.widgets.finetune_dock import ADVICE, FinetuneDock
+from napari_unet.widgets.finetune_form import LEARN
 from napari_unet.widgets.messages import Glance, LearnRequest
+from napari_unet.widgets.remembering import NOTHING
 from napari_unet.widgets.results import bring_back
 
 PLUGIN = "napari-unet-nuclei"
@@ -110,7 +112,6 @@ def test_counts_follow_painting_undo_and_other_planes(
 ) -> None:
     layer = add_squares(viewer, "ZYX")
     assert dock.layer.value == layer
-    assert dock.status.value == ""
     assert dock.counts.value == "nothing corrected yet"
     viewer.dims.set_current_step(0, 1)
     paint(layer, 7, np.s_[1, 48:60, 10:25])
@@ -121,6 +122,24 @@ def test_counts_follow_painting_undo_and_other_planes(
     wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added on 1 plane")
     layer.fill((1, 50, 12), 0)
     wait_for(qtbot, lambda: dock.counts.value == "nothing corrected yet")
+
+
+def test_nothing_can_be_learned_until_something_is_corrected(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    assert not dock.learn.enabled
+    assert dock.learn.tooltip == dock.status.value == NOTHING
+    assert dock.live.enabled
+    paint_nucleus(layer)
+    wait_for(qtbot, lambda: dock.learn.enabled)
+    assert dock.learn.tooltip == LEARN
+    assert dock.status.value == ""
+    layer.undo()
+    wait_for(qtbot, lambda: not dock.learn.enabled)
+    assert dock.status.value == NOTHING
+    dock.confirm.native.click()
+    assert dock.learn.enabled
 
 
 def test_corrections_are_stored_under_their_result_also_when_it_was_brought_back(
@@ -228,6 +247,7 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     wait_for(qtbot, lambda: segment._worker is None)
     assert dock.layer.value == viewer.layers["cells nuclei"]
     paint_nucleus(viewer.layers["cells nuclei"])
+    wait_for(qtbot, lambda: dock.learn.enabled)
     dock.learn.native.click()
     assert dock.learn.native.isHidden()
     assert not dock.running.native.isHidden()

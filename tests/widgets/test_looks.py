@@ -1,11 +1,13 @@
 """What all docks have in common, as a newcomer sees them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 from napari.settings import get_settings
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -18,6 +20,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_unet.network.keeping import keep
+from napari_unet.network.library import load_model
+from napari_unet.network.model import Model
+
 PLUGIN = "napari-unet-nuclei"
 DOCKS = (
     "Segment nuclei",
@@ -27,6 +33,7 @@ DOCKS = (
     "Compare with truth",
 )
 LARGE = 20  # pt, of a font
+NARROW = 320  # px
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QAbstractSlider, QLineEdit)
 
 
@@ -71,6 +78,28 @@ def test_a_low_window_scrolls_and_cuts_nothing_off(
     qtbot.waitUntil(
         lambda: dock.native.width() >= content.minimumSizeHint().width(), timeout=60_000
     )
+
+
+def test_a_tuned_model_needs_no_scrolling_sideways(
+    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any
+) -> None:
+    parent = load_model("nuclei", "cpu")
+    marks = {"before": {"corrected": 0.41}, "after": {"corrected": 0.72}}
+    facts = {"date": "2026-11-24", "n_nuclei": 7, **marks}
+    card = replace(parent.card, parent=parent.sha256, training=facts)
+    keep(Model(parent.network, card), "nuclei v1")
+    viewer = make_napari_viewer_proxy(show=True)
+    place, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Models")
+    tree = dock.tree
+    qtbot.waitUntil(lambda: tree.topLevelItemCount() == 1, timeout=60_000)
+    place.window().resizeDocks([place], [NARROW], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: dock.native.width() == NARROW, timeout=60_000)
+    header = tree.header()
+    needed = sum(max(tree.sizeHintForColumn(i), header.sectionSizeHint(i)) for i in range(4))
+    qtbot.waitUntil(lambda: header.length() == needed, timeout=60_000)
+    # Nothing, but for a font that is much wider than that of CI.
+    scrolled = max(0, needed - tree.viewport().width())
+    assert tree.horizontalScrollBar().maximum() == scrolled
 
 
 def test_first_steps_are_shown_until_an_image_is_open(

@@ -43,10 +43,18 @@ def answer(monkeypatch: pytest.MonkeyPatch, path: Path | str) -> None:
         monkeypatch.setattr(QFileDialog, dialog, lambda *_: (str(path), ""))
 
 
+def enabled(dock: FinetuneDock) -> list[str]:
+    """Return what the menu lets the user do, when it opens."""
+    menu = dock.stored.native.menu()
+    menu.aboutToShow.emit()
+    return [action.text() for action in menu.actions() if action.isEnabled()]
+
+
 def test_what_is_remembered_goes_to_a_colleague_and_back(
     dock: FinetuneDock, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert dock.stored.text.startswith("2 nuclei, 0.0 MB")
+    assert enabled(dock) == ["Export …", "Import …", "Forget all …"]
     answer(monkeypatch, tmp_path / "plate.v2.zip")
     dock._menu.export()
     qtbot.waitUntil(
@@ -58,6 +66,7 @@ def test_what_is_remembered_goes_to_a_colleague_and_back(
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     dock._menu.forget()
     qtbot.waitUntil(lambda: dock.status.value == "Forgot 1 corrected crop.", timeout=60_000)
+    assert enabled(dock) == ["Import …"]
     assert dock.stored.text == "no nuclei yet"
     dock._menu.import_()
     qtbot.waitUntil(lambda: dock.status.value == "Imported 1 corrected crop.", timeout=60_000)

@@ -218,7 +218,7 @@ class Autosaves:
         """Delete what was saved of all but the newest results, and files never finished."""
         ages: dict[str, float] = {}
         for path in self.folder.iterdir():
-            name, age = FILE.fullmatch(path.name), _time_of(path)
+            name, age = FILE.fullmatch(path.name), time_of(path)
             if name is not None:
                 ages[name[1]] = max(ages.get(name[1], 0.0), age)
             elif path.match(f".*{SUFFIX}") and time.time() - age > LEFTOVER_SECONDS:
@@ -229,7 +229,7 @@ class Autosaves:
                 damaged.unlink(missing_ok=True)
 
 
-def _time_of(path: Path) -> float:
+def time_of(path: Path) -> float:
     """Return when a file was changed last; long ago if another program has deleted it."""
     try:
         return path.stat().st_mtime

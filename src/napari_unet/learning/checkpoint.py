@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_unet.images.atomic import overwriting
+from napari_unet.learning.cut_off import HEADER, UNREADABLE, read_facts
 from napari_unet.learning.fit import Trainer
 from napari_unet.network import SUFFIX
 
 COUNTERS = ("number", "seconds", "seconds_waiting", "losses", "best", "validations", "since_best")
-HEADER = "napari_unet_checkpoint"
 
 
 def checkpoint_beside(output: Path) -> Path:
@@ -27,23 +27,38 @@ def checkpoint_beside(output: Path) -> Path:
     return output.with_suffix(f".checkpoint{SUFFIX}")
 
 
-def save_checkpoint(path: Path, trainer: Trainer) -> None:
-    """Write all that a run needs to go on; the earlier checkpoint stays until this one is whole."""
-    facts = {name: getattr(trainer, name) for name in COUNTERS} | _settings_of(trainer)
+def save_checkpoint(path: Path, trainer: Trainer, corrections: str = "") -> None:
+    """Write all that a run needs to go on; the earlier checkpoint stays until this one is whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    trainer : Trainer
+        Where the run stands.
+    corrections : str
+        A hash of what a fine-tune learns; only with the same can it go on.
+    """
+    facts = {name: getattr(trainer, name) for name in COUNTERS} | _settings_of(trainer, corrections)
     with overwriting(path) as temporary:
         save_file(_run_tensors(trainer), temporary, {HEADER: json.dumps(facts)})
 
 
-def restore_checkpoint(path: Path, trainer: Trainer) -> None:
+def restore_checkpoint(path: Path, trainer: Trainer, corrections: str = "") -> None:
     """Bring a new trainer to where the run stood.
+
+    Parameters
+    ----------
+    path, trainer, corrections
+        As `save_checkpoint` has them.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is no checkpoint, is damaged, or of another network, recipe or origin; the
-        trainer must not be used then.
+        If the file is no checkpoint, is damaged, or of another network, recipe, origin or
+        corrections; the trainer must not be used then.
     """
     if not path.exists():
         raise FileNotFoundError(
@@ -51,7 +66,7 @@ def restore_checkpoint(path: Path, trainer: Trainer) -> None:
         )
     with _reading(path):
         facts, tensors = _read(path)
-    _check_same_run(path, facts, trainer)
+    _check_same_run(path, facts, _settings_of(trainer, corrections))
     with _reading(path):
         _restore_tensors(trainer, tensors)
         for name in COUNTERS:
@@ -62,7 +77,7 @@ def restore_checkpoint(path: Path, trainer: Trainer) -> None:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+    except UNREADABLE as error:
         raise ValueError(
             f"Expected a whole checkpoint of napari-unet, got {str(path)!r} ({error}); "
             "name another one, or start anew."
@@ -70,8 +85,8 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    facts = read_facts(path)
     with safe_open(path, framework="pt") as file:
-        facts = dict(json.loads((file.metadata() or {})[HEADER]))
         # A tensor that shares its memory with the file would keep that from being replaced.
         tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
@@ -79,19 +94,20 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     return facts, tensors
 
 
-def _settings_of(trainer: Trainer) -> dict[str, dict[str, Any]]:
+def _settings_of(trainer: Trainer, corrections: str) -> dict[str, dict[str, Any]]:
     """Return network, recipe and origin as JSON gives them back."""
+    learned = {"corrections": corrections} if corrections else {}
     settings = {
         "config": asdict(trainer.network.config),
         "recipe": asdict(trainer.recipe),
-        "origin": {"model to start from": trainer.origin},
+        "origin": {"model to start from": trainer.origin, **learned},
     }
     restored: dict[str, dict[str, Any]] = json.loads(json.dumps(settings))
     return restored
 
 
-def _check_same_run(path: Path, facts: dict[str, Any], trainer: Trainer) -> None:
-    for part, own in _settings_of(trainer).items():
+def _check_same_run(path: Path, facts: dict[str, Any], settings: dict[str, dict[str, Any]]) -> None:
+    for part, own in settings.items():
         with _reading(path):
             found = dict(facts[part])
         for name in sorted(own.keys() | found.keys()):

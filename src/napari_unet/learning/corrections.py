@@ -12,7 +12,14 @@ from scipy import ndimage
 from skimage.measure import label as connected_pieces
 from skimage.morphology import disk
 
-from napari_unet.learning.edits import Edits, changed_ids, changed_pairs, find_edits, leftovers
+from napari_unet.learning.edits import (
+    NOTHING_YET,
+    Edits,
+    changed_ids,
+    changed_pairs,
+    find_edits,
+    leftovers,
+)
 
 LEAST_RIM = 2  # px
 RIM_OF_DIAMETER = 1 / 8  # a quarter of the radius
@@ -55,7 +62,7 @@ class Corrections:
     def summary(self) -> str:
         """Return the counts in words; planes are named only where there can be several."""
         if not self:
-            return "nothing corrected yet"
+            return NOTHING_YET
         counts = (self.n_added, self.n_removed, self.n_reshaped, self.n_confirmed)
         words = ("added", "removed", "reshaped", "confirmed")
         parts = [(n, word) for n, word in zip(counts, words, strict=True) if n]

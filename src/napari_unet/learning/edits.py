@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+NOTHING_YET = "nothing corrected yet"
+
 
 @dataclass(frozen=True, eq=False)
 class Edits:

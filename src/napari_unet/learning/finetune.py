@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
 from napari_unet.learning.batches import batches_from, step_seed
 from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint
-from napari_unet.learning.crops import Crop
+from napari_unet.learning.crops import Crop, digest
 from napari_unet.learning.facts import tuning_facts
 from napari_unet.learning.fit import Step, Trainer, fit, targets
 from napari_unet.learning.gate import (
@@ -235,7 +235,7 @@ class FineTuning:
 
     def save(self, path: Path) -> None:
         """Write all that the run needs to go on, so that nothing can interrupt it for good."""
-        save_checkpoint(path, self.trainer)
+        save_checkpoint(path, self.trainer, digest(self.crops))
 
     def restore(self, path: Path) -> None:
         """Go on where a run of the same parent, corrections and settings was saved.
@@ -245,7 +245,7 @@ class FineTuning:
         FileNotFoundError, ValueError
             If there is no such file, or it is that of another run; this one must not be used then.
         """
-        restore_checkpoint(path, self.trainer)
+        restore_checkpoint(path, self.trainer, digest(self.crops))
 
     def conclude(self) -> FineTune:
         """Return the best network between the parent and where the run stands.

@@ -86,6 +86,10 @@ class Store:
                 problems.append(str(error))
         return crops, problems
 
+    def is_empty(self) -> bool:
+        """Tell, quickly, whether nothing is stored."""
+        return not self._files()
+
     def size(self) -> StoreSize:
         """Return what the store holds, by the files' headers alone."""
         files = self._files()

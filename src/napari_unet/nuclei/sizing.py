@@ -20,6 +20,7 @@ LARGEST_ZOOM = 4.0
 SMALLEST_ZOOM = 0.1
 TRIALS = (1.0, 0.5, 0.25, 0.125, 2.0, 4.0)
 SURE = 0.8  # a network that is as sure as this of nuclei of its own size need see no other scale
+LEAST_SURE = 0.65  # noise and textures stay below it at all scales, nuclei are above it at theirs
 
 
 def zoom_between(diameter: float, model_diameter: float) -> float:
@@ -56,7 +57,8 @@ def estimate_diameter(
     The plane is segmented at its own scale; unless the network is sure of what it finds, and
     that has about the model's size, it is segmented at other scales too, and the one is believed
     at which the network is surest: at a wrong scale it sees nuclei in noise and in the texture of
-    large nuclei, but not clearly.
+    large nuclei, but not clearly. Where it sees nothing clearly at any scale, nothing is believed:
+    an image is not enlarged, which takes many times as long, for what may be noise.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def estimate_diameter(
     predict : callable
         The network.
     model_diameter : float
-        The size, in pixels, that the network knows best; returned where no nucleus is found.
+        The size, in pixels, that the network knows best; returned where nothing is believed.
     settings : InstanceSettings
         How nuclei come out of the maps.
 
@@ -86,11 +88,20 @@ def estimate_diameter(
         if len(areas) < FEWEST_NUCLEI:
             continue
         seen, how_sure = _typical_diameter(areas), sureness(maps[0], labels)
-        found[seen / zoom] = how_sure
+        if how_sure >= _least_sure(seen / zoom / model_diameter):
+            found[seen / zoom] = how_sure
         fits = abs(math.log(seen / model_diameter)) <= math.log(TOLERANCE)
         if zoom == 1 and fits and how_sure >= SURE:
             break
     return max(found, key=found.__getitem__) if found else model_diameter
+
+
+def _least_sure(size: float) -> float:
+    """Return how sure a network must be of nuclei that are so many times as large as its own.
+
+    Beyond what any trial shows at the model's size, a few dark areas pass for huge nuclei.
+    """
+    return SURE if size > 1 / min(TRIALS) else LEAST_SURE
 
 
 def sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32 | np.bool_]) -> float:

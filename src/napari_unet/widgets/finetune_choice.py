@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
+from napari_unet.learning.edits import NOTHING_YET
 from napari_unet.network.files import read_card
 from napari_unet.network.library import find_again, find_model, list_models, models_folder
 from napari_unet.nuclei.instances import InstanceSettings
@@ -21,11 +22,12 @@ from napari_unet.widgets.corrections import (
     take_back,
 )
 from napari_unet.widgets.counting import Counter
+from napari_unet.widgets.cut_off import file_of
 from napari_unet.widgets.finetune_form import FinetuneForm
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
 from napari_unet.widgets.preferences import preferences, use_folder
-from napari_unet.widgets.remembering import store_text
+from napari_unet.widgets.remembering import NOTHING, store_text
 from napari_unet.widgets.scribbles import guess_image, is_scribbles, scribbled, shown_channel
 from napari_unet.widgets.store_menu import StoreMenu
 
@@ -95,9 +97,11 @@ class FinetuneChoice(FinetuneForm):
             self._show_scribbles()
             self._counter.watch(layer)
             self._show_store()
+            self._show_cut_off()
         self.enable_inputs(layer is not None)
         if self._request is None:
             self.status.value = NO_RESULT if layer is None else ""
+        self._show_first_step()
 
     def _show_scribbles(self) -> None:
         """Show what only scribbles need, if it is them, with the likely image."""
@@ -111,11 +115,22 @@ class FinetuneChoice(FinetuneForm):
     def _show_count(self, text: str) -> None:
         """Show how much is corrected, and whether a view can be taken back."""
         self.counts.value = text or "–"
+        self.let_learn(text not in ("", NOTHING_YET))
+        self._show_first_step()
         self.undo_confirm.visible = is_result(self._shown) and has_confirmed(self._shown)
+
+    def _show_first_step(self) -> None:
+        """Say what to do before anything can be learned, where nothing else is said."""
+        if self._request is None and self.status.value in ("", NOTHING):
+            self.status.value = NOTHING if self.counts.value == NOTHING_YET else ""
 
     def _show_store(self) -> None:
         """Show how much is remembered for the model that is to learn."""
         self.show_size("" if self._shown is None else store_text(self._store()))
+
+    def _show_cut_off(self) -> None:
+        """Show the run on the chosen layer that was cut off, unless one is under way."""
+        self.cut_off.look(self._shown if self._request is None else None)
 
     def _store(self) -> "Store":
         """Give what is remembered for the model that is to learn, and all of its line."""
@@ -182,6 +197,8 @@ class FinetuneChoice(FinetuneForm):
             seconds=float(self.time.value),
             data=data_folder() if self.remember.value else None,
             live=live,
+            # What is painted changes while it learns live, and scribbles are not saved.
+            saved=file_of(layer) if is_corrected and not live else None,
             **what,
         )
 

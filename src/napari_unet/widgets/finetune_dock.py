@@ -1,6 +1,7 @@
 """The dock "Fine-tune on corrections": paint on a result, learn from it, keep what is better."""
 
 import os
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import show_error, show_info
 
+from napari_unet.learning.cut_off import CutOff, forget
 from napari_unet.network.keeping import free_name, keep
 from napari_unet.network.library import list_models
 from napari_unet.widgets.before_after import BeforeAfter
@@ -47,6 +49,7 @@ class FinetuneDock(FinetuneChoice):
         super().__init__(napari_viewer)
         self._models = ModelList(self.model, self.status)
         self.learn.clicked.connect(self.start)
+        self.cut_off.go_on.clicked.connect(self._go_on)
         self.live.changed.connect(self._switch_live)
         self.redraw.changed.connect(self._switch_preview)
         self.stop.clicked.connect(self.stop_and_keep)
@@ -79,6 +82,10 @@ class FinetuneDock(FinetuneChoice):
         """Start to learn; say in one sentence why that cannot be."""
         self._start(live=False)
 
+    def _go_on(self) -> None:
+        """Go on with the run that was cut off."""
+        self._start(live=False, run=self.cut_off.run)
+
     def _switch_live(self, on: bool) -> None:
         """Learn while the user paints, or judge what was learned that way."""
         if on:
@@ -86,13 +93,15 @@ class FinetuneDock(FinetuneChoice):
         else:
             self.stop_and_keep()
 
-    def _start(self, *, live: bool) -> None:
+    def _start(self, *, live: bool, run: CutOff | None = None) -> None:
         if self._request is not None:
             show_error("Something is learned in this dock already; keep, discard or cancel it.")
             return
         try:
             layer = self._chosen()
             request = self._new_request(layer, live=live)
+            if run is not None:
+                request = replace(request, seconds=run.seconds, resumes=True)
         except ValueError as error:
             self._rest("")
             self._say(str(error))
@@ -100,6 +109,7 @@ class FinetuneDock(FinetuneChoice):
         self._request = request
         self._preview = Preview(self._viewer, layer, labels_axes(request.axes))
         self._tell_view()
+        self._show_cut_off()
         if live:
             self._strokes.watch(layer)
         self.show_learning(live=live)
@@ -207,7 +217,7 @@ class FinetuneDock(FinetuneChoice):
     def _end_without_result(self, request: LearnRequest) -> None:
         """Say that a run was cancelled, or had nothing to learn from."""
         if request is self._request and self._learned is None and not self._has_left:
-            self._rest(CANCELLED if request.cancelled.is_set() else NOTHING_LEARNED)
+            self._decided(CANCELLED if request.cancelled.is_set() else NOTHING_LEARNED)
 
     def _keep(self) -> None:
         """Save the new model, and choose it wherever models are listed."""
@@ -220,30 +230,45 @@ class FinetuneDock(FinetuneChoice):
             return
         # A long path has no spaces where its line could end.
         place = str(path.parent).replace(os.sep, f"{os.sep}\u200b")
-        self._rest(f"{path.stem!r} is kept in {place}; Segment nuclei lists it.")
+        self._decided(f"{path.stem!r} is kept in {place}; Segment nuclei lists it.")
         model_chosen(model=path.stem)
 
     def _keep_undecided(self) -> None:
         """Keep a better model that the user closed the dock on: a minute of learning is in it."""
-        if self._learned is None or self._learned.tuned.objection:
+        if self._learned is None:
+            return
+        if self._learned.tuned.objection:
+            self._forget_saved()
             return
         try:
             path = keep(self._learned.tuned.model, str(self.model_name.value))
         except (ValueError, OSError) as error:
             show_error(one_sentence(error, "The new model could not be saved", "learn it again"))
             return
+        self._forget_saved()
         show_info(f"The dock was closed before you decided; {path.stem!r} is kept.")
         model_chosen(model=path.stem)
 
     def _discard(self) -> None:
         """Forget the new model."""
-        self._rest("The new model is discarded; your corrections are still there.")
+        self._decided("The new model is discarded; your corrections are still there.")
+
+    def _decided(self, text: str) -> None:
+        """Show what came of a run that nobody wants to go on with."""
+        self._forget_saved()
+        self._rest(text)
+
+    def _forget_saved(self) -> None:
+        """Delete the file in which a run was saved."""
+        if self._request is not None and self._request.saved is not None:
+            forget(self._request.saved)
 
     def _rest(self, text: str) -> None:
         """Show that nothing is learned, and let go of all that was."""
         self._forget()
         self.show_inputs(text)
         self._show_store()
+        self._show_cut_off()
 
     def _forget(self) -> None:
         """Let go of a run and its layer."""

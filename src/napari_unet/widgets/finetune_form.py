@@ -17,6 +17,7 @@ from magicgui.widgets import (
 from qtpy.QtWidgets import QWidget
 
 from napari_unet.widgets.before_after import AFTER, BEFORE
+from napari_unet.widgets.cut_off import CutOffLine
 from napari_unet.widgets.form import (
     MINIMUM_WIDTH,
     DockForm,
@@ -27,10 +28,12 @@ from napari_unet.widgets.form import (
     wrap,
 )
 from napari_unet.widgets.preferences import preferences
+from napari_unet.widgets.remembering import NOTHING
 
 TIMES = [("about half a minute", 30.0), ("about a minute", 60.0), ("about three minutes", 180.0)]
 USUAL_TIME = TIMES[1][1]
 LARGEST_VALUE = 2**31 - 1  # of a label
+LEARN = "Make a new model from the one that made this result; that one stays as it is"
 SCRIBBLES = (
     "0 is not painted. Each connected piece of any other value counts as one whole nucleus, so "
     "pieces of two nuclei must not touch."
@@ -59,7 +62,8 @@ class FinetuneForm(DockForm):
         fields = [self.layer, *scribbles, self.counts, self.views, self.time_place]
         self.choices = Container(widgets=fields)
         self.choices.margins = (0, 0, 0, 0)
-        before = [self.choices, self.remembering, self.redraw, self.begin]
+        self.cut_off = CutOffLine()
+        before = [self.cut_off, self.choices, self.remembering, self.redraw, self.begin]
         after = [self.plot, self.bar, self.running, self.status, self.judging, self.outcome]
         super().__init__(widgets=[*before, *after], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
@@ -111,10 +115,8 @@ class FinetuneForm(DockForm):
             value=True,
             tooltip="Every few seconds, outline the nuclei that the model sees by then",
         )
-        self.learn = PushButton(
-            text="Learn from my corrections",
-            tooltip="Make a new model from the one that made this result; that one stays as it is",
-        )
+        self.learn = PushButton(text="Learn from my corrections")
+        self.let_learn(False)
         self.live = CheckBox(
             text="Live",
             tooltip="Learn while you paint: what is new joins at once, until you switch this off",
@@ -174,6 +176,11 @@ class FinetuneForm(DockForm):
         """Let the user do something, or not."""
         for widget in (self.views, self.time_place, self.remembering, self.redraw, self.begin):
             widget.enabled = enabled
+
+    def let_learn(self, is_corrected: bool) -> None:
+        """Let the user learn if something is corrected, or say what to do first."""
+        self.learn.enabled = is_corrected
+        self.learn.tooltip = LEARN if is_corrected else NOTHING
 
     def _enable_choices(self, enabled: bool) -> None:
         """Let the user choose what the next run takes; what one is learning from must stay."""

@@ -71,6 +71,10 @@ class LearnRequest:
         How nuclei come out of the maps; as the model's card says if not given.
     live : bool
         Whether learning goes on, without an end, while the user paints.
+    saved : Path, optional
+        File in which the run is saved as it goes on; it is not if not given.
+    resumes : bool
+        Whether it goes on with the run in that file.
     view : View
         What the canvas shows.
     strokes : deque
@@ -93,6 +97,8 @@ class LearnRequest:
     data: Path | None = None
     instances: InstanceSettings | None = None
     live: bool = False
+    saved: Path | None = None
+    resumes: bool = False
     view: View = field(default_factory=View)
     strokes: deque[Painted] = field(default_factory=lambda: deque(maxlen=1))
     stop: threading.Event = field(default_factory=threading.Event)

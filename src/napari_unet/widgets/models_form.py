@@ -196,6 +196,8 @@ def _tree() -> QTreeWidget:
     tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     header = cast(QHeaderView, tree.header())
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+    # Stretched, the last one has 100 px at least, and a narrow dock scrolls sideways for nothing.
+    header.setStretchLastSection(False)
     header.setMaximumSectionSize(WIDEST_COLUMN)
     return tree
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_unet.learning.store import Store
     from napari_unet.network.model import Model
 
-NOTHING = "Nothing is corrected yet; paint, erase or redraw a nucleus on the result first."
+NOTHING = "Nothing is corrected yet; paint, erase or redraw a nucleus first."
 
 
 def corrected_crops(request: LearnRequest, painted: Painted, model: "Model") -> list["Crop"]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import PushButton
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QMenu, QMessageBox
 
 from napari_unet.widgets.running import Failed, one_sentence
@@ -39,10 +40,21 @@ class StoreMenu:
         self._store = store
         self._told = told
         menu = QMenu(button.native)
-        menu.addAction("Export …", self.export)
+        self._export = QAction("Export …", menu)
+        self._forget = QAction("Forget all …", menu)
+        self._export.triggered.connect(self.export)
+        self._forget.triggered.connect(self.forget)
+        menu.addAction(self._export)
         menu.addAction("Import …", self.import_)
-        menu.addAction("Forget all …", self.forget)
+        menu.addAction(self._forget)
+        menu.aboutToShow.connect(self._look)
         button.native.setMenu(menu)
+
+    def _look(self) -> None:
+        """Let the user do what can be done with what is remembered now."""
+        has_some = not self._store().is_empty()
+        self._export.setEnabled(has_some)
+        self._forget.setEnabled(has_some)
 
     def export(self) -> None:
         """Ask for a file and write all that is remembered into it."""

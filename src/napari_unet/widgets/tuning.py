@@ -9,6 +9,7 @@ from napari_unet.widgets.live import Follower
 from napari_unet.widgets.messages import Compared, Glance, Learned, LearnRequest
 from napari_unet.widgets.remembering import NOTHING, corrected_crops, remembered
 from napari_unet.widgets.running import Failed, load, one_sentence, until
+from napari_unet.widgets.saving import Saver, restore
 from napari_unet.widgets.viewing import Viewing
 
 if TYPE_CHECKING:
@@ -54,12 +55,16 @@ def _steps(request: LearnRequest) -> Generator[Glance, None, Learned | None]:
         return None
     yield Glance("prepare")
     run = FineTuning(model, crops, FineTuneSettings(seconds=request.seconds, live=request.live))
+    if request.resumes and request.saved is not None:
+        restore(run, request.saved)
     yield Glance("learn", mark=run.before.corrected)
-    yield from _learn(request, run, follower)
+    saver = Saver(run, request.saved)
+    yield from _learn(request, run, follower, saver)
     yield Glance("compare", request.seconds)
     tuned = run.conclude()
     view = compare(request, model, tuned.model, request.view.place)
-    return Learned(model, tuned, view, follower.note if follower else note)
+    notes = [follower.note if follower else note, saver.note]
+    return Learned(model, tuned, view, " ".join(filter(None, notes)))
 
 
 def _all_crops(request: LearnRequest, model: "Model") -> tuple[list["Crop"], str]:
@@ -72,12 +77,13 @@ def _all_crops(request: LearnRequest, model: "Model") -> tuple[list["Crop"], str
 
 
 def _learn(
-    request: LearnRequest, run: "FineTuning", follower: Follower | None
+    request: LearnRequest, run: "FineTuning", follower: Follower | None, saver: Saver
 ) -> Generator[Glance, None, None]:
     """Learn step by step, show the view by what is learned, and follow what is painted."""
     viewing = Viewing(request, run.parent.card)
     left = 0
     for step in run.steps():
+        saver.save_at_times()
         mark = follower.mark(run) if follower else step.score
         yield Glance("learn", step.seconds, step.mean_loss, mark)
         for sight in viewing.due(run.trainer.averaged):
@@ -89,6 +95,8 @@ def _learn(
             yield from follower.wait(step.seconds)
         if request.stop.is_set() and left <= 0:
             break
+    # Until the user has decided: comparing takes a while, and napari may end meanwhile.
+    saver.save()
 
 
 def compare(
