@@ -23,6 +23,7 @@ from napari_unet.images.intensity import limits, normalise
 from napari_unet.images.synthetic import nuclei_field
 from napari_unet.network.model import Model
 from napari_unet.nuclei.measure import measure
+from napari_unet.nuclei.table_files import write_table
 from napari_unet.segmentation import STEPS as WALK_STEPS
 from napari_unet.segmentation import Progress, finish, segment
 
@@ -154,8 +155,7 @@ def write_files(
     with overwriting(picture) as temporary:
         iio.imwrite(temporary, outline(image, labels), extension=".png", plugin="pillow")
     write_labels(tiff, labels, "YX", overwrite=True)
-    with overwriting(table) as temporary:
-        measure(labels, image).to_csv(temporary, index=False)
+    write_table(measure(labels, image), table)
     return picture, tiff, table
 
 

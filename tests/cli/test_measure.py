@@ -8,6 +8,7 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
+import pandas as pd
 import tifffile
 
 from napari_unet.images.files import write_labels
@@ -41,6 +42,17 @@ def test_an_image_is_not_overwritten_by_a_table(run, assert_refused, tmp_path):
     again = run("measure", tmp_path / "a.tif", "-o", tmp_path / "a.tif", "--overwrite")
     assert_refused(again, 2, "ends in .csv")
     assert (tmp_path / "a.tif").read_bytes() == before
+
+
+def test_the_table_is_parquet_if_its_name_says_so(run, assert_refused, tmp_path, monkeypatch):
+    write_labels(tmp_path / "a.tif", np.ones((8, 8), np.int32), "YX")
+    table = tmp_path / "a.parquet"
+    assert run("measure", tmp_path / "a.tif", "-o", table).exit_code == 0
+    assert pd.read_parquet(table)["area_px"].tolist() == [64.0]
+    monkeypatch.setattr("napari_unet.nuclei.table_files.find_spec", lambda name: None)
+    again = run("measure", tmp_path / "a.tif", "-o", tmp_path / "b.parquet")
+    assert_refused(again, 1, 'pip install "napari-unet-nuclei[parquet]"')
+    assert not (tmp_path / "b.parquet").exists()
 
 
 def test_the_axes_of_the_labels_are_the_images_too(run, tmp_path):

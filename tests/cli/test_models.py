@@ -163,6 +163,16 @@ def test_a_file_is_exported_over_only_if_that_is_wanted(run, assert_refused, min
     assert there.read_bytes() == mine.read_bytes()
 
 
+def test_a_package_for_the_zoo_is_imported_again(run, assert_refused, mine, tmp_path):
+    package = tmp_path / "plate 7.zip"
+    assert run("export", "mine", "-o", package).exit_code == 0
+    run("models", "delete", "mine")
+    result = run("models", "import", package)
+    assert (result.exit_code, result.stdout) == (0, f"{models_folder() / 'plate 7.safetensors'}\n")
+    package.write_bytes(b"no zip")
+    assert_refused(run("models", "import", package), 1, "Expected a package")
+
+
 def test_a_damaged_file_is_not_imported(run, assert_refused, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"no model")
     assert_refused(run("models", "import", tmp_path / "bad.safetensors"), 1, "Expected a model")

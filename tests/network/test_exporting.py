@@ -153,6 +153,7 @@ def test_a_package_says_what_is_known_of_the_model(tmp_path):
         assert package.namelist() == [
             "README.md",
             "cover.png",
+            "model.safetensors",
             "rdf.yaml",
             "test_input.npy",
             "test_output.npy",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from napari.layers import Labels
 from qtpy.QtCore import QPoint, Qt
@@ -286,6 +287,23 @@ def test_the_table_is_saved_as_a_whole(
         "Expected a new file",
         "Expected an existing folder for 'table.csv'",
     ]
+
+
+def test_the_table_is_of_the_kind_that_was_typed_or_chosen(
+    viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_labels(squares(), name="nuclei")
+    dock = open_dock(viewer)
+    measure(dock, qtbot)
+    answers = [("b.parquet", ""), ("c.csv", "Parquet (*.parquet)"), ("a", "Parquet (*.parquet)")]
+    for typed, chosen in answers:
+        answer = (str(tmp_path / typed), chosen)
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, answer=answer: answer)
+        dock.save.native.click()
+        wait(dock, qtbot)
+    read = {"a.parquet": pd.read_parquet, "b.parquet": pd.read_parquet, "c.csv": pd.read_csv}
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(read)
+    assert all(f(tmp_path / name)["label"].tolist() == [2, 4, 6] for name, f in read.items())
 
 
 def test_another_layer_and_a_closed_dock_leave_everything_as_it_was(

@@ -101,7 +101,7 @@ def retype(dock: ModelsDock, old: str, new: str) -> None:
 
 def test_models_stand_below_their_parents_with_what_each_brought(dock: ModelsDock) -> None:
     assert outline(dock) == [
-        "nuclei 2026-11-25",
+        f"nuclei {load_model('nuclei', 'cpu').card.training['date']}",
         "first",
         ".second 0.41 → 0.72 7 2026-11-24",
         "..third 0.41 → 0.72 12 2026-11-24",

@@ -40,8 +40,8 @@ def export(
     """Write a model for other programs.
 
     TorchScript and ONNX take normalised pixels and give the maps. A package of the BioImage Model
-    Zoo (bioimage.io) holds all that is needed to run the model elsewhere, with a test image.
-    'models export' copies the model as it is.
+    Zoo (bioimage.io) holds all that is needed to run the model elsewhere, with a test image, and
+    the model as it is: 'models import' takes it in again. 'models export' copies the model alone.
 
     Example: napari-unet export nuclei -o nuclei.onnx
     """

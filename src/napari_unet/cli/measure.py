@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet.cli.failures import FILES, USAGE, complain, stop
+from napari_unet.cli.failures import FILES, complain, refused, stop
 from napari_unet.cli.options import Axes, Channel, Overwrite, Quiet, check_axes
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def measure(
     labels: Annotated[Path, typer.Argument(help="Label file, one value per nucleus.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The table, a .csv file.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The table, a .csv or .parquet file.")
+    ],
     image: Annotated[
         list[Path] | None,
         typer.Option(
@@ -46,15 +48,16 @@ def measure(
 
     Example: napari-unet measure cells_labels.tif --image cells.tif -o cells.csv
     """
+    from napari_unet.nuclei.table_files import check_table_name, write_table
+
     check_axes(axes)
-    if output.suffix.lower() != ".csv":
-        stop(f"Expected a table that ends in .csv, got {output}; change the ending.", USAGE)
+    with refused():
+        check_table_name(output)
     if output.exists() and not overwrite:
         stop(
             f"Expected a new file, got the existing {output}; choose another one, or --overwrite.",
             FILES,
         )
-    from napari_unet.images.atomic import overwriting
     from napari_unet.nuclei.measuring import finish, steps
     from napari_unet.nuclei.summary import summarise
 
@@ -63,8 +66,7 @@ def measure(
         steps(task_of(found, all_intensities(image or [], channel, axes), each_plane))
     )
     output.parent.mkdir(parents=True, exist_ok=True)
-    with overwriting(output) as temporary:
-        measured.table.to_csv(temporary, index=False)
+    write_table(measured.table, output)
     if not quiet:
         print(f"{labels} -> {output}: {summarise(measured).text}")
 

@@ -70,12 +70,17 @@ def export(
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(help="A .safetensors file of napari-unet.")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="A .safetensors file of napari-unet, or a package (.zip) exported by it."
+        ),
+    ],
     name: Annotated[
         str | None, typer.Option(help="Of the model; that of the file if not given.")
     ] = None,
 ) -> None:
-    """Take in a model file from elsewhere.
+    """Take in a model from elsewhere.
 
     It is checked as a whole first. Where its name is taken, it gets a version.
 

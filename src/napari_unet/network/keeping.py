@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tempfile
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -26,6 +27,7 @@ from napari_unet.network.library import (
     load_model,
     models_folder,
 )
+from napari_unet.network.packages import PACKAGE, unpack_model
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
@@ -193,7 +195,8 @@ def import_model(path: Path, name: str | None = None) -> Path:
     Parameters
     ----------
     path : Path
-        A file of this plugin; it is loaded and checked as a whole, and stays where it is.
+        A file of this plugin, or a package of the BioImage Model Zoo that it has exported. The
+        model is loaded and checked as a whole, and the file stays where it is.
     name : str, optional
         A new name; that of the file if not given, with a version where it is taken.
 
@@ -207,8 +210,12 @@ def import_model(path: Path, name: str | None = None) -> Path:
     OSError
         If the copy cannot be written.
     """
+    path = Path(path)
+    if path.suffix.lower() == PACKAGE:
+        with tempfile.TemporaryDirectory() as folder:
+            return import_model(unpack_model(path, Path(folder)), name)
     files = list_models()
-    checked = load_model(Path(path), "cpu")
+    checked = load_model(path, "cpu")
     if twins := [file.name for file in files if known_hash(file.path) == checked.sha256]:
         raise ValueError(
             f"Expected a new model, got {path.name!r}, which is here already as {twins[0]!r}; use "

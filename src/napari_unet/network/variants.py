@@ -212,7 +212,14 @@ class NoSkipUNet(UNet):
 
 NETWORKS: dict[str, type[UNet]] = {
     network.variant: network
-    for network in (UNet, AttentionUNet, NestedUNet, DeepNestedUNet, DenseUNet, NoSkipUNet)
+    for network in (
+        UNet,
+        AttentionUNet,
+        NestedUNet,
+        DeepNestedUNet,
+        DenseUNet,
+        NoSkipUNet,
+    )
 }
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from napari_unet.network.card import Card
 from napari_unet.network.exchange import MapsNetwork, write_torchscript
 from napari_unet.network.files import file_hash
 from napari_unet.network.model import Model
+from napari_unet.network.packages import MODEL
 
 FORMAT = "0.5.4"  # of the description
 HALO = 5  # of what the network pools to: our own tiles leave out as much
@@ -37,7 +40,9 @@ CITED = (
 def write_package(
     model: Model, path: Path, authors: Sequence[str] = (), licence: str | None = None
 ) -> None:
-    """Write a zip with description, TorchScript weights, test image, test maps, cover and readme.
+    """Write a zip with description, TorchScript weights, test image and maps, cover and readme.
+
+    The model file itself is in it too, so that napari-unet can take the model in again.
 
     Parameters
     ----------
@@ -75,10 +80,20 @@ def write_parts(model: Model, folder: Path) -> None:
     with torch.inference_mode():
         maps = MapsNetwork(model.to("cpu").network)(torch.from_numpy(ready)[None])[0].numpy()
     write_torchscript(model, folder / "weights.pt")
+    _write_model(model, folder / MODEL)
     np.save(folder / "test_input.npy", pixels[None])
     np.save(folder / "test_output.npy", maps[None])
     iio.imwrite(folder / "cover.png", cover(pixels, maps))
     (folder / "README.md").write_text(readme(model.card), encoding="utf-8")
+
+
+def _write_model(model: Model, path: Path) -> None:
+    """Write the model file: the one that it came from, by whose hash its children know it."""
+    source = model.path
+    if source is not None and source.is_file() and file_hash(source) == model.sha256:
+        shutil.copyfile(source, path)
+    else:
+        replace(model).save(path)
 
 
 def cover(pixels: NDArray[np.float32], maps: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -136,6 +151,7 @@ def describe(
         "tags": ["unet2d", "pytorch", "nuclei", "segmentation", "2d", "napari-unet"],
         "documentation": "README.md",
         "covers": ["cover.png"],
+        "attachments": [_file(folder / MODEL)],
         "inputs": [_input(card, folder / "test_input.npy")],
         "outputs": [_output(card, folder / "test_output.npy")],
         "weights": {

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_unet.nuclei.measuring import Measured
 from napari_unet.nuclei.summary import summarise
+from napari_unet.nuclei.table_files import ENDINGS
 from napari_unet.widgets.edits import Edits
 from napari_unet.widgets.measure_form import EACH_PLANE, TOGETHER, MeasureForm
 from napari_unet.widgets.measured_layer import (
@@ -32,8 +33,7 @@ NO_LABELS = (
     "There are no labels to measure; segment an image with Segment nuclei, or open its labels."
 )
 OUTDATED = "The table is out of date: the labels were changed after they were measured."
-FILTER = "Table (*.csv)"
-SUFFIX = ".csv"
+FILTERS = "CSV (*.csv);;Parquet (*.parquet)"
 
 
 class MeasureDock(MeasureForm):
@@ -222,12 +222,12 @@ class MeasureDock(MeasureForm):
         """Ask for a file, and write the features of the layer into it."""
         if self._shown is None or self._worker is not None:
             return
-        name = f"{self._shown.name}{SUFFIX}"
-        typed, _ = QFileDialog.getSaveFileName(self.native, "Save table", name, FILTER)
+        name = f"{self._shown.name}{ENDINGS[0]}"
+        typed, chosen = QFileDialog.getSaveFileName(self.native, "Save table", name, FILTERS)
         if not typed:
             return
         # The dialog asks before a file is written over, but only for what was typed.
-        path = Path(typed if Path(typed).suffix.lower() == SUFFIX else f"{typed}{SUFFIX}")
+        path = Path(typed if Path(typed).suffix.lower() in ENDINGS else typed + _ending(chosen))
         if path != Path(typed) and path.exists():
             self._say(f"Expected a new file, got the existing {path.name}; type another name.")
             return
@@ -247,3 +247,8 @@ class MeasureDock(MeasureForm):
             self._say(outcome.sentence)
         else:
             self.status.value = outcome
+
+
+def _ending(chosen: str) -> str:
+    """Return the ending of the kind of file that is chosen in the dialog, the first if none is."""
+    return next((ending for ending in ENDINGS if f"*{ending}" in chosen), ENDINGS[0])

@@ -99,7 +99,7 @@ class MeasureForm(DockForm):
             text="Clear", tooltip="Select no nuclei, and show the layer in its own colours"
         )
         self.selecting = row(self.selected, self.clear_selection)
-        self.save = PushButton(text="Save table …", tooltip="All columns of the features, as CSV")
+        self.save = PushButton(text="Save table …", tooltip="All columns, as CSV or Parquet")
 
     def show_images(self, names: Sequence[str], unticked: Sequence[str]) -> None:
         """List what may be measured the intensity of, ticked but for some."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from napari_unet.images.atomic import overwriting
 from napari_unet.nuclei.measuring import Measured, Task, steps
+from napari_unet.nuclei.table_files import write_table
 from napari_unet.widgets.curve import load_matplotlib
 from napari_unet.widgets.running import Failed, one_sentence, seldom, until
 
@@ -43,8 +43,7 @@ def measure(request: MeasureRequest) -> Generator[float, None, Measured | Failed
 def save(table: pd.DataFrame, path: Path) -> str | Failed:
     """Write a table to a file as a whole or not at all, and say so; errors become a sentence."""
     try:
-        with overwriting(path) as temporary:
-            table.to_csv(temporary, index=False)
+        write_table(table, path)
     except Exception as error:
         return Failed(one_sentence(error, "The table could not be saved", "choose another folder"))
     return f"{len(table):,} rows are in {path.name}."

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QTreeWidgetItem
 
 from napari_unet.network import SUFFIX
 from napari_unet.network.history import Version, compare, describe, parent_of
+from napari_unet.network.packages import PACKAGE
 from napari_unet.widgets import model_actions
 from napari_unet.widgets.model_actions import Action, Outcome, carry_out
 from napari_unet.widgets.model_events import model_chosen, models_changed
@@ -20,6 +21,7 @@ from napari_unet.widgets.window import PLUGIN
 from napari_unet.widgets.workers import worker_for
 
 FILTER = f"Model (*{SUFFIX})"
+IMPORTED = f"Model (*{SUFFIX} *{PACKAGE})"
 
 
 class ModelsDock(ModelsForm):
@@ -186,7 +188,7 @@ class ModelsDock(ModelsForm):
 
     def _import(self) -> None:
         """Ask for a file, and take its model in."""
-        path, _ = QFileDialog.getOpenFileName(self.native, "Import", "", FILTER)
+        path, _ = QFileDialog.getOpenFileName(self.native, "Import", "", IMPORTED)
         if path:
             self.status.value = "Checking the file …"
             self._act(partial(model_actions.import_model, Path(path)))
