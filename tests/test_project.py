@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # Who may import whom: down only. A room may import itself; "" is the package's `__init__`.
 MODELS = {"network.library", "network.keeping", "network.history"}
 ENGINE = {"images", "nuclei", "network", *MODELS, "learning", "segmentation", "chunked"}
-ENGINE |= {"relabel", "estimate", "filling", "large"}
+ENGINE |= {"relabel", "estimate", "filling", "tracking", "large"}
 MAY_IMPORT = {
     "images": set(),
     "nuclei": {"images"},
@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "relabel": {"segmentation", "nuclei", "images"},
     "estimate": {"segmentation", "nuclei", "images"},
     "filling": {"segmentation", "nuclei", "images"},
-    "large": {"chunked", "segmentation", *MODELS, "network", "nuclei", "images"},
+    "tracking": {"nuclei", "images"},
+    "large": {"chunked", "segmentation", "tracking", *MODELS, "network", "nuclei", "images"},
     "api": ENGINE,
     "widgets": ENGINE | {"api", "methods", "programs"},
     "batch": ENGINE | {"api"},

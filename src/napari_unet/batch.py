@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
-from napari_unet.images.challenge import check_tracks_folder, write_challenge
 from napari_unet.images.files import (
     TIFF_SUFFIXES,
     ImageFile,
@@ -27,7 +26,6 @@ from napari_unet.images.files import (
 from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr
 from napari_unet.images.spacing import anisotropy
 from napari_unet.large import labels_inside
-from napari_unet.nuclei.tracks import unbroken
 from napari_unet.segmentation import (
     Predict,
     Progress,
@@ -37,6 +35,7 @@ from napari_unet.segmentation import (
     walk_order,
 )
 from napari_unet.segmentation import segment as walk
+from napari_unet.tracking import check_tracks, write_tracks
 
 LABELS = "_labels"
 ENDING = f"{LABELS}.tif"
@@ -320,14 +319,15 @@ def segment_in_memory(
 ) -> tuple[int, tuple[str, ...]]:
     """Read an image, segment it and write what the job says; return the nuclei, and remarks."""
     image = read_input(job.source, axes)
-    check_tracks(job, image, overwrite=overwrite)
+    check_tracks(job.tracks, image.axes, overwrite=overwrite)
     settings = with_channel(settings, image, channel_name)
     found = segment_image(
         image, predict, settings, progress, anisotropy_is_given=anisotropy_is_given
     )
     write_output(job.target, found.labels, image, overwrite=overwrite, made_by=made_by)
     if job.tracks is not None:
-        write_tracks(job.tracks, found.labels, image, overwrite=overwrite)
+        movie = found.labels.transpose(walk_order(image.axes)[0])
+        write_tracks(job.tracks, movie, overwrite=overwrite)
     n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
     return n_nuclei, remarks(image, n_nuclei, anisotropy_is_given=anisotropy_is_given)
 
@@ -387,39 +387,3 @@ def write_output(
     scale = {axis: image.scale[axis] for axis in axes if axis in image.scale}
     units = {axis: image.units[axis] for axis in axes if axis in image.units}
     write_labels(path, labels, axes, scale, units, overwrite, made_by)
-
-
-def check_tracks(job: Job, image: ImageFile, *, overwrite: bool = False) -> None:
-    """Refuse tracks that could not be written, before anything is segmented.
-
-    Raises
-    ------
-    ValueError
-        If the image is no movie.
-    FileExistsError
-        If something is in the folder that may not be replaced.
-    """
-    if job.tracks is None:
-        return
-    if "T" not in image.axes:
-        raise ValueError(
-            f"Expected a movie for tracks, with an axis T, got the axes {image.axes}; give --axes "
-            "if the file does not say which axis is time."
-        )
-    check_tracks_folder(job.tracks, overwrite=overwrite)
-
-
-def write_tracks(
-    folder: Path, labels: NDArray[np.int32], image: ImageFile, *, overwrite: bool = False
-) -> None:
-    """Write the tracks of a movie as a folder of the Cell Tracking Challenge.
-
-    Raises
-    ------
-    ValueError
-        If there are more than 65,535.
-    OSError
-        If the folder cannot be written.
-    """
-    order, _ = walk_order(image.axes)
-    write_challenge(folder, *unbroken(labels.transpose(order)), overwrite=overwrite)

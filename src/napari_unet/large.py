@@ -26,6 +26,7 @@ from napari_unet.images.ome_zarr import (
     add_to_image,
     create_labels,
     is_zarr,
+    open_labels,
     read_planes,
     zarr_format,
 )
@@ -33,6 +34,7 @@ from napari_unet.images.spacing import anisotropy
 from napari_unet.network.library import load_model
 from napari_unet.network.model import Model
 from napari_unet.segmentation import Predict, Progress, SegmentSettings, image_diameter
+from napari_unet.tracking import check_tracks, write_tracks
 
 MOST_IN_MEMORY = 1 << 25
 """Pixels of labels; an image with more is segmented in blocks."""
@@ -79,6 +81,7 @@ def segment_large(
     settings: SegmentSettings,
     how: InBlocks,
     *,
+    tracks: Path | None = None,
     axes: str | None = None,
     anisotropy_is_given: bool = False,
     overwrite: bool = False,
@@ -101,6 +104,9 @@ def segment_large(
         How.
     how : InBlocks
         How large the blocks are, and where they are computed.
+    tracks : Path, optional
+        Folder for the tracks of a movie, as a result of the Cell Tracking Challenge; it is there
+        before the labels are.
     axes : str, optional
         In place of those that the file tells.
     anisotropy_is_given : bool
@@ -126,6 +132,7 @@ def segment_large(
     """
     _check_target(target, overwrite=overwrite)
     image = open_image(source, axes)
+    check_tracks(tracks, image.axes, overwrite=overwrite)
     if not anisotropy_is_given:
         settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
     folder = parts_folder(target)
@@ -144,6 +151,8 @@ def segment_large(
     create_labels(place, plan.label_shape, *about, version, made_by)
     yield from write_labels_in_blocks(plan, table, place, how.run)
     n_nuclei = int(table.ids.max(initial=0))
+    if tracks is not None:
+        write_tracks(tracks, open_labels(place), overwrite=overwrite)
     _hand_over(place, target, plan, image, n_nuclei, made_by)
     shutil.rmtree(folder)
     return n_nuclei

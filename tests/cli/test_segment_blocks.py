@@ -21,7 +21,7 @@ from napari_unet.chunked import steps
 from napari_unet.chunked.cluster import runner
 from napari_unet.images.files import read_image, read_labels
 from napari_unet.images.ome_zarr import open_ome_zarr
-from napari_unet.images.synthetic import nuclei_field, nuclei_stack
+from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
 from napari_unet.large import InBlocks, segment_large
 from napari_unet.network.library import load_model
 
@@ -96,6 +96,33 @@ def test_a_tiff_file_of_blocks_is_that_of_memory(run, tmp_path, bright_model, na
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
         ["a.tif", "a_labels.tif", name, bright_model.name]
     )
+
+
+@pytest.mark.parametrize("name", ["out.tif", "out.ome.zarr"])
+def test_the_tracks_of_blocks_are_those_of_memory(run, tmp_path, bright_model, name):
+    movie = nuclei_movie((4, 110, 120), n=12, seed=1)[0]
+    tifffile.imwrite(tmp_path / "a.tif", movie, imagej=True, metadata={"axes": "TYX"})
+    options = ("-m", bright_model, "--diameter", 18)
+    done = run("segment", tmp_path / "a.tif", *options, "--tracks", tmp_path / "memory")
+    assert done.exit_code == 0, done.output
+    blocks = (*options, "--blocks", 64, "-o", tmp_path / name, "--tracks", tmp_path / "blocks")
+    done = run("segment", tmp_path / "a.tif", *blocks)
+    assert done.exit_code == 0, done.output
+    folders = (tmp_path / "memory", tmp_path / "blocks")
+    expected, found = (np.loadtxt(it / "res_track.txt", int, ndmin=2) for it in folders)
+    assert len(expected) > 5
+    np.testing.assert_array_equal(found, expected)
+    for mask in (f"mask00{frame}.tif" for frame in range(4)):
+        np.testing.assert_array_equal(*(tifffile.imread(it / mask) for it in folders))
+
+
+def test_tracks_in_blocks_are_refused_before_anything_is_done(
+    run, assert_refused, tmp_path, pixels, bright_model
+):
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    options = ("-m", bright_model, "--blocks", 64, "--tracks", tmp_path / "t")
+    assert_refused(run("segment", tmp_path / "a.tif", *options), 1, "got the axes YX; give --axes")
+    assert sorted(it.name for it in tmp_path.iterdir()) == sorted(["a.tif", bright_model.name])
 
 
 def test_one_label_file_for_two_images_is_wrong_usage(run, assert_refused, tmp_path, bright_model):

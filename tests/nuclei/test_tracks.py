@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 import pytest
 
 from napari_unet.images.synthetic import nuclei_movie
 from napari_unet.nuclei.linking import link_over_time
-from napari_unet.nuclei.tracks import centres, track_table, unbroken
+from napari_unet.nuclei.tracks import centres, track_table, unbroken, unbroken_frames
 
 
 def test_a_mother_that_goes_on_is_none() -> None:
@@ -41,6 +43,21 @@ def test_a_mother_with_a_gap_is_the_part_that_divides() -> None:
     linked, table = unbroken(labels)
     assert linked[:, 0].tolist() == [1, 0, 4, 2]
     assert table.tolist() == [[1, 0, 0, 0], [2, 3, 3, 4], [3, 3, 3, 4], [4, 2, 2, 1]]
+
+
+def test_a_movie_in_a_file_is_read_frame_by_frame() -> None:
+    labels = np.array([[1] * 4, [0] * 4, [1] * 4, [2, 2, 3, 3]])
+
+    class File:
+        shape = labels.shape
+
+        def __getitem__(self, frame: int) -> np.ndarray:
+            return labels[operator.index(frame)].astype(np.uint32)
+
+    frames, table = unbroken_frames(File())
+    linked, expected = unbroken(labels)
+    np.testing.assert_array_equal(table, expected)
+    np.testing.assert_array_equal([*frames], linked)
 
 
 def test_centres_of_volumes() -> None:

@@ -272,11 +272,6 @@ def in_blocks(
 
     if not is_large(job.source, job.target, how):
         return None
-    if job.tracks is not None:
-        raise ValueError(
-            "Expected a movie that fits into memory for --tracks, got one that is segmented in "
-            "blocks; leave --tracks out."
-        )
     if settings.views != VIEWS[0]:
         raise ValueError(
             f"Expected the views {VIEWS[0]} of a stack that is segmented in blocks, got "
@@ -284,7 +279,8 @@ def in_blocks(
         )
     if channel is not None:
         settings = with_channel(settings, open_image(job.source, given["axes"]), channel)
-    return segment_large(job.source, job.target, model, settings, how, **given)
+    about = {"tracks": job.tracks, **given}
+    return segment_large(job.source, job.target, model, settings, how, **about)
 
 
 def with_tracks(jobs: list[Job], folder: Path | None, link: str) -> list[Job]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,7 +20,7 @@ _OWN = re.compile(r"mask\d{3,}\.tif|" + re.escape(TABLE))
 
 def write_challenge(
     folder: str | os.PathLike[str],
-    labels: NDArray[np.integer],
+    labels: Iterable[NDArray[np.integer]],
     table: NDArray[np.integer],
     *,
     overwrite: bool = False,
@@ -34,7 +35,7 @@ def write_challenge(
     ----------
     folder : path
         New or empty, or tracks that are there already where these may be overwritten.
-    labels : array of int, shape (t, [z,] y, x)
+    labels : frames of int, ([z,] y, x) each
         Ids up to 65,535 that follow their nuclei; each is in every frame of its track.
     table : array of int, shape (n, 4)
         The lines.
@@ -94,7 +95,7 @@ def check_tracks_folder(folder: str | os.PathLike[str], *, overwrite: bool = Fal
         )
 
 
-def _write(folder: Path, labels: NDArray[np.integer], table: NDArray[np.integer]) -> None:
+def _write(folder: Path, labels: Iterable[NDArray[np.integer]], table: NDArray[np.integer]) -> None:
     for time, frame in enumerate(labels):
         mask, file = frame.astype(np.uint16), folder / f"mask{time:03d}.tif"
         tifffile.imwrite(file, mask, photometric="minisblack", compression="zlib")

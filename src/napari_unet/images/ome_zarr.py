@@ -235,6 +235,11 @@ def read_planes(path: Path, n_rows: int) -> Iterator[NDArray[np.uint32]]:
             yield np.asarray(array[*index, start : start + n_rows])
 
 
+def open_labels(path: Path) -> zarr.Array[Any]:
+    """Return the largest level of a label image, unread."""
+    return _level(path, 0, "r")
+
+
 def _level(path: Path, level: int, mode: Any) -> zarr.Array[Any]:
     return zarr.open_array(path / str(level), mode=mode)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,18 @@ Table = npt.NDArray[np.int32]
 """Tracks (n, 4): id, first frame, last frame, id of the parent or 0; in ascending order."""
 
 
-def track_table(labels: npt.NDArray[np.integer]) -> Table:
+class Movie(Protocol):
+    """Labels (t, [z,] y, x), in memory or in a file, of which a frame is read when it is needed."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the axes."""
+
+    def __getitem__(self, frame: int, /) -> Any:
+        """Return a frame as an array."""
+
+
+def track_table(labels: Movie) -> Table:
     """Return a row for each track: id, first frame, last frame, id of the parent.
 
     Daughters are two tracks that begin in the frame after their mother's last one, and share
@@ -24,8 +36,8 @@ def track_table(labels: npt.NDArray[np.integer]) -> Table:
 
     Parameters
     ----------
-    labels : array of int, shape (t, [z,] y, x)
-        Ids as `link_over_time` gives them; 0 is background.
+    labels : array-like of int, shape (t, [z,] y, x)
+        Ids as `link_over_time` gives them; 0 is background. Two frames are read at a time.
 
     Returns
     -------
@@ -40,7 +52,7 @@ def track_table(labels: npt.NDArray[np.integer]) -> Table:
            [3, 1, 1, 1],
            [4, 0, 1, 0]], dtype=int32)
     """
-    present = [_nuclei(frame) for frame in labels]
+    present = [_nuclei(frame) for frame in _frames(labels)]
     ids = np.concatenate([np.zeros(0, np.intp), *present])
     frames = np.repeat(np.arange(len(present)), [len(frame) for frame in present])
     order = np.lexsort((frames, ids))
@@ -52,10 +64,10 @@ def track_table(labels: npt.NDArray[np.integer]) -> Table:
     return table
 
 
-def _families(labels: npt.NDArray[np.integer], table: Table) -> Iterator[tuple[int, int]]:
+def _families(labels: Movie, table: Table) -> Iterator[tuple[int, int]]:
     """Yield mother and daughter, for every daughter."""
     ids, first, last, _ = table.T
-    for frame in np.intersect1d(first - 1, last):
+    for frame in np.intersect1d(first - 1, last).tolist():
         common = share(labels[frame + 1], labels[frame])
         for mother, *daughters in divisions(common):
             own, theirs = common.truth[mother], common.predicted[daughters]
@@ -77,23 +89,45 @@ def unbroken(labels: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int32], Ta
            [2, 0, 1, 0],
            [3, 2, 2, 1]], dtype=int32)
     """
+    frames, table = unbroken_frames(labels)
+    linked = np.zeros(labels.shape, np.int32)
+    for time, frame in enumerate(frames):
+        linked[time] = frame
+    return linked, table
+
+
+def unbroken_frames(labels: Movie) -> tuple[Iterator[npt.NDArray[np.int32]], Table]:
+    """Return what `unbroken` does, frame by frame: each is made when it is asked for."""
     table = track_table(labels)
     ids = table[:, 0]
     current, seen = np.arange(1, len(ids) + 1), np.full(len(ids), -1)
     rows = [[number, *row[1:]] for number, row in enumerate(table.tolist(), start=1)]
-    linked = np.zeros(labels.shape, np.int32)
-    for time, frame in enumerate(labels):
+    numbers = []
+    for time, frame in enumerate(_frames(labels)):
         here = np.searchsorted(ids, _nuclei(frame))
         for at in here[(seen[here] >= 0) & (seen[here] < time - 1)]:
             rows[current[at] - 1][2] = int(seen[at])
             rows.append([len(rows) + 1, time, int(table[at, 2]), int(current[at])])
             current[at] = len(rows)
         seen[here] = time
-        linked[time] = np.append(0, current)[numbered(frame, ids)]
+        numbers.append((ids[here], np.append(0, current[here]).astype(np.int32)))
     # A mother is the last part of her track.
     for row in rows[: len(ids)]:
         row[3] = int(current[np.searchsorted(ids, row[3])]) if row[3] else 0
-    return linked, np.array(rows, np.int32).reshape(-1, 4)
+    frames = map(_renumbered, _frames(labels), numbers)
+    return frames, np.array(rows, np.int32).reshape(-1, 4)
+
+
+def _renumbered(
+    frame: npt.NDArray[np.integer], tables: tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
+) -> npt.NDArray[np.int32]:
+    """Return a frame with other numbers for its ids; that of the background is first."""
+    ids, numbers = tables
+    return numbers[numbered(frame, ids)]
+
+
+def _frames(labels: Movie) -> Iterator[npt.NDArray[np.integer]]:
+    return (np.asarray(labels[time]) for time in range(labels.shape[0]))
 
 
 def centres(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
