@@ -1,10 +1,11 @@
 """Changes the code in small ways, and counts the changes that no test notices.
 
-``python benchmarks/mutation.py 10 [--seed 0] [--module images/axes.py]`` draws ten mutants of each
+``python benchmarks/mutation.py 10 [--seed 0] [--minutes 60]`` draws ten mutants of each
 module of `images/` and `nuclei/`, and of `learning/corrections.py`: a place at random, then one
 of what cosmic-ray can put there. Each is tested in a copy of the sources by those quick tests
 (`TESTS`) that run its line when nothing is changed; where the line runs at import, by all that
-use the module. Prints a table and every mutant that survived, each with what it changed.
+use the module. Prints every mutant that survived, with what it changed, and a table. The order is
+random, so that a run that ends after some minutes is a sample too.
 
 Not drawn, since no run of the program could tell: annotations, texts of errors, arguments of
 decorators (such as ``frozen=True``), ``strict=`` of zip, and ``is`` for ``==``.
@@ -16,12 +17,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
+import math
 import os
 import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -37,25 +41,17 @@ from scipy.stats import binomtest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("src/napari_unet")
-GROUPS = {
-    "images/": "images/*.py",
-    "nuclei/": "nuclei/*.py",
-    "learning/corrections.py": "learning/corrections.py",
-}
+GROUPS = ("images/*.py", "nuclei/*.py", "learning/corrections.py")
 # Those that open no dock, start no other program and train no network: a mutant that survives
 # has to wait for all that run its line.
 TESTS = (
-    *(str(PACKAGE / pattern.removesuffix("/*.py")) for pattern in GROUPS.values()),
+    *(str(PACKAGE / pattern.removesuffix("/*.py")) for pattern in GROUPS),
     *("tests/images", "tests/nuclei"),
     *(f"tests/learning/test_{name}.py" for name in ("corrections", "locking", "scribbles")),
-    *(
-        f"tests/cli/test_{name}.py"
-        for name in ("bad_files", "convert", "evaluate", "measure", "segment", "segment_blocks")
-    ),
-    *(
-        f"tests/test_{name}.py"
-        for name in ("batch", "estimate", "filling", "methods", "properties", "relabel")
-    ),
+    *(f"tests/cli/test_{name}.py" for name in ("bad_files", "convert", "evaluate", "measure")),
+    *("tests/cli/test_segment.py", "tests/cli/test_segment_blocks.py"),
+    *(f"tests/test_{name}.py" for name in ("bad_inputs", "batch", "estimate", "filling")),
+    *(f"tests/test_{name}.py" for name in ("methods", "properties", "relabel")),
     *("tests/test_segmentation.py", "tests/test_work_list.py"),
 )
 CHOSEN = "not worker and not kill"
@@ -82,29 +78,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("n", type=int, help="mutants of each module")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--module", nargs="+", help="only these, such as images/axes.py")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="draw no more after this")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         copy_sources(copy)
         tests = covering_tests(copy)
-        survived: dict[str, list[bool]] = defaultdict(list)
-        for group, path in modules():
-            name = path.relative_to(PACKAGE).as_posix()
-            if options.module and name not in options.module:
-                continue
-            for mutant in drawn(path, options.n, f"{options.seed} {name}"):
-                lives = survives(mutant, copy, tests[path.as_posix()])
-                for row in dict.fromkeys((name, group, "all")):
-                    survived[row].append(lives)
+        found = [mutant for path in modules() for mutant in drawn(path, options.n, options.seed)]
+        random.Random(options.seed).shuffle(found)
+        end, survived = time.monotonic() + 60 * options.minutes, {}
+        for mutant in itertools.takewhile(lambda _: time.monotonic() < end, found):
+            survived[mutant] = survives(mutant, copy, tests[mutant.path])
         print_table(survived)
 
 
-def modules() -> Iterator[tuple[str, Path]]:
-    for group, pattern in GROUPS.items():
-        for path in sorted((ROOT / PACKAGE).glob(pattern)):
-            if path.name != "__init__.py":
-                yield group, path.relative_to(ROOT)
+def modules() -> list[Path]:
+    found = [path for pattern in GROUPS for path in sorted((ROOT / PACKAGE).glob(pattern))]
+    return [path.relative_to(ROOT) for path in found if path.name != "__init__.py"]
 
 
 def copy_sources(copy: Path) -> None:
@@ -114,14 +104,14 @@ def copy_sources(copy: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", copy)
 
 
-def covering_tests(copy: Path) -> dict[str, dict[int, list[str]]]:
+def covering_tests(copy: Path) -> dict[Path, dict[int, list[str]]]:
     """Return, for each file, the tests that run each of its lines."""
     measure = ("-p", "pytest_cov", f"--cov={PACKAGE}", "--cov-context=test", "--cov-report=")
     if run_tests(copy, "-k", CHOSEN, *measure, *TESTS, timeout=3600) != 0:
         raise SystemExit("Expected tests that pass before anything is changed; mend them first.")
     data = CoverageData(str(copy / ".coverage"))
     data.read()
-    found = {path.as_posix(): tests_of_lines(data, copy / path) for _, path in modules()}
+    found = {path: tests_of_lines(data, copy / path) for path in modules()}
     names = {test for lines in found.values() for tests in lines.values() for test in tests}
     if run_tests(copy, "--collect-only", *listed(copy, names), timeout=TIMEOUT) != 0:
         raise SystemExit("Expected tests that pytest finds by the names it gave them.")
@@ -164,12 +154,12 @@ def run_tests(copy: Path, *arguments: str, timeout: float) -> int | None:
         return None
 
 
-def drawn(path: Path, n: int, seed: str) -> list[Mutant]:
+def drawn(path: Path, n: int, seed: int) -> list[Mutant]:
     """Return n mutants of a file, or all if there are fewer: a place each time, then a change."""
     places: dict[tuple[int, int], list[Mutant]] = defaultdict(list)
     for mutant in mutants(path):
         places[mutant.line, mutant.column].append(mutant)
-    rng = random.Random(seed)
+    rng = random.Random(f"{seed} {path.as_posix()}")
     rounds = [rng.sample(found, len(found)) for found in places.values()]
     chosen: list[Mutant] = []
     while len(chosen) < n and any(rounds):
@@ -249,13 +239,19 @@ def survives(mutant: Mutant, copy: Path, tests: dict[int, list[str]]) -> bool:
     return lives
 
 
-def print_table(survived: dict[str, list[bool]]) -> None:
+def print_table(survived: dict[Mutant, bool]) -> None:
+    """Print the share of each module, of each group of them, and of all."""
+    rows: dict[str, list[bool]] = defaultdict(list)
+    for mutant, lives in survived.items():
+        name = mutant.path.relative_to(PACKAGE)
+        for row in {name.as_posix(), *filter(name.match, GROUPS), "all"}:
+            rows[row].append(lives)
     print("\n| module | mutants | killed | survived | share | 95 % interval |")
     print("|---|---|---|---|---|---|")
-    for name, lives in survived.items():
-        n, k = len(lives), sum(lives)
+    for row, fates in sorted(rows.items()):
+        n, k = len(fates), sum(fates)
         low, high = binomtest(k, n).proportion_ci(method="wilson")
-        print(f"| {name} | {n} | {n - k} | {k} | {k / n:.1%} | {low:.1%} to {high:.1%} |")
+        print(f"| {row} | {n} | {n - k} | {k} | {k / n:.1%} | {low:.1%} to {high:.1%} |")
 
 
 if __name__ == "__main__":
