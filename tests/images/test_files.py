@@ -152,6 +152,14 @@ def test_pages_without_names_are_guessed_from_the_shape(tmp_path):
     np.testing.assert_array_equal(image.data, pages)
 
 
+def test_two_samples_of_a_pixel_are_channels(tmp_path):
+    pixels = np.arange(40, dtype=np.uint8).reshape(4, 5, 2)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", planarconfig="contig")
+    image = read_image(tmp_path / "a.tif")
+    assert image.axes == "YXC"
+    np.testing.assert_array_equal(image.data, pixels)
+
+
 def test_colours_of_tiff_come_last(tmp_path):
     colours = np.random.default_rng(0).integers(0, 255, (3, 40, 32), np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", colours, photometric="rgb", planarconfig="separate")

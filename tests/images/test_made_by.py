@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_unet.images.big_tiff import write_big_labels
 from napari_unet.images.files import read_image, write_labels
 from napari_unet.images.made_by import differences, read_made_by
-from napari_unet.images.ome_zarr import create_labels
+from napari_unet.images.ome_zarr import create_labels, read_planes, write_labels_at
 
 MADE_BY = {"model": "0f", "axes": None, "settings": {"diameter": 20.1, "channel": "GFP-µ"}}
 LABELS = np.ones((2, 8, 8), np.int32)
@@ -23,6 +24,22 @@ def test_a_file_of_tiles_says_how_it_was_made(tmp_path):
     rows = lambda n: iter(LABELS.astype(np.uint32))  # noqa: E731
     write_big_labels(tmp_path / "a.tif", rows, LABELS.shape, "ZYX", {}, {}, 1, MADE_BY)
     assert read_made_by(tmp_path / "a.tif") == MADE_BY
+
+
+def test_a_small_file_of_tiles_is_no_bigtiff(tmp_path):
+    rows = lambda n: iter(LABELS.astype(np.uint32))  # noqa: E731
+    write_big_labels(tmp_path / "a.tif", rows, LABELS.shape, "ZYX", {}, {}, 1)
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        assert not tiff.is_bigtiff
+
+
+def test_a_tall_plane_is_read_to_its_last_row(tmp_path):
+    labels = np.arange(21, dtype=np.int32).reshape(7, 3)
+    create_labels(tmp_path / "a.zarr", labels.shape, "YX", 8, {}, {})
+    write_labels_at(tmp_path / "a.zarr", (slice(0, 7), slice(0, 3)), labels)
+    strips = list(read_planes(tmp_path / "a.zarr", 2))
+    assert [len(strip) for strip in strips] == [2, 2, 2, 1]
+    np.testing.assert_array_equal(np.concatenate(strips), labels)
 
 
 @pytest.mark.parametrize("version", [2, 3])

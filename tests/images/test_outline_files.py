@@ -88,6 +88,14 @@ def test_geojson_has_closed_rings_with_the_label_as_name(labels, tmp_path):
     assert features["5"]["properties"]["objectType"] == "detection"
 
 
+def test_polygons_of_geojson_without_labels_are_numbered(tmp_path):
+    squares = [[[[x, 0], [x + 2, 0], [x + 2, 2], [x, 2], [x, 0]]] for x in (0, 4, 8)]
+    shapes = [{"geometry": {"type": "Polygon", "coordinates": square}} for square in squares]
+    (tmp_path / "a.geojson").write_text(json.dumps(shapes), encoding="utf-8")
+    outlines, _ = read_outlines(tmp_path / "a.geojson")
+    assert [outline.label for outline in outlines] == [1, 2, 3]
+
+
 def test_cocos_own_library_reads_our_masks(labels, tmp_path):
     write_outlines(tmp_path / "labels.json", labels, "YX")
     document = json.loads((tmp_path / "labels.json").read_text())
