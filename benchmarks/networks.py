@@ -6,8 +6,8 @@ For example, two networks for nine minutes:
         small:2:24,48,96,192:16
 
 Each is named, with the side of its pixel blocks, its filters and its crops a step. For the last
-part of the time noise, blur and changes of light are a third weaker. The model files in FOLDER are
-written anew once a minute.
+part of the time noise, blur and changes of light are weaker by a sixth to a third. The model files
+in FOLDER are written anew once a minute.
 """
 
 from __future__ import annotations
@@ -130,6 +130,7 @@ def save(trainer: Trainer, wanted: Shape, folder: Path) -> None:
     """Write the averaged network."""
     training = {
         "recipe": asdict(trainer.recipe),
+        "last_part": {"from": WEAK_FROM, "augmentation": asdict(WEAK)},
         "seconds": round(trainer.seconds),
         "crops": trainer.number * trainer.recipe.batch,
         "date": time.strftime("%Y-%m-%d"),
@@ -160,6 +161,8 @@ def main() -> None:
         run.start()
     for run in runs:
         run.join()
+    if failed := [it.name for it, run in zip(options.networks, runs, strict=True) if run.exitcode]:
+        raise SystemExit(f"Expected all networks to be trained, got errors for {failed}.")
 
 
 if __name__ == "__main__":

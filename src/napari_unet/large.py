@@ -16,6 +16,7 @@ from napari_unet.chunked import scratch
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.steps import OpenNetwork
 from napari_unet.chunked.walk import Run, here, segment_in_blocks, write_labels_in_blocks
+from napari_unet.images.atomic import overwriting
 from napari_unet.images.big_tiff import write_big_labels
 from napari_unet.images.file_axes import tiff_layout
 from napari_unet.images.files import TIFF_SUFFIXES, ImageFile
@@ -33,12 +34,14 @@ from napari_unet.images.ome_zarr import (
 from napari_unet.images.spacing import anisotropy
 from napari_unet.network.library import load_model
 from napari_unet.network.model import Model
+from napari_unet.nuclei.tracks import Movie
 from napari_unet.segmentation import Predict, Progress, SegmentSettings, image_diameter
 from napari_unet.tracking import check_tracks, write_tracks
 
 MOST_IN_MEMORY = 1 << 25
 """Pixels of labels; an image with more is segmented in blocks."""
 
+OWN_TRACKS = "tracks.txt"  # in the run's folder: where it has written tracks
 LABELS_IN_IMAGE = "nuclei"  # what labels inside an OME-Zarr image are called
 
 
@@ -132,10 +135,11 @@ def segment_large(
     """
     _check_target(target, overwrite=overwrite)
     image = open_image(source, axes)
-    check_tracks(tracks, image.axes, overwrite=overwrite)
+    folder = parts_folder(target)
+    overwrite_tracks = overwrite or (how.resume and _wrote_tracks(folder, tracks))
+    check_tracks(tracks, image.axes, overwrite=overwrite_tracks)
     if not anisotropy_is_given:
         settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
-    folder = parts_folder(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.begin(folder, _facts(image, source, model, settings, how), resume=how.resume)
     diameter = yield from _diameter(folder, image, model, settings)
@@ -152,10 +156,30 @@ def segment_large(
     yield from write_labels_in_blocks(plan, table, place, how.run)
     n_nuclei = int(table.ids.max(initial=0))
     if tracks is not None:
-        write_tracks(tracks, open_labels(place), overwrite=overwrite)
+        _write_tracks(folder, tracks, open_labels(place), overwrite=overwrite_tracks)
     _hand_over(place, target, plan, image, n_nuclei, made_by)
     shutil.rmtree(folder)
     return n_nuclei
+
+
+def _write_tracks(folder: Path, tracks: Path, labels: Movie, *, overwrite: bool) -> None:
+    """Write tracks, and note in the run's folder that they are its own."""
+    try:
+        write_tracks(tracks, labels, overwrite=overwrite)
+    except ValueError as error:
+        raise ValueError(
+            f"{str(error).rstrip('.')}, or --resume without --tracks for the labels alone."
+        ) from error
+    with overwriting(folder / OWN_TRACKS) as temporary:
+        temporary.write_text(str(tracks.absolute()), encoding="utf-8")
+
+
+def _wrote_tracks(folder: Path, tracks: Path | None) -> bool:
+    """Tell whether an unfinished run has written these tracks, and so may write them again."""
+    note = folder / OWN_TRACKS
+    if tracks is None or not note.exists():
+        return False
+    return note.read_text(encoding="utf-8") == str(tracks.absolute())
 
 
 def parts_folder(target: Path) -> Path:

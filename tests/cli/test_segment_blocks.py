@@ -16,6 +16,7 @@ import zarr
 from distributed import Client, LocalCluster
 
 import napari_unet
+from napari_unet import large
 from napari_unet.api import model_settings
 from napari_unet.chunked import steps
 from napari_unet.chunked.cluster import runner
@@ -114,6 +115,44 @@ def test_the_tracks_of_blocks_are_those_of_memory(run, tmp_path, bright_model, n
     np.testing.assert_array_equal(found, expected)
     for mask in (f"mask00{frame}.tif" for frame in range(4)):
         np.testing.assert_array_equal(*(tifffile.imread(it / mask) for it in folders))
+
+
+def test_a_run_that_was_cut_off_after_its_tracks_writes_them_again(
+    run, assert_refused, tmp_path, bright_model, monkeypatch
+):
+    movie = nuclei_movie((3, 70, 80), n=6, seed=1)[0]
+    tifffile.imwrite(tmp_path / "a.tif", movie, imagej=True, metadata={"axes": "TYX"})
+    options = ("-m", bright_model, "--diameter", 18, "--blocks", 64, "--tracks", tmp_path / "t")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(large, "_hand_over", full)
+        assert run("segment", tmp_path / "a.tif", *options).exit_code == 1
+    lines = (tmp_path / "t" / "res_track.txt").read_text()
+    others = (*options[:-1], tmp_path / "others")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "res_track.txt").write_text("1 0 2 0")
+    refused = run("segment", tmp_path / "a.tif", *others, "--resume")
+    assert_refused(refused, 1, "with tracks in it; choose another one, or --overwrite.")
+    again = run("segment", tmp_path / "a.tif", *options, "--resume")
+    assert again.exit_code == 0, again.output
+    assert (tmp_path / "t" / "res_track.txt").read_text() == lines
+    assert (tmp_path / "a_labels.tif").exists()
+
+
+def test_a_movie_of_too_many_tracks_keeps_its_labels(
+    run, assert_refused, tmp_path, bright_model, monkeypatch
+):
+    monkeypatch.setattr("napari_unet.images.challenge.MOST_TRACKS", 1)
+    movie = nuclei_movie((3, 70, 80), n=6, seed=1)[0]
+    tifffile.imwrite(tmp_path / "a.tif", movie, imagej=True, metadata={"axes": "TYX"})
+    options = ("-m", bright_model, "--diameter", 18, "--blocks", 64)
+    refused = run("segment", tmp_path / "a.tif", *options, "--tracks", tmp_path / "t")
+    assert_refused(refused, 1, "or --resume without --tracks for the labels alone.")
+    assert run("segment", tmp_path / "a.tif", *options, "--resume").exit_code == 0
+    assert (tmp_path / "a_labels.tif").exists()
 
 
 def test_tracks_in_blocks_are_refused_before_anything_is_done(

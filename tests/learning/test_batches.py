@@ -82,23 +82,23 @@ def test_pixels_between_nuclei_weigh_more_if_asked_for():
     assert weighted.known.max() > 1.5
 
 
-def free_memory(n_bytes: int, monkeypatch: pytest.MonkeyPatch) -> torch.device:
-    """Return a graphics card with this much free memory."""
-    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (n_bytes, n_bytes))
+def card_with(n_bytes: int, monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Return a graphics card with this much memory, none of it free."""
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (0, n_bytes))
     return torch.device("cuda")
 
 
 def test_a_card_makes_its_own_crops_if_it_has_room_for_the_planes(monkeypatch):
     crops = RandomCrops(samples(), RECIPE)
     n_bytes = Atlas.n_bytes(crops.samples)
-    assert _has_room(free_memory(5 * n_bytes, monkeypatch), crops)
-    assert not _has_room(free_memory(3 * n_bytes, monkeypatch), crops)
+    assert _has_room(card_with(5 * n_bytes, monkeypatch), crops)
+    assert not _has_room(card_with(3 * n_bytes, monkeypatch), crops)
     assert not _has_room(torch.device("cpu"), crops)
 
 
 def test_weights_between_nuclei_are_not_made_by_a_card(monkeypatch):
     recipe = replace(RECIPE, loss=LossWeights(separation=10.0))
-    assert not _has_room(free_memory(2**40, monkeypatch), RandomCrops(samples(), recipe))
+    assert not _has_room(card_with(2**40, monkeypatch), RandomCrops(samples(), recipe))
 
 
 def test_crops_made_on_a_device_are_those_of_their_steps():

@@ -94,7 +94,7 @@ def wait_for(qtbot: Any, condition: Callable[[], bool]) -> None:
 
 
 def files() -> list[Path]:
-    return list((models_folder().parent / FOLDER).glob("*"))
+    return list((models_folder().parent / FOLDER).glob("[!.]*"))
 
 
 def is_offered(dock: FinetuneDock) -> bool:
@@ -182,7 +182,7 @@ def test_a_run_that_the_user_cancels_or_discards_is_not_offered(
     assert not is_offered(dock)
 
 
-def test_a_run_of_other_corrections_is_forgotten_in_one_sentence(
+def test_a_run_of_other_corrections_is_kept_until_these_are_back(
     viewer: Any, painted: Labels, notes: list[str], qtbot: Any
 ) -> None:
     dock = cut_off(qtbot, viewer)
@@ -191,9 +191,14 @@ def test_a_run_of_other_corrections_is_forgotten_in_one_sentence(
     wait_for(qtbot, lambda: dock._worker is None)
     assert notes == [OTHER_RUN]
     assert dock.status.value == OTHER_RUN
-    assert files() == []
-    assert not is_offered(dock)
-    assert not dock.learn.native.isHidden()
+    assert len(files()) == 1
+    assert is_offered(dock)
+    painted.undo()
+    dock.cut_off.go_on.native.click()
+    wait_for(qtbot, lambda: dock._preview is not None and bool(dock._worker))
+    dock.stop.native.click()
+    wait_for(qtbot, lambda: dock._worker is None)
+    assert notes == [OTHER_RUN]
 
 
 def test_a_run_that_fails_is_offered_again(

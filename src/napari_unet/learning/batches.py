@@ -17,7 +17,7 @@ from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.targets import separation_map
 
 MOST_WORKERS = 8
-MOST_OF_CARD = 0.25  # of a card's free memory; the rest is for the network
+MOST_OF_CARD = 0.25  # of a card's memory; the rest is for the network
 
 
 def step_seed(seed: int, number: int) -> int:
@@ -89,8 +89,9 @@ def _has_room(device: torch.device, crops: RandomCrops) -> bool:
     # The weights between nuclei are computed by SciPy.
     if device.type != "cuda" or crops.recipe.loss.separation:
         return False
-    free, _ = torch.cuda.mem_get_info(device)
-    return Atlas.n_bytes(crops.samples) < free * MOST_OF_CARD
+    # Not of what is free now: a resumed run must draw the crops of the uninterrupted one.
+    _, total = torch.cuda.mem_get_info(device)
+    return Atlas.n_bytes(crops.samples) < total * MOST_OF_CARD
 
 
 def _made_on(device: torch.device, crops: RandomCrops, numbers: range) -> Iterator[Batch]:

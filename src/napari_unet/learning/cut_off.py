@@ -70,7 +70,7 @@ def cut_off(path: Path, parent: str) -> CutOff | None:
         seconds = 60 * float(facts["recipe"]["minutes"])
         run = CutOff(path, seconds, min(1.0, max(0.0, facts["seconds"] / seconds)))
         is_same = facts["origin"]["model to start from"] == parent
-    except (*UNREADABLE, ZeroDivisionError):
+    except (*UNREADABLE, ArithmeticError):
         return None
     return run if is_same and 0 < seconds < float("inf") else None
 

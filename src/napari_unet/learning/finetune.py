@@ -197,6 +197,7 @@ class FineTuning:
         if not any(crop.known.any() for crop in crops):
             raise ValueError("Expected at least one correction, got none; correct a nucleus first.")
         self.crops = crops
+        self._digest = ""
         self._lessons = lessons_of(
             crops, self.parent.card, self._label, self.settings.seed, self._held_out
         )
@@ -235,7 +236,7 @@ class FineTuning:
 
     def save(self, path: Path) -> None:
         """Write all that the run needs to go on, so that nothing can interrupt it for good."""
-        save_checkpoint(path, self.trainer, digest(self.crops))
+        save_checkpoint(path, self.trainer, self._known_digest())
 
     def restore(self, path: Path) -> None:
         """Go on where a run of the same parent, corrections and settings was saved.
@@ -245,7 +246,12 @@ class FineTuning:
         FileNotFoundError, ValueError
             If there is no such file, or it is that of another run; this one must not be used then.
         """
-        restore_checkpoint(path, self.trainer, digest(self.crops))
+        restore_checkpoint(path, self.trainer, self._known_digest())
+
+    def _known_digest(self) -> str:
+        """Return what tells the crops from others, computed once: many take a part of a second."""
+        self._digest = self._digest or digest(self.crops)
+        return self._digest
 
     def conclude(self) -> FineTune:
         """Return the best network between the parent and where the run stands.

@@ -6,12 +6,11 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from statistics import fmean
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_unet.learning.augment import Batch
 from napari_unet.learning.batches import step_seed
@@ -21,6 +20,7 @@ from napari_unet.learning.targets import border_map, contact_map
 from napari_unet.network.device import autocast
 from napari_unet.network.unet import UNet
 
+Tensors = tuple[Tensor, ...] | list[Tensor]
 Loss = Callable[[UNet, Batch, LossWeights], Tensor]
 STEPS_OF_LOSS = 20  # that the mean loss is of: one step's own jumps about
 
@@ -94,8 +94,7 @@ class Trainer:
         self.recipe = recipe
         self.origin = origin
         self.loss = loss or batch_loss
-        average = partial(_move_averages, recipe.averaging)
-        self.average = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
+        self.average = AveragedModel(network, multi_avg_fn=self._move, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
             network.parameters(),
             recipe.learning_rate,
@@ -157,6 +156,11 @@ class Trainer:
         self.number += 1
         self.losses = [*self.losses, value][-STEPS_OF_LOSS:]
         return value
+
+    def _move(self, averaged: Tensors, current: Tensors, n_averaged: Tensor | int) -> None:
+        """Move averages towards the current values, fast at first (as TensorFlow does)."""
+        decay = min(self.recipe.averaging, (1 + self.number) / (10 + self.number))
+        get_ema_multi_avg_fn(decay)(averaged, current, n_averaged)
 
     def judge(self, score: float) -> bool:
         """Count a validation score; return whether it is the best so far."""
@@ -241,15 +245,3 @@ def targets(batch: Batch, weights: LossWeights) -> tuple[Tensor, Tensor]:
     """Return what the maps of a batch should be, (n, 3, y, x), and the weights, (n, y, x)."""
     maps = torch.stack([batch.labels > 0, border_map(batch.labels), batch.distance], dim=1)
     return maps.float(), batch.known * (1 + weights.contact * contact_map(batch.labels))
-
-
-def _move_averages(
-    decay: float, averaged: list[Tensor], current: list[Tensor], n_averaged: Tensor
-) -> None:
-    """Move averages towards the current values, fast at first (as TensorFlow does)."""
-    n = int(n_averaged)
-    share = 1 - min(decay, (1 + n) / (10 + n))
-    if averaged[0].is_floating_point():
-        torch._foreach_lerp_(averaged, current, share)
-    else:
-        torch._foreach_copy_(averaged, current)  # counts of batches

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from napari_unet.learning.draws import normal, uniform
+
 if TYPE_CHECKING:
     from napari_unet.learning.augment import Augmentation
 
@@ -43,7 +45,7 @@ def _vary_colour(image: Tensor, settings: Augmentation, random: torch.Generator)
 
 def _mixed(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return images with a part of what each colour absorbs absorbed by the others too."""
-    mix = torch.eye(3, device=image.device) + deviation * _normal(random, len(image), 3, 3)
+    mix = torch.eye(3, device=image.device) + deviation * normal(random, len(image), 3, 3)
     return 1 - torch.einsum("nij,njyx->niyx", mix, 1 - image)
 
 
@@ -54,13 +56,13 @@ def _grey(image: Tensor) -> Tensor:
 
 def _tinted(random: torch.Generator, image: Tensor) -> Tensor:
     """Return images in one colour each."""
-    tint = _uniform(random, len(image), 3, 1, 1)
+    tint = uniform(random, len(image), 3, 1, 1)
     return image * tint / tint.amax(1, keepdim=True)
 
 
 def _shaded(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return images in uneven light: times smooth factors around 1."""
-    control = _normal(random, len(image), 1, 3, 3) * deviation
+    control = normal(random, len(image), 1, 3, 3) * deviation
     factors = interpolate(control, image.shape[-2:], mode="bicubic", align_corners=True).exp()
     return image * factors
 
@@ -68,13 +70,13 @@ def _shaded(deviation: float, random: torch.Generator, image: Tensor) -> Tensor:
 def _grainy(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return images with the same noise in all colours, of each its own level."""
     level = _spread(random, image, largest).abs()
-    return image + _normal(random, *image[:, :1].shape) * level
+    return image + normal(random, *image[:, :1].shape) * level
 
 
 def _blurred(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
     """Return every image blurred by a Gaussian of its own random width, in pixels."""
     n, channels, height, width = image.shape
-    sigma = _uniform(random, n, 1) * largest + 0.3
+    sigma = uniform(random, n, 1) * largest + 0.3
     reach = min(int(np.ceil(2.5 * (largest + 0.3))), height - 1, width - 1)
     kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=image.device) / sigma) ** 2)
     kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
@@ -86,7 +88,7 @@ def _blurred(largest: float, random: torch.Generator, image: Tensor) -> Tensor:
 
 def _spread(random: torch.Generator, image: Tensor, largest: float) -> Tensor:
     """Return one number in -largest..largest per image, (n, 1, 1, 1)."""
-    return (_uniform(random, len(image), 1, 1, 1) * 2 - 1) * largest
+    return (uniform(random, len(image), 1, 1, 1) * 2 - 1) * largest
 
 
 def _some(
@@ -97,7 +99,7 @@ def _some(
     among: Tensor | None = None,
 ) -> Tensor:
     """Return images some of which are changed, chosen at random among all or among those told."""
-    chosen = _uniform(random, len(image)) < probability
+    chosen = uniform(random, len(image)) < probability
     chosen = chosen if among is None else chosen & among
     if image.device.type != "cpu":
         # To wait until a graphics card has told which would take longer than to change all.
@@ -107,13 +109,3 @@ def _some(
     changed = image.clone()
     changed[chosen] = change(image[chosen])
     return changed
-
-
-def _uniform(random: torch.Generator, *shape: int) -> Tensor:
-    """Return numbers between 0 and 1, on the generator's device."""
-    return torch.rand(shape, generator=random, device=random.device)
-
-
-def _normal(random: torch.Generator, *shape: int) -> Tensor:
-    """Return numbers of mean 0 and standard deviation 1, on the generator's device."""
-    return torch.randn(shape, generator=random, device=random.device)

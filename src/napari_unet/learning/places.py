@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from napari_unet.learning.draws import normal, uniform
+
 if TYPE_CHECKING:
     from napari_unet.learning.augment import Augmentation
 
@@ -43,7 +45,7 @@ def random_places(
     matrices = _matrices(len(zoom), settings, random) / zoom[:, None, None]
     places = _offsets(len(zoom), size, settings, random).flatten(1, 2) @ matrices.mT
     slack = (extents - size / zoom[:, None]).clamp(min=0)
-    centres = extents / 2 + slack * (_uniform(len(zoom), 2, random=random) - 0.5)
+    centres = extents / 2 + slack * (uniform(random, len(zoom), 2) - 0.5)
     extents = extents[:, None]
     folded = (places + centres[:, None]).remainder(2 * extents)
     mirrored: Tensor = extents - (folded - extents).abs()
@@ -55,7 +57,7 @@ def _zooms(
 ) -> Tensor:
     """Return the magnification of each crop, enough that little of it lies beyond the plane."""
     low, high = (math.log(d) for d in settings.diameter)
-    wanted = (low + (high - low) * _uniform(len(diameters), random=random)).exp() / diameters
+    wanted = (low + (high - low) * uniform(random, len(diameters))).exp() / diameters
     filling = size / (MOST_BEYOND * extents.amin(1))
     zooms: Tensor = torch.maximum(wanted, filling).clamp(*settings.zoom)
     return zooms
@@ -63,10 +65,10 @@ def _zooms(
 
 def _matrices(n: int, settings: Augmentation, random: torch.Generator) -> Tensor:
     """Return random rotations, flips and stretches, (n, 2, 2)."""
-    angle = 2 * math.pi * _uniform(n, random=random)
+    angle = 2 * math.pi * uniform(random, n)
     cosine, sine = angle.cos(), angle.sin()
-    flip = torch.where(_uniform(n, random=random) < 0.5, -1.0, 1.0)
-    stretch = (settings.stretch * (2 * _uniform(n, random=random) - 1)).exp()
+    flip = torch.where(uniform(random, n) < 0.5, -1.0, 1.0)
+    stretch = (settings.stretch * (2 * uniform(random, n) - 1)).exp()
     rotation = torch.stack([cosine, -sine, sine, cosine], dim=1).view(n, 2, 2)
     return rotation * torch.stack([stretch * flip, 1 / stretch], dim=1)[:, None]
 
@@ -78,13 +80,8 @@ def _offsets(n: int, size: int, settings: Augmentation, random: torch.Generator)
     """
     steps = torch.arange(size, device=random.device) - (size - 1) / 2
     plain = torch.stack(torch.meshgrid(steps, steps, indexing="xy"), dim=-1)
-    is_bent = _uniform(n, random=random) < settings.p_elastic
-    control = torch.randn(n, 2, 6, 6, generator=random, device=random.device)
+    is_bent = uniform(random, n) < settings.p_elastic
+    control = normal(random, n, 2, 6, 6)
     control = control * (settings.elastic * is_bent)[:, None, None, None]
     smooth = interpolate(control, size=(size, size), mode="bicubic", align_corners=True)
     return plain + smooth.permute(0, 2, 3, 1)
-
-
-def _uniform(*shape: int, random: torch.Generator) -> Tensor:
-    """Return numbers between 0 and 1."""
-    return torch.rand(shape, generator=random, device=random.device)

@@ -113,7 +113,10 @@ def autocast(
 
 def _trains_in_bf16(device: torch.device) -> bool:
     """Tell whether a device has instructions for bfloat16."""
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type != "cuda":
+        return False
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 @cache

@@ -213,7 +213,7 @@ def import_model(path: Path, name: str | None = None) -> Path:
     path = Path(path)
     if path.suffix.lower() == PACKAGE:
         with tempfile.TemporaryDirectory() as folder:
-            return import_model(unpack_model(path, Path(folder)), name)
+            return _import_unpacked(path, unpack_model(path, Path(folder)), name)
     files = list_models()
     checked = load_model(path, "cpu")
     if twins := [file.name for file in files if known_hash(file.path) == checked.sha256]:
@@ -233,6 +233,15 @@ def import_model(path: Path, name: str | None = None) -> Path:
                 "try again."
             )
     return target
+
+
+def _import_unpacked(package: Path, unpacked: Path, name: str | None) -> Path:
+    """Import the model file of a package; what is said of it names the package."""
+    try:
+        return import_model(unpacked, name)
+    except ValueError as error:
+        said = str(error).replace(repr(str(unpacked)), repr(package.name))
+        raise ValueError(said.replace(repr(unpacked.name), repr(package.name))) from error
 
 
 def _own(name: str, done: str) -> ModelFile:

@@ -35,7 +35,7 @@ def unpack_model(path: Path, folder: Path) -> Path:
     target = folder / f"{path.stem}{SUFFIX}"
     try:
         with zipfile.ZipFile(path) as package, target.open("xb") as copy:
-            member = _member(package)
+            member = _member(package, path.stat().st_size)
             # Of a member that goes on after the size that it states, the rest is never read.
             with package.open(member) as packed:
                 shutil.copyfileobj(packed, copy)
@@ -47,12 +47,14 @@ def unpack_model(path: Path, folder: Path) -> Path:
     return target
 
 
-def _member(package: zipfile.ZipFile) -> zipfile.ZipInfo:
+def _member(package: zipfile.ZipFile, n_bytes: int) -> zipfile.ZipInfo:
     """Return the model file of an open package, if it may be read by what the zip says of it."""
     members = [member for member in package.infolist() if member.filename == MODEL]
     if len(members) != 1:
         raise ValueError(f"it holds {len(members)} files {MODEL}")
     (member,) = members
+    if not 0 <= member.header_offset < n_bytes:
+        raise ValueError("it is damaged")
     if member.file_size > LARGEST_FILE:
         raise ValueError(f"its {MODEL} has more than 1 GiB")
     if member.file_size > MOST_PACKED * member.compress_size:

@@ -20,7 +20,7 @@ LARGEST_ZOOM = 4.0
 SMALLEST_ZOOM = 0.1
 TRIALS = (1.0, 0.5, 0.25, 0.125, 2.0, 4.0)
 SURE = 0.8  # a network that is as sure as this of nuclei of its own size need see no other scale
-LEAST_SURE = 0.65  # noise and textures stay below it at all scales, nuclei are above it at theirs
+LEAST_SURE = 0.65  # of the built-in model: noise and textures stay below it, nuclei are above
 
 
 def zoom_between(diameter: float, model_diameter: float) -> float:

@@ -222,8 +222,9 @@ class MeasureDock(MeasureForm):
         """Ask for a file, and write the features of the layer into it."""
         if self._shown is None or self._worker is not None:
             return
-        name = f"{self._shown.name}{ENDINGS[0]}"
-        typed, chosen = QFileDialog.getSaveFileName(self.native, "Save table", name, FILTERS)
+        # No ending is proposed: that of the kind chosen in the dialog is added.
+        proposed = self._shown.name
+        typed, chosen = QFileDialog.getSaveFileName(self.native, "Save table", proposed, FILTERS)
         if not typed:
             return
         # The dialog asks before a file is written over, but only for what was typed.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_unet.learning.cut_off import forget, make_room
+from napari_unet.learning.cut_off import make_room
 from napari_unet.widgets.running import one_sentence
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_SAVES = 5.0  # each takes less than a tenth of a second
 OTHER_RUN = (
     "The run that was cut off is of another model or of other corrections than there are now, or "
-    "its file is damaged, so it is forgotten; learn anew."
+    "its file is damaged; undo what was changed since, or choose Forget and learn anew."
 )
 
 
@@ -67,10 +67,9 @@ def restore(run: "FineTuning", path: Path) -> None:
     Raises
     ------
     ValueError
-        If the file is that of another run, damaged or gone; it is gone then.
+        If the file is that of another run, damaged or gone; it stays as it is.
     """
     try:
         run.restore(path)
     except (ValueError, FileNotFoundError) as error:
-        forget(path)
         raise ValueError(OTHER_RUN) from error
