@@ -30,7 +30,7 @@ from napari_unet.widgets.doubt_form import NEXT, RIGHT
 WINDOW = (1280, 860)
 SAMPLE = "stack"
 N_COLOURS = 256  # of a picture: a third of the file
-PALETTE = PIL.Image.Quantize.MAXCOVERAGE  # keeps rare colours, as the squares of a legend are
+PALETTE = PIL.Image.Quantize.MAXCOVERAGE  # the default joins rare colours, as those of a legend
 ZOOM = 3.0  # of the preview, so that a part of the plane is shown
 STRICTER = 0.8  # threshold
 COPIES = {METHODS: "U-Net", PYTHON: "import", COMMAND: "napari-unet segment"}
@@ -70,7 +70,8 @@ class Walk:
         QTest.qWait(SETTLE)
         name = f"walk_{self.number}_{step}_{self.theme}.png"
         shot = self.viewer.screenshot(canvas_only=False, flash=False)
-        PIL.Image.fromarray(shot[..., :3]).quantize(N_COLOURS, PALETTE).save(FOLDER / name)
+        picture = PIL.Image.fromarray(shot[..., :3])
+        picture.quantize(N_COLOURS, PALETTE, kmeans=1).save(FOLDER / name)
         print(name)
 
     def click(self, dock: Any, name: str) -> None:
