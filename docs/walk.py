@@ -30,6 +30,7 @@ from napari_unet.widgets.doubt_form import NEXT, RIGHT
 WINDOW = (1280, 860)
 SAMPLE = "stack"
 N_COLOURS = 256  # of a picture: a third of the file
+PALETTE = PIL.Image.Quantize.MAXCOVERAGE  # the default joins rare colours, as those of a legend
 ZOOM = 3.0  # of the preview, so that a part of the plane is shown
 STRICTER = 0.8  # threshold
 COPIES = {METHODS: "U-Net", PYTHON: "import", COMMAND: "napari-unet segment"}
@@ -69,7 +70,8 @@ class Walk:
         QTest.qWait(SETTLE)
         name = f"walk_{self.number}_{step}_{self.theme}.png"
         shot = self.viewer.screenshot(canvas_only=False, flash=False)
-        PIL.Image.fromarray(shot[..., :3]).quantize(N_COLOURS).save(FOLDER / name)
+        picture = PIL.Image.fromarray(shot[..., :3])
+        picture.quantize(N_COLOURS, PALETTE, kmeans=1).save(FOLDER / name)
         print(name)
 
     def click(self, dock: Any, name: str) -> None:
@@ -82,7 +84,7 @@ class Walk:
         return self.viewer.layers[f"{self.image.name} nuclei"]
 
     def preview(self) -> None:
-        self.viewer.camera.zoom *= ZOOM
+        self.viewer.scene.camera.zoom *= ZOOM
         self.dock.region.value = "this view"
         self.click(self.dock, "Segment nuclei")
         shown = self.result.data[self.viewer.dims.current_step[0]]
@@ -102,6 +104,7 @@ class Walk:
         adjust.section.expand(animate=False)
         adjust.threshold.value = STRICTER
         wait(lambda: self.result.data.sum() < before.sum(), "the slider")
+        wait(lambda: self.dock._adjusting.chosen.is_at_rest, "all planes")
         self.take("adjust")
         adjust.reset.native.click()
         wait(lambda: np.array_equal(self.result.data, before), "the reset")
