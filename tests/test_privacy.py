@@ -28,7 +28,7 @@ labels = nu.segment(image, device="cpu", diameter=18)
 assert labels.max() > 0
 assert len(nu.measure(labels, image)) == labels.max()
 assert 0 <= nu.evaluate(labels, truth).ap50 <= 1
-assert [model.name for model in nu.list_models()] == ["nuclei"]
+assert [model.name for model in nu.list_models()] == ["nuclei", "nuclei-fast"]
 tuned = nu.fine_tune("nuclei", image, truth, diameter=18, seconds=0.5, device="cpu")
 tuned.model.save(sys.argv[1])
 assert nu.load_model(sys.argv[1], "cpu").sha256

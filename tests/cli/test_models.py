@@ -69,7 +69,7 @@ def test_models_are_listed_and_a_damaged_one_is_reported(run, mine):
 
 def test_a_tuned_model_stands_below_its_parent_with_what_it_brought(run, tuned):
     lines = run("models").stdout.splitlines()
-    assert [line.partition("  ")[0] for line in lines[1:3]] == ["nuclei", "mine"]
+    assert [line.partition("  ")[0] for line in lines[1:3]] == ["nuclei", "nuclei-fast", "mine"]
     assert lines[3].startswith("  mine v1  mine ")
     assert "2026-11-24" in lines[3]
     assert " 7 nuclei  overlap 0.41 -> 0.72" in lines[3]
@@ -106,7 +106,7 @@ def test_two_models_are_compared_side_by_side(run, tuned):
 def test_a_renamed_model_stays_the_parent_of_its_children(run, tuned):
     result = run("models", "rename", "mine", "plate 7")
     assert (result.exit_code, result.stdout) == (0, "mine is now plate 7\n")
-    assert names() == ["nuclei", "mine v1", "plate 7"]
+    assert names() == ["nuclei", "nuclei-fast", "mine v1", "plate 7"]
     assert json.loads(run("models", "show", "mine v1", "--json").stdout)[0]["parent"]["name"] == (
         "plate 7"
     )
@@ -115,7 +115,7 @@ def test_a_renamed_model_stays_the_parent_of_its_children(run, tuned):
 def test_a_deleted_model_is_restored(run, mine):
     content = mine.read_bytes()
     assert "models restore" in run("models", "delete", "mine").stdout
-    assert names() == ["nuclei"]
+    assert names() == ["nuclei", "nuclei-fast"]
     result = run("models", "restore", "mine")
     assert (result.exit_code, result.stdout) == (0, f"{mine}\n")
     assert mine.read_bytes() == content
@@ -127,7 +127,7 @@ def test_an_exported_model_is_imported_under_another_name(run, mine, tmp_path):
     run("models", "delete", "mine")
     result = run("models", "import", copy, "--name", "again")
     assert (result.exit_code, result.stdout) == (0, f"{models_folder() / 'again.safetensors'}\n")
-    assert names() == ["nuclei", "again"]
+    assert names() == ["nuclei", "nuclei-fast", "again"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_an_exported_model_is_imported_under_another_name(run, mine, tmp_path):
 )
 def test_what_cannot_be_done_is_refused(run, assert_refused, mine, arguments, status, words):
     assert_refused(run("models", *arguments), status, words)
-    assert names() == ["nuclei", "mine"]
+    assert names() == ["nuclei", "nuclei-fast", "mine"]
 
 
 def test_a_file_is_exported_over_only_if_that_is_wanted(run, assert_refused, mine, tmp_path):
@@ -176,7 +176,7 @@ def test_a_package_for_the_zoo_is_imported_again(run, assert_refused, mine, tmp_
 def test_a_damaged_file_is_not_imported(run, assert_refused, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"no model")
     assert_refused(run("models", "import", tmp_path / "bad.safetensors"), 1, "Expected a model")
-    assert names() == ["nuclei"]
+    assert names() == ["nuclei", "nuclei-fast"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -195,7 +195,7 @@ def test_weights_of_torch_are_taken_in_on_demand(run, assert_refused, tmp_path, 
     torch.save(state, tmp_path / "weights.pt")
     assert_refused(run("models", "import", tmp_path / "weights.pt"), 1, "import-state")
     assert_refused(run("models", "import-state", tmp_path / "weights.pt"), 1, "do not fit")
-    assert names() == ["nuclei"]
+    assert names() == ["nuclei", "nuclei-fast"]
     arguments = ("import-state", tmp_path / "weights.pt", "--like", model, "--name", "mine")
     assert run("models", *arguments).stdout == f"{models_folder() / 'mine.safetensors'}\n"
     kept = load_model("mine", "cpu").network.state_dict()

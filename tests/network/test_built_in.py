@@ -6,15 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from napari_unet.network.library import load_model
+from napari_unet.network.library import BUILT_INS, load_model
 from napari_unet.network.model import Model
 
-CARD = Path(__file__).parents[2] / "docs" / "models" / "nuclei.md"
+CARDS = Path(__file__).parents[2] / "docs" / "models"
 
 
-@pytest.fixture(scope="module")
-def model() -> Model:
-    return load_model("nuclei", "cpu")
+@pytest.fixture(scope="module", params=BUILT_INS)
+def model(request: pytest.FixtureRequest) -> Model:
+    return load_model(request.param, "cpu")
+
+
+def card_of(model: Model) -> str:
+    return (CARDS / f"{model.name}.md").read_text(encoding="utf-8")
 
 
 def test_the_file_says_what_the_model_was_trained_on_and_how(model):
@@ -28,7 +32,7 @@ def test_the_file_says_what_the_model_was_trained_on_and_how(model):
 
 
 def test_the_card_is_that_of_the_file(model):
-    text = CARD.read_text(encoding="utf-8")
+    text = card_of(model)
     assert model.sha256 in text
     assert f"{model.card.training['crops']:,} crops" in text
     assert model.card.training["date"] in text
@@ -36,7 +40,7 @@ def test_the_card_is_that_of_the_file(model):
 
 @pytest.mark.parametrize("kind", ["fluorescence", "histology", "brightfield", "all"])
 def test_the_scores_in_the_card_are_those_in_the_file(model, kind):
-    rows = CARD.read_text(encoding="utf-8").split(f"\n{kind}, ")[1].splitlines()
+    rows = card_of(model).split(f"\n{kind}, ")[1].splitlines()
     own = next(row for row in rows if "(the model's own)" in row).split(" | ")
     suffix = "" if kind == "all" else f"_{kind}"
     figures = [float(own[column]) for column in (1, 3, 4)]

@@ -175,11 +175,11 @@ def test_ancestry_survives_renaming_deleting_and_restoring(bright_model: Path) -
     tuned_from(load_model("first", "cpu"), "second")
     tuned_from(load_model("second", "cpu"), "third")
     rename("second", "middle")
-    assert outline(list_versions()) == ["nuclei", "first", "  middle", "    third"]
+    assert outline(list_versions()) == ["nuclei", "nuclei-fast", "first", "  middle", "    third"]
     delete("middle")
-    assert outline(list_versions()) == ["nuclei", "first", "[second]", "  third"]
+    assert outline(list_versions()) == ["nuclei", "nuclei-fast", "first", "[second]", "  third"]
     restore("middle")
-    assert outline(list_versions()) == ["nuclei", "first", "  middle", "    third"]
+    assert outline(list_versions()) == ["nuclei", "nuclei-fast", "first", "  middle", "    third"]
 
 
 def test_a_file_that_is_no_model_has_a_problem() -> None:

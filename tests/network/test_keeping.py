@@ -73,7 +73,7 @@ def test_a_kept_model_is_listed_under_its_name(bright_model: Path) -> None:
     parent = load_model(bright_model, "cpu")
     path = keep(parent, "bright v1")
     assert path == models_folder() / "bright v1.safetensors"
-    assert names() == ["nuclei", "bright v1"]
+    assert names() == ["nuclei", "nuclei-fast", "bright v1"]
     kept = load_model("bright v1", "cpu")
     assert kept.card.name == kept.name == "bright v1"
     assert parent.card.name == "bright"
@@ -85,7 +85,7 @@ def test_a_renamed_model_is_the_same_file_under_another_name(mine: Path) -> None
     before = file_hash(mine)
     path = rename("mine", " plate 7 ")
     assert path == models_folder() / "plate 7.safetensors"
-    assert names() == ["nuclei", "plate 7"]
+    assert names() == ["nuclei", "nuclei-fast", "plate 7"]
     assert file_hash(path) == before
     assert load_model("plate 7", "cpu").name == "plate 7"
     assert rename("plate 7", "plate 7") == path
@@ -97,7 +97,7 @@ def test_a_name_of_another_model_is_never_taken_by_renaming(mine: Path) -> None:
     with pytest.raises(ValueError, match="'other', which is taken"):
         rename("mine", "other")
     assert other.read_bytes() == b"another model"
-    assert names() == ["nuclei", "mine", "other"]
+    assert names() == ["nuclei", "nuclei-fast", "mine", "other"]
 
 
 def test_the_built_in_model_is_neither_renamed_nor_deleted() -> None:
@@ -105,7 +105,7 @@ def test_the_built_in_model_is_neither_renamed_nor_deleted() -> None:
         rename("nuclei", "mine")
     with pytest.raises(ValueError, match="'nuclei', which cannot be deleted"):
         delete("nuclei")
-    assert names() == ["nuclei"]
+    assert names() == ["nuclei", "nuclei-fast"]
 
 
 @pytest.mark.parametrize("act", [lambda name: rename(name, "new"), delete])
@@ -122,7 +122,7 @@ def test_an_unknown_name_is_told_with_the_known_ones(
 def test_a_deleted_model_comes_back_as_it_was(mine: Path) -> None:
     content = mine.read_bytes()
     trashed = delete("mine")
-    assert names() == ["nuclei"]
+    assert names() == ["nuclei", "nuclei-fast"]
     assert [(file.name, file.path) for file in list_deleted()] == [("mine", trashed)]
     assert restore("mine") == mine
     assert mine.read_bytes() == content
@@ -149,7 +149,7 @@ def test_of_several_deleted_models_of_one_name_the_last_comes_back_or_the_chosen
         restore(first)
     rename("mine", "other")
     restore(first)
-    assert names() == ["nuclei", "mine", "other"]
+    assert names() == ["nuclei", "nuclei-fast", "mine", "other"]
 
 
 def test_what_was_never_deleted_cannot_be_restored(mine: Path) -> None:
@@ -211,14 +211,14 @@ def test_an_imported_model_takes_its_files_name_a_given_one_or_a_free_one(
     with pytest.raises(ValueError, match="'bright', which is taken"):
         import_model(third, "bright")
     assert import_model(third, "plate 7").name == "plate 7.safetensors"
-    assert names() == ["nuclei", "Bright v1", "bright", "plate 7"]
+    assert names() == ["nuclei", "nuclei-fast", "Bright v1", "bright", "plate 7"]
 
 
 def test_a_model_that_is_here_already_is_not_imported_again(bright_model: Path, mine: Path) -> None:
     copy = shutil.copy(mine, bright_model.with_name("copy.safetensors"))
     with pytest.raises(ValueError, match=r"'copy.safetensors', which is here already as 'mine'"):
         import_model(copy)
-    assert names() == ["nuclei", "mine"]
+    assert names() == ["nuclei", "nuclei-fast", "mine"]
 
 
 def test_a_model_with_damaged_weights_is_not_imported(bright_model: Path) -> None:

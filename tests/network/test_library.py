@@ -11,6 +11,7 @@ import pytest
 from napari_unet.network.files import known_hash
 from napari_unet.network.library import (
     BUILT_IN,
+    BUILT_INS,
     find_again,
     list_models,
     load_model,
@@ -58,24 +59,24 @@ def test_a_folder_that_was_chosen_is_used_unless_the_variable_names_another(
 
 
 def test_the_built_in_model_comes_first_and_own_ones_by_name(folder):
-    for name in ("plate7.v2", "brain", BUILT_IN):
+    for name in ("plate7.v2", "brain", *BUILT_INS):
         (folder / f"{name}.safetensors").touch()
     files = list_models()
-    assert [file.name for file in files] == [BUILT_IN, "brain", "plate7.v2"]
-    assert [file.built_in for file in files] == [True, False, False]
+    assert [file.name for file in files] == [*BUILT_INS, "brain", "plate7.v2"]
+    assert [file.built_in for file in files] == [True, True, False, False]
     assert files[0].path.parent.name == "weights"
-    assert files[1].path == folder / "brain.safetensors"
+    assert files[2].path == folder / "brain.safetensors"
 
 
 def test_half_written_files_and_checkpoints_are_no_models(folder):
     for name in (".4f3a.safetensors", "brain.checkpoint.safetensors", "notes.txt"):
         (folder / name).touch()
-    assert [file.name for file in list_models()] == [BUILT_IN]
+    assert [file.name for file in list_models()] == list(BUILT_INS)
 
 
 def test_a_missing_folder_holds_no_models(monkeypatch, tmp_path):
     monkeypatch.setenv("NAPARI_UNET_HOME", str(tmp_path / "none"))
-    assert [file.name for file in list_models()] == [BUILT_IN]
+    assert [file.name for file in list_models()] == list(BUILT_INS)
 
 
 def test_a_renamed_model_is_found_again_by_its_hash(folder):

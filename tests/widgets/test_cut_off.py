@@ -142,7 +142,7 @@ def test_a_run_goes_on_when_its_result_was_brought_back(
     assert dock.status.value.startswith("Overlap with the corrected nuclei: ")
     assert len(files()) == 1
     dock.keep.native.click()
-    assert [model.name for model in list_models()] == ["nuclei", "bright v1"]
+    assert [model.name for model in list_models()] == ["nuclei", "nuclei-fast", "bright v1"]
     assert files() == []
     assert not is_offered(dock)
 

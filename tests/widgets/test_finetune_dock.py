@@ -258,7 +258,7 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     assert dock.keep.text == "Keep"
     assert dock.model_name.value == "bright v1"
     dock.keep.native.click()
-    assert model_names() == ["nuclei", "bright v1"]
+    assert model_names() == ["nuclei", "nuclei-fast", "bright v1"]
     kept, parent = load_model("bright v1", "cpu").card, load_model(bright_model, "cpu")
     assert (kept.parent, kept.line) == (parent.sha256, "bright")
     assert kept.training["image_names"] == ["cells"]
@@ -298,7 +298,7 @@ def test_a_worse_model_is_kept_only_anyway_and_under_a_free_name(
     ]
     dock.model_name.value = "mine"
     dock.keep.native.click()
-    assert model_names() == ["nuclei", "mine"]
+    assert model_names() == ["nuclei", "nuclei-fast", "mine"]
     assert not (models_folder().parent / FOLDER).exists()
 
 
@@ -322,7 +322,7 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     dock.discard.native.click()
     assert dock.outcome.native.isHidden()
     assert dock._learned is None
-    assert model_names() == ["nuclei"]
+    assert model_names() == ["nuclei", "nuclei-fast"]
     add_squares(viewer)
     assert all(it.enabled for it in (dock.time, dock.remember, dock.stored))
 
@@ -342,7 +342,7 @@ def test_cancel_leaves_no_model_and_the_corrections(
     assert dock.status.value.startswith("Cancelled: there is no new model")
     assert dock.outcome.native.isHidden()
     assert not dock.learn.native.isHidden()
-    assert model_names() == ["nuclei"]
+    assert model_names() == ["nuclei", "nuclei-fast"]
     wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added")
     assert runs_in_memory() == []
 
@@ -401,7 +401,7 @@ def test_closing_the_dock_stops_learning_and_lets_go_of_the_viewer(
     paint(layer, 0, np.s_[5:20, 5:20])
     viewer.layers.remove(layer)
     assert dock._request is None
-    assert model_names() == ["nuclei"]
+    assert model_names() == ["nuclei", "nuclei-fast"]
 
 
 def names(viewer: Any) -> list[str]:

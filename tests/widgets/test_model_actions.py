@@ -17,7 +17,7 @@ def names(outcome: Outcome) -> list[str]:
 def test_an_action_is_followed_by_the_models_as_they_are_then(bright_model: Path) -> None:
     keep(load_model(bright_model, "cpu"), "mine")
     outcome = carry_out(lambda: model_actions.rename("mine", " plate 7"))
-    assert names(outcome) == ["nuclei", "plate 7"]
+    assert names(outcome) == ["nuclei", "nuclei-fast", "plate 7"]
     assert outcome.failed == ""
     assert outcome.done == Done("'mine' is now 'plate 7'.", "plate 7", {"mine": "plate 7"})
     assert not carry_out(lambda: model_actions.rename("plate 7", "plate 7")).done.has_changed
@@ -28,10 +28,10 @@ def test_a_deleted_model_can_be_restored_by_its_file(bright_model: Path) -> None
     outcome = carry_out(lambda: model_actions.delete("mine"))
     trashed = list_deleted()[0].path
     assert outcome.done == Done("'mine' is in the trash.", deleted=trashed)
-    assert names(outcome) == ["nuclei"]
+    assert names(outcome) == ["nuclei", "nuclei-fast"]
     outcome = carry_out(lambda: model_actions.restore(trashed))
     assert outcome.done == Done("'mine' is back.", "mine")
-    assert names(outcome) == ["nuclei", "mine"]
+    assert names(outcome) == ["nuclei", "nuclei-fast", "mine"]
 
 
 def test_a_model_is_exported_and_imported(bright_model: Path, tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_models_that_cannot_be_listed_are_told_after_what_was_done(
 def test_what_goes_wrong_is_one_sentence_beside_the_models() -> None:
     outcome = carry_out(lambda: model_actions.delete("nuclei"))
     assert outcome.failed.startswith("Expected one of your own models, got the built-in 'nuclei'")
-    assert names(outcome) == ["nuclei"]
+    assert names(outcome) == ["nuclei", "nuclei-fast"]
     assert outcome.done == Done(has_changed=False)
 
     def full() -> Done:

@@ -49,7 +49,7 @@ def test_a_model_that_is_opened_is_in_the_lists_after_a_question(
     assert asked[0].startswith("bright.safetensors is a model")
     assert notes == ["bright.safetensors is in the list as 'bright'."]
     assert len(viewer.layers) == 0
-    assert names() == ["nuclei", "bright"]
+    assert names() == ["nuclei", "nuclei-fast", "bright"]
 
 
 def test_a_model_that_is_declined_is_left_alone(
@@ -59,7 +59,7 @@ def test_a_model_that_is_declined_is_left_alone(
     started: list[Any] = []
     monkeypatch.setattr("napari_unet.widgets.model_reader.worker_for", started.append)
     assert offer_model(str(bright_model)) == NO_LAYER
-    assert (started, notes, names()) == ([], [], ["nuclei"])
+    assert (started, notes, names()) == ([], [], ["nuclei", "nuclei-fast"])
 
 
 def test_a_file_that_is_no_model_is_told_without_a_question(
@@ -70,7 +70,7 @@ def test_a_file_that_is_no_model_is_told_without_a_question(
     assert viewer.open(str(bad), plugin=PLUGIN) == []
     assert len(notes) == 1
     assert notes[0].startswith("Expected a model of napari-unet, got ")
-    assert (asked, names()) == ([], ["nuclei"])
+    assert (asked, names()) == ([], ["nuclei", "nuclei-fast"])
 
 
 def test_a_model_that_is_there_already_is_told(
@@ -80,7 +80,7 @@ def test_a_model_that_is_there_already_is_told(
     offer_model(str(bright_model))
     qtbot.waitUntil(lambda: len(notes) == 1, timeout=60_000)
     assert "which is here already as 'mine'" in notes[0]
-    assert names() == ["nuclei", "mine"]
+    assert names() == ["nuclei", "nuclei-fast", "mine"]
 
 
 def test_several_files_at_once_are_left_to_other_plugins() -> None:

@@ -141,7 +141,7 @@ def test_one_click_goes_back_to_the_parent(dock: ModelsDock, segment: Any) -> No
     assert [version.name for version in dock.selected()] == ["second"]
     dock.go_back.native.click()
     assert segment.model.value == "first"
-    assert names() == ["nuclei", "first", "second", "third"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
 
 
 def test_where_the_parent_is_gone_one_cannot_go_back(
@@ -173,7 +173,7 @@ def test_a_renamed_model_is_followed_by_docks_and_results(
     wait(qtbot, dock)
     retype(dock, "second", "plate 7")
     wait(qtbot, dock)
-    assert names() == ["nuclei", "first", "plate 7", "third"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "plate 7", "third"]
     assert outline(dock)[2:] == [
         ".plate 7 0.41 → 0.72 7 2026-11-24",
         "..third 0.41 → 0.72 12 2026-11-24",
@@ -191,7 +191,7 @@ def test_a_name_that_is_taken_is_refused_and_the_old_one_stays(
     retype(dock, "second", "third")
     wait(qtbot, dock)
     assert notes == ["Expected a new name, got 'third', which is taken; choose another."]
-    assert names() == ["nuclei", "first", "second", "third"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
     assert outline(dock)[2] == ".second 0.41 → 0.72 7 2026-11-24"
 
 
@@ -203,7 +203,7 @@ def test_a_deleted_model_is_used_no_more_and_comes_back_by_one_click(
     dock.select(["third"])
     dock.delete.native.click()
     wait(qtbot, dock)
-    assert names() == ["nuclei", "first", "second"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "second"]
     assert segment.model.value == "nuclei"
     assert segment.status.value == (
         "The model 'third' is gone from the list; 'nuclei' is chosen instead."
@@ -213,7 +213,7 @@ def test_a_deleted_model_is_used_no_more_and_comes_back_by_one_click(
     dock.undo.native.click()
     wait(qtbot, dock)
     assert dock.undo.native.isHidden()
-    assert names() == ["nuclei", "first", "second", "third"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
     assert [version.name for version in dock.selected()] == ["third"]
     assert "third" in segment.model.choices
     assert segment.model.value == "nuclei"
@@ -255,7 +255,7 @@ def test_a_model_is_exported_and_imported_through_dialogs(
     assert "copy" in segment.model.choices
     dock.import_.native.click()
     assert dock._worker is None
-    assert names() == ["nuclei", "copy", "first", "second"]
+    assert names() == ["nuclei", "nuclei-fast", "copy", "first", "second"]
 
 
 def test_a_file_is_exported_over_only_if_the_dialog_has_asked(
@@ -296,7 +296,7 @@ def test_a_file_that_is_no_model_is_not_imported(
     wait(qtbot, dock)
     assert len(notes) == 1
     assert notes[0].startswith("Expected a model of napari-unet, got ")
-    assert names() == ["nuclei", "first", "second", "third"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
 
 
 def test_a_model_that_another_dock_keeps_is_listed(
@@ -326,9 +326,9 @@ def test_what_is_asked_for_while_something_is_done_is_done_next_and_in_order(
     dock._act(partial(model_actions.rename, "second", "plate 7"))
     dock._act(partial(model_actions.delete, "third"))
     dock._refresh()
-    assert names() == ["nuclei", "first", "second", "third"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
     wait(qtbot, dock)
-    assert names() == ["nuclei", "first", "plate 7"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "plate 7"]
     assert outline(dock)[1:] == ["first", ".plate 7 0.41 → 0.72 7 2026-11-24"]
     assert dock.status.value == "'third' is in the trash."
 
@@ -359,7 +359,7 @@ def test_a_damaged_model_can_be_deleted_but_not_used(dock: ModelsDock, qtbot: An
     assert texts(dock)[0][0] == "problem"
     dock.delete.native.click()
     wait(qtbot, dock)
-    assert names() == ["nuclei", "first", "second", "third"]
+    assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
 
 
 def test_after_the_docks_are_closed_nothing_stays_connected(

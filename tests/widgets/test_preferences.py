@@ -133,7 +133,7 @@ def test_models_are_in_the_folder_that_is_set_from_the_next_dock_on(
     assert "plate 7" not in segment.model.choices
     models = open_dock(viewer, "Models")
     qtbot.waitUntil(lambda: models._worker is None, timeout=60_000)
-    assert [name for name, _ in models._items()] == ["nuclei", "plate 7"]
+    assert [name for name, _ in models._items()] == ["nuclei", "nuclei-fast", "plate 7"]
     assert "plate 7" in segment.model.choices
     assert user_autosaves().folder.parent == folder.parent
 

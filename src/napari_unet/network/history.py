@@ -76,7 +76,7 @@ class Branch:
 
 
 def list_versions() -> list[Version]:
-    """Return the models that can be loaded by name, the built-in one first."""
+    """Return the models that can be loaded by name, the built-in ones first."""
     return [read_version(file) for file in list_models()]
 
 

@@ -20,7 +20,7 @@ from napari_unet.images.atomic import move_to_new, overwriting
 from napari_unet.network import SUFFIX
 from napari_unet.network.files import check_name, check_new, file_hash, known_hash
 from napari_unet.network.library import (
-    BUILT_IN,
+    BUILT_INS,
     ModelFile,
     find_model,
     list_models,
@@ -94,7 +94,7 @@ def rename(old: str, new: str) -> Path:
     Raises
     ------
     ValueError
-        If there is no such model, it is the built-in one, or the new name is not one or taken.
+        If there is no such model, it is a built-in one, or the new name is not one or taken.
     OSError
         If the file cannot be moved.
     """
@@ -114,7 +114,7 @@ def delete(name: str) -> Path:
     Raises
     ------
     ValueError
-        If there is no such model, or it is the built-in one.
+        If there is no such model, or it is a built-in one.
     OSError
         If the file cannot be moved.
     """
@@ -247,7 +247,7 @@ def _import_unpacked(package: Path, unpacked: Path, name: str | None) -> Path:
 def _own(name: str, done: str) -> ModelFile:
     """Return one of the user's own models, to which something is to be done."""
     own = {file.name: file for file in list_models() if not file.built_in}
-    if name == BUILT_IN:
+    if name in BUILT_INS:
         raise ValueError(
             f"Expected one of your own models, got the built-in {name!r}, which cannot be {done}; "
             "choose another."
@@ -266,7 +266,7 @@ def _path_for(name: str, folder: Path) -> Path:
             f"Expected a name of letters, digits, spaces and hyphens, got {name!r}; choose another."
         )
     path = folder / f"{stem}{SUFFIX}"
-    if stem.lower() == BUILT_IN or ".checkpoint" in path.suffixes:
+    if stem.lower() in BUILT_INS or ".checkpoint" in path.suffixes:
         raise _taken(stem)
     return path
 

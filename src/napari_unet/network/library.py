@@ -1,4 +1,4 @@
-"""Models by name: the one that comes with the plugin, and the user's own."""
+"""Models by name: those that come with the plugin, and the user's own."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_unet.network.model import Model
 
 BUILT_IN = "nuclei"
+BUILT_INS = (BUILT_IN, "nuclei-fast")
+"""The models that come with the plugin; the first is taken where none is chosen."""
 HOME_VARIABLE = "NAPARI_UNET_HOME"
 _home: Path | None = None
 
@@ -57,12 +59,12 @@ def models_folder() -> Path:
 
 
 def list_models() -> list[ModelFile]:
-    """Return the models that can be loaded by name, the built-in one first."""
-    shipped = Path(__file__).parent.parent / "weights" / f"{BUILT_IN}{SUFFIX}"
+    """Return the models that can be loaded by name, the built-in ones first."""
+    weights = Path(__file__).parent.parent / "weights"
     files = [path for path in models_folder().glob(f"*{SUFFIX}") if _is_own_model(path)]
     own = sorted(files, key=attrgetter("stem"))
     return [
-        ModelFile(BUILT_IN, shipped, built_in=True),
+        *(ModelFile(name, weights / f"{name}{SUFFIX}", built_in=True) for name in BUILT_INS),
         *(ModelFile(path.stem, path, built_in=False) for path in own),
     ]
 
@@ -148,4 +150,4 @@ def find_again(model: str, sha256: str) -> str:
 def _is_own_model(path: Path) -> bool:
     """Tell whether a file is a model, not a run's checkpoint or a file that is being written."""
     is_whole = not path.name.startswith(".")
-    return is_whole and ".checkpoint" not in path.suffixes and path.stem != BUILT_IN
+    return is_whole and ".checkpoint" not in path.suffixes and path.stem not in BUILT_INS

@@ -21,7 +21,7 @@ from napari_unet.images.region import Region
 from napari_unet.images.roomy import roomy
 from napari_unet.methods import PLUGIN
 from napari_unet.network import PRECISIONS
-from napari_unet.network.library import BUILT_IN
+from napari_unet.network.library import BUILT_INS
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import (
     Progress,
@@ -274,7 +274,7 @@ def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[
         "model_sha256": model.sha256,
         "model_file": str(request.model),
         "line": model.card.line,
-        "from_built_in": model.card.line == BUILT_IN,
+        "from_built_in": model.card.line in BUILT_INS,
         "network": model.network.config.variant,
         "parent": learned.parent_name,
         "n_learned": learned.n_nuclei,
