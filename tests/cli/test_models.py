@@ -69,11 +69,11 @@ def test_models_are_listed_and_a_damaged_one_is_reported(run, mine):
 
 def test_a_tuned_model_stands_below_its_parent_with_what_it_brought(run, tuned):
     lines = run("models").stdout.splitlines()
-    assert [line.partition("  ")[0] for line in lines[1:3]] == ["nuclei", "nuclei-fast", "mine"]
-    assert lines[3].startswith("  mine v1  mine ")
-    assert "2026-11-24" in lines[3]
-    assert " 7 nuclei  overlap 0.41 -> 0.72" in lines[3]
-    facts = json.loads(run("models", "--json").stdout)[2]
+    assert [line.partition("  ")[0] for line in lines[1:4]] == ["nuclei", "nuclei-fast", "mine"]
+    assert lines[4].startswith("  mine v1 ")
+    assert lines[4].split()[2:4] == ["mine", "2026-11-24"]
+    assert " 7 nuclei  overlap 0.41 -> 0.72" in lines[4]
+    facts = json.loads(run("models", "--json").stdout)[3]
     assert facts["parent"] == {"name": "mine", "sha256": load_model("mine", "cpu").sha256}
     assert facts["after"] == {"corrected": 0.72, "kept": 0.95, "rehearsed": 0.81}
     assert (facts["corrections"], facts["images"], facts["held_out"]) == (7, ["a.tif"], True)

@@ -63,8 +63,8 @@ def test_labels_of_an_ome_zarr_image_are_put_into_it(run, tmp_path, pixels, brig
     again = run("segment", image, "-m", bright_model, "--resume", "--link", "none")
     assert "another link (auto then, none now)" in again.stderr
     attributes = dict(zarr.open_group(image / "labels", mode="r").attrs)
-    assert attributes.get("ome", attributes)["labels"] == ["nuclei", "nuclei-fast"]
-    assert sorted(path.name for path in (image / "labels").iterdir() if path.is_dir()) == ["nuclei", "nuclei-fast"]
+    assert attributes.get("ome", attributes)["labels"] == ["nuclei"]
+    assert sorted(path.name for path in (image / "labels").iterdir() if path.is_dir()) == ["nuclei"]
 
 
 def test_a_pyramid_halves_the_labels(run, tmp_path, bright_model):

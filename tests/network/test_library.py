@@ -118,7 +118,9 @@ def test_a_loaded_model_is_passed_on(bright_model):
 
 def test_an_unknown_name_is_refused_with_the_known_ones(folder):
     (folder / "brain.safetensors").touch()
-    with pytest.raises(ValueError, match="unknown name 'bran'; choose one of nuclei, brain, or"):
+    with pytest.raises(
+        ValueError, match="unknown name 'bran'; choose one of nuclei, nuclei-fast, brain, or"
+    ):
         load_model("bran")
 
 

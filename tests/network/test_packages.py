@@ -24,7 +24,7 @@ def package(bright_model: Path) -> Path:
 
 
 def own_models() -> list[str]:
-    return [file.name for file in list_models()][1:]
+    return [file.name for file in list_models() if not file.built_in]
 
 
 def test_an_exported_package_comes_back_as_the_same_file(package, bright_model):

@@ -12,7 +12,13 @@ from qtpy.QtWidgets import QAbstractItemDelegate, QLineEdit
 
 from napari_unet.network.files import known_hash
 from napari_unet.network.keeping import delete, keep, rename
-from napari_unet.network.library import find_again, list_models, load_model, models_folder
+from napari_unet.network.library import (
+    BUILT_INS,
+    find_again,
+    list_models,
+    load_model,
+    models_folder,
+)
 from napari_unet.network.model import Model
 from napari_unet.widgets import model_actions, models_dock
 from napari_unet.widgets.model_events import model_chosen, models_changed
@@ -101,7 +107,7 @@ def retype(dock: ModelsDock, old: str, new: str) -> None:
 
 def test_models_stand_below_their_parents_with_what_each_brought(dock: ModelsDock) -> None:
     assert outline(dock) == [
-        f"nuclei {load_model('nuclei', 'cpu').card.training['date']}",
+        *(f"{name} {load_model(name, 'cpu').card.training['date']}" for name in BUILT_INS),
         "first",
         ".second 0.41 → 0.72 7 2026-11-24",
         "..third 0.41 → 0.72 12 2026-11-24",
@@ -150,7 +156,7 @@ def test_where_the_parent_is_gone_one_cannot_go_back(
     dock.select(["second"])
     dock.delete.native.click()
     wait(qtbot, dock)
-    assert outline(dock)[2:] == ["second (gone)", ".third 0.41 → 0.72 12 2026-11-24"]
+    assert outline(dock)[3:] == ["second (gone)", ".third 0.41 → 0.72 12 2026-11-24"]
     dock.select(["third"])
     dock.go_back.native.click()
     assert notes == [dock.status.value]
@@ -174,7 +180,7 @@ def test_a_renamed_model_is_followed_by_docks_and_results(
     retype(dock, "second", "plate 7")
     wait(qtbot, dock)
     assert names() == ["nuclei", "nuclei-fast", "first", "plate 7", "third"]
-    assert outline(dock)[2:] == [
+    assert outline(dock)[3:] == [
         ".plate 7 0.41 → 0.72 7 2026-11-24",
         "..third 0.41 → 0.72 12 2026-11-24",
     ]
@@ -192,7 +198,7 @@ def test_a_name_that_is_taken_is_refused_and_the_old_one_stays(
     wait(qtbot, dock)
     assert notes == ["Expected a new name, got 'third', which is taken; choose another."]
     assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
-    assert outline(dock)[2] == ".second 0.41 → 0.72 7 2026-11-24"
+    assert outline(dock)[3] == ".second 0.41 → 0.72 7 2026-11-24"
 
 
 def test_a_deleted_model_is_used_no_more_and_comes_back_by_one_click(
@@ -314,7 +320,7 @@ def test_what_changes_while_models_are_listed_is_listed_as_well(
     dock._refresh()
     rename("third", "last")
     models_changed(renamed={"third": "last"})
-    qtbot.waitUntil(lambda: outline(dock)[3].startswith("..last"), timeout=60_000)
+    qtbot.waitUntil(lambda: outline(dock)[4].startswith("..last"), timeout=60_000)
     wait(qtbot, dock)
 
 
@@ -329,7 +335,7 @@ def test_what_is_asked_for_while_something_is_done_is_done_next_and_in_order(
     assert names() == ["nuclei", "nuclei-fast", "first", "second", "third"]
     wait(qtbot, dock)
     assert names() == ["nuclei", "nuclei-fast", "first", "plate 7"]
-    assert outline(dock)[1:] == ["first", ".plate 7 0.41 → 0.72 7 2026-11-24"]
+    assert outline(dock)[2:] == ["first", ".plate 7 0.41 → 0.72 7 2026-11-24"]
     assert dock.status.value == "'third' is in the trash."
 
 
