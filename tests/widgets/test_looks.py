@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_unet.network.keeping import keep
-from napari_unet.network.library import load_model
+from napari_unet.network.library import BUILT_INS, load_model
 from napari_unet.network.model import Model
 
 PLUGIN = "napari-unet-nuclei"
@@ -91,7 +91,7 @@ def test_a_tuned_model_needs_no_scrolling_sideways(
     viewer = make_napari_viewer_proxy(show=True)
     place, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Models")
     tree = dock.tree
-    qtbot.waitUntil(lambda: tree.topLevelItemCount() == 1, timeout=60_000)
+    qtbot.waitUntil(lambda: tree.topLevelItemCount() == len(BUILT_INS), timeout=60_000)
     place.window().resizeDocks([place], [NARROW], Qt.Orientation.Horizontal)
     qtbot.waitUntil(lambda: dock.native.width() == NARROW, timeout=60_000)
     header = tree.header()
