@@ -1,31 +1,26 @@
 """One line and two buttons, shown where a fine-tune of the chosen result was cut off."""
 
 from pathlib import Path
-from typing import Any
 
-from magicgui.widgets import Container, Label, PushButton
+from magicgui.widgets import PushButton
 from napari.layers import Labels
 
 from napari_unet.learning.cut_off import CutOff, cut_off, forget, run_file
 from napari_unet.network.library import models_folder
 from napari_unet.widgets.corrections import facts_of, is_result, own_id
-from napari_unet.widgets.form import row, wrap
+from napari_unet.widgets.form import Question
 
 
-class CutOffLine(Container[Any]):
+class CutOffLine(Question):
     """Says how far a run had come, and asks whether to go on with it."""
 
     def __init__(self) -> None:
         self.run: CutOff | None = None
-        self.text = Label(value="")
         self.go_on = PushButton(text="Go on", tooltip="Learn for the time that was left")
         self.forget = PushButton(
             text="Forget", tooltip="Delete what was learned by then; your corrections stay"
         )
-        buttons = row(self.go_on, self.forget)
-        super().__init__(widgets=[self.text, buttons], labels=False, visible=False)
-        self.margins = (0, 0, 0, 0)
-        wrap(self.text.native)
+        super().__init__(self.go_on, self.forget)
         self.forget.clicked.connect(self._forget)
 
     def look(self, layer: Labels | None) -> None:

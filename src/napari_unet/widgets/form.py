@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import Container, Label, Widget
+from magicgui.widgets import Container, Label, PushButton, Widget
 from napari.settings import get_settings
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
@@ -104,6 +104,22 @@ def row(*widgets: Widget) -> Container[Any]:
     side_by_side: Container[Any] = Container(widgets=widgets, layout="horizontal", labels=False)
     side_by_side.margins = (0, 0, 0, 0)
     return side_by_side
+
+
+class Question(Container[Any]):
+    """One line, and the buttons that answer it; hidden until there is something to ask.
+
+    Parameters
+    ----------
+    buttons : PushButton
+        The answers.
+    """
+
+    def __init__(self, *buttons: PushButton) -> None:
+        self.text = Label(value="")
+        super().__init__(widgets=[self.text, row(*buttons)], labels=False, visible=False)
+        self.margins = (0, 0, 0, 0)
+        wrap(self.text.native)
 
 
 def fold(title: str, content: QWidget, tip: str) -> QCollapsible:

@@ -8,7 +8,7 @@ from threading import Thread
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import Container, Label, PushButton
+from magicgui.widgets import PushButton
 from napari.layers import Image
 from napari.utils.notifications import show_error
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from qtpy.QtCore import QTimer
 from napari_unet.learning.autosave import Autosaves, Note
 from napari_unet.network.library import find_again
 from napari_unet.widgets.autosave import Origin, saving, user_autosaves
-from napari_unet.widgets.form import row, wrap
+from napari_unet.widgets.form import Question
 from napari_unet.widgets.results import bring_back, find_result
 from napari_unet.widgets.running import Failed, one_sentence
 from napari_unet.widgets.workers import worker_for
@@ -40,7 +40,7 @@ class Read:
     prediction: NDArray[np.int32]
 
 
-class Offer(Container[Any]):
+class Offer(Question):
     """One line and two buttons, shown where something is saved of an image without a result.
 
     Parameters
@@ -60,17 +60,13 @@ class Offer(Container[Any]):
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._look)
-        self.text = Label(value="")
         self.bring_back = PushButton(
             text="Bring back", tooltip="Show the labels of that time with all corrections"
         )
         self.delete = PushButton(
             text="Delete them", tooltip="Forget these corrections; they cannot be brought back then"
         )
-        buttons = row(self.bring_back, self.delete)
-        super().__init__(widgets=[self.text, buttons], labels=False, visible=False)
-        self.margins = (0, 0, 0, 0)
-        wrap(self.text.native)
+        super().__init__(self.bring_back, self.delete)
         self.bring_back.clicked.connect(self._bring_back)
         self.delete.clicked.connect(self._delete)
 
