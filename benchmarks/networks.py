@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,14 @@ from napari_unet.learning.atlas import Atlas
 from napari_unet.learning.augment import Augmentation, Batch, Sample, prepare_sample
 from napari_unet.learning.batches import step_seed
 from napari_unet.learning.datasets import Pair, find_pairs, read_pair
-from napari_unet.learning.fit import Trainer, fit
+from napari_unet.learning.fit import Loss, Trainer, batch_loss, fit
 from napari_unet.learning.recipe import Recipe
+from napari_unet.learning.recorded import RecordedLoss
 from napari_unet.network.card import Card
 from napari_unet.network.config import UNetConfig
 from napari_unet.network.device import choose_device, place
 from napari_unet.network.model import Model
+from napari_unet.network.unet import UNet
 from napari_unet.network.variants import build_network
 
 SECONDS_BETWEEN_FILES = 60.0
@@ -43,6 +45,13 @@ WEAK = replace(
     noise=0.08, p_noise=0.3, blur=1.2, p_blur=0.2, gamma=0.4, contrast=0.4, p_shade=0.25,
 )  # fmt: skip
 WEAK_FROM = 0.7  # of the time
+
+
+WAYS: dict[str, Callable[[], Loss]] = {
+    "launched": lambda: batch_loss,
+    "recorded": RecordedLoss,
+    "compiled": lambda: RecordedLoss(torch.compile(batch_loss, dynamic=False)),
+}
 
 
 @dataclass(frozen=True)
@@ -100,8 +109,6 @@ def train(wanted: Shape, options: argparse.Namespace) -> None:
     samples = read_samples(options.train, options.processes)
     device = choose_device(options.device)
     torch.manual_seed(options.seed)
-    network = build_network(wanted.config)
-    place(network, device)
     recipe = Recipe(
         batch=wanted.batch,
         steps=10**7,
@@ -112,7 +119,7 @@ def train(wanted: Shape, options: argparse.Namespace) -> None:
         validations=1,
         seed=options.seed,
     )
-    trainer = Trainer(network, recipe)
+    trainer = Trainer(build(wanted.config, device), recipe, WAYS[options.way]())
     print(wanted.name, len(samples), "planes", time.strftime("%H:%M:%S"), flush=True)
     saved = time.monotonic()
     for step in fit(trainer, batches(trainer, Atlas(samples, device)), lambda network: 0.0):
@@ -124,6 +131,13 @@ def train(wanted: Shape, options: argparse.Namespace) -> None:
                 f"waited {step.waiting:.2f}",
                 flush=True,
             )
+
+
+def build(config: UNetConfig, device: torch.device) -> UNet:
+    """Return a network of random weights on a device."""
+    network = build_network(config)
+    place(network, device)
+    return network
 
 
 def save(trainer: Trainer, wanted: Shape, folder: Path) -> None:
@@ -151,6 +165,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--device", default="cuda")
+    parser.add_argument("--way", choices=list(WAYS), default="recorded", help="see training_speed")
     parser.add_argument("--processes", type=int, default=4, help="that read images, per network")
     parser.add_argument("--seed", type=int, default=41)
     options = parser.parse_args()

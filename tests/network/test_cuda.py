@@ -11,11 +11,16 @@ import torch
 
 import napari_unet as nu
 from napari_unet.images.synthetic import nuclei_field
+from napari_unet.learning.augment import Batch
+from napari_unet.learning.fit import batch_loss
+from napari_unet.learning.losses import LossWeights
 from napari_unet.learning.recipe import Recipe
+from napari_unet.learning.recorded import RecordedLoss
 from napari_unet.learning.runs import TrainingRun, prepare_run
 from napari_unet.learning.train import train
 from napari_unet.network.config import UNetConfig
-from napari_unet.network.device import choose_device, describe_device
+from napari_unet.network.device import choose_device, describe_device, place
+from napari_unet.network.variants import build_network
 from napari_unet.nuclei.metrics import evaluate
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a graphics card")
@@ -77,6 +82,28 @@ def test_training_on_a_card_is_reproducible_and_resumes(tmp_path):
     rest = [step.loss for step in train(again, resume=True)]
     assert len(rest) == 30
     np.testing.assert_allclose(rest, losses[30:], rtol=0.05)
+
+
+def test_a_recorded_loss_is_the_launched_one():
+    """Loss, gradients and the statistics of the batch norms, at every step."""
+    networks = [place(build_network(TINY), torch.device("cuda")).train() for _ in range(2)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    recorded = RecordedLoss()
+    for seed in range(3):
+        random = torch.Generator("cuda").manual_seed(seed)
+        labels = torch.randint(0, 3, (4, 64, 64), generator=random, device="cuda").float()
+        image = torch.rand(4, 3, 64, 64, generator=random, device="cuda")
+        batch = Batch(image, labels, labels / 3, torch.ones_like(labels))
+        losses = []
+        for network, loss in zip(networks, (batch_loss, recorded), strict=True):
+            network.zero_grad()
+            losses.append(loss(network, batch, LossWeights()))
+            losses[-1].backward()
+        torch.testing.assert_close(losses[0], losses[1], rtol=1e-3, atol=1e-4)
+        for one, other in zip(*(it.parameters() for it in networks), strict=True):
+            torch.testing.assert_close(one.grad, other.grad, rtol=0.05, atol=0.02)
+        for one, other in zip(*(it.buffers() for it in networks), strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_a_fine_tune_runs_on_a_card():

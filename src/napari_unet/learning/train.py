@@ -14,6 +14,7 @@ from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint
 from napari_unet.learning.classic import validation_loss
 from napari_unet.learning.fit import Step, Trainer, fit
 from napari_unet.learning.history import Log, recording
+from napari_unet.learning.recorded import loss_on
 from napari_unet.learning.runs import Scene, TrainingRun
 from napari_unet.network.card import Card
 from napari_unet.network.device import choose_device, place
@@ -52,7 +53,7 @@ def train(run: TrainingRun, *, resume: bool = False, logs: Sequence[Log] = ()) -
     """
     device = choose_device(run.device)
     origin = run.start.sha256 if run.start else ""
-    trainer = Trainer(_new_network(run, device), run.recipe, origin=origin)
+    trainer = Trainer(_new_network(run, device), run.recipe, loss_on(device), origin)
     if resume:
         restore_checkpoint(run.checkpoint, trainer)
     numbers = range(trainer.number, run.recipe.steps)
