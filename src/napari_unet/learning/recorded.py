@@ -6,6 +6,7 @@ To launch its many small kernels one after the other takes longer than they run.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -71,7 +72,7 @@ def _recorded(loss: nn.Module, parts: list[Tensor]) -> Callable[..., Tensor]:
     """Return a loss that is replayed; the network's state is as it was before."""
     # The trial steps before the recording move the statistics of the batch norms.
     state = [buffer.clone() for buffer in loss.buffers()]
-    recorded: Callable[..., Tensor] = torch.cuda.make_graphed_callables(loss, tuple(parts))
+    recorded = torch.cuda.make_graphed_callables(loss, tuple(parts))
     for buffer, before in zip(loss.buffers(), state, strict=True):
         buffer.copy_(before)
-    return recorded
+    return cast(Callable[..., Tensor], recorded)
