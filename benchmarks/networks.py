@@ -50,7 +50,6 @@ WEAK_FROM = 0.7  # of the time
 WAYS: dict[str, Callable[[], Loss]] = {
     "launched": lambda: batch_loss,
     "recorded": RecordedLoss,
-    "compiled": lambda: RecordedLoss(torch.compile(batch_loss, dynamic=False)),
 }
 
 

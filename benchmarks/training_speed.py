@@ -3,9 +3,8 @@
     python benchmarks/training_speed.py nuclei:2:32,64,128,256:24 more:2:32,64,128,256:96
 
 Networks are written as in `networks.py`. "launched": one kernel after the other; "recorded": as
-`napari-unet train` does it, loss and gradients as one CUDA graph; "compiled": by torch.compile,
-which needs a C compiler and a minute, then recorded. Crops are made of generated images on the
-card.
+`napari-unet train` does it, loss and gradients as one CUDA graph. Crops are made of generated
+images on the card.
 """
 
 from __future__ import annotations

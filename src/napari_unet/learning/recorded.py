@@ -70,9 +70,17 @@ class _LossOfTensors(nn.Module):
 
 def _recorded(loss: nn.Module, parts: list[Tensor]) -> Callable[..., Tensor]:
     """Return a loss that is replayed; the network's state is as it was before."""
+    _expect_another_stream()
     # The trial steps before the recording move the statistics of the batch norms.
     state = [buffer.clone() for buffer in loss.buffers()]
     recorded = torch.cuda.make_graphed_callables(loss, tuple(parts))
     for buffer, before in zip(loss.buffers(), state, strict=True):
         buffer.copy_(before)
     return cast(Callable[..., Tensor], recorded)
+
+
+def _expect_another_stream() -> None:
+    """Keep torch from warning that gradients come from the stream of the recording."""
+    warn = getattr(torch.autograd.graph, "set_warn_on_accumulate_grad_stream_mismatch", None)
+    if warn is not None:  # torch 2.6 neither warns nor has this
+        warn(False)
