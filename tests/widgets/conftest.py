@@ -12,7 +12,9 @@ from napari import settings
 from napari.layers import Image, Labels
 from napari.utils import resize_dask_cache
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManifest
 
+import napari_unet
 from napari_unet.images.axes import label_shape
 from napari_unet.network.files import known_hash
 from napari_unet.network.library import use_home
@@ -20,9 +22,17 @@ from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.results import add_result, draw
 from napari_unet.widgets.running import Finished
 from napari_unet.widgets.segment_dock import SegmentDock
+from napari_unet.widgets.window import PLUGIN
 
-PLUGIN = "napari-unet-nuclei"
+MANIFEST = PluginManifest.from_file(Path(napari_unet.__file__).with_name("napari.yaml"))
+DOCKS = [widget.display_name for widget in MANIFEST.contributions.widgets or ()]
 AddResult = Callable[..., Labels]
+
+
+@pytest.fixture(params=DOCKS)
+def dock_name(request: pytest.FixtureRequest) -> str:
+    """Each dock of the plugin, one after the other."""
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)
