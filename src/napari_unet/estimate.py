@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from napari_unet.images.amounts import size_text, time_text
 from napari_unet.images.axes import label_shape
 from napari_unet.images.planes import zoomed_size
-from napari_unet.images.roomy import LARGEST_IN_MEMORY, size_text
+from napari_unet.images.roomy import LARGEST_IN_MEMORY
 from napari_unet.images.sides import is_deep
 from napari_unet.images.tiling import tiles
 from napari_unet.images.turns import TURNS
@@ -65,7 +66,7 @@ class Estimate:
         >>> Estimate(38.0, 1.2e9).text(), Estimate(0.4, 3e7).text(), Estimate(400, 3e7).text()
         ('about 40 s, 1.2 GB', 'about 1 s, 30 MB', 'about 7 min, 30 MB')
         """
-        return f"about {_time_text(self.seconds)}, {size_text(self.n_bytes)}"
+        return f"about {time_text(_rounded(self.seconds))}, {size_text(self.n_bytes)}"
 
 
 def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace: Pace) -> Estimate:
@@ -123,10 +124,6 @@ def _tile_shapes(plane: tuple[int, int], settings: SegmentSettings) -> list[list
     return [[part.stop - part.start for part in tile.read] for tile in parts]
 
 
-def _time_text(seconds: float) -> str:
-    """Return a time to one digit where it is long: more is not known."""
-    if seconds >= 90:
-        return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-    if seconds >= 10:
-        return f"{round(seconds, -1):.0f} s"
-    return f"{max(1, round(seconds))} s"
+def _rounded(seconds: float) -> float:
+    """Return a time of seconds to one digit, and one second at least: more is not known."""
+    return max(1.0, round(seconds, -1 if seconds >= 10 else 0))

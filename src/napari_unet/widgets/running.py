@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.filling import Place, PlaneFound, finished_part, segment_from
+from napari_unet.images.amounts import time_text
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
 from napari_unet.images.roomy import roomy
@@ -336,7 +337,7 @@ class TimeLeft:
             self._first = self._first or (now, fraction)
             return ""
         seconds = (now - self._first[0]) / (fraction - self._first[1]) * (1 - fraction)
-        return f"{seconds:.0f} s left" if seconds < 90 else f"{seconds / 60:.0f} min left"
+        return f"{time_text(seconds)} left"
 
 
 def one_sentence(
