@@ -30,6 +30,9 @@ FILTER_WIDTH = 4.0  # of the smoothing before pixels shrink, in its sigmas
 Read = Callable[[slice, slice], NDArray[np.float32]]
 """Rows and columns to the pixels (c, y, x) there."""
 
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""The network: pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
+
 
 def read_plane(
     image: Any, plane: Plane, how: Normalisation, bounds: tuple[float, float] | None = None

@@ -221,7 +221,7 @@ def _cut_short(
         slice(ranges[letter].start, ranges[letter].stop) if letter in ranges else place
         for letter, place in zip(axes, request.region, strict=True)
     )
-    found = Segmentation(part.labels, part.maps, settings.diameter or settings.model_diameter)
+    found = Segmentation(part.labels, part.maps, settings.likely_diameter)
     done = _finished(replace(request, region=region), model, settings, found, seconds)
     return replace(done, n_planes=(part.n_planes, math.prod(counts)))
 
