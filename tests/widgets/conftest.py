@@ -82,7 +82,7 @@ def open_segment(bright_model: Path) -> Callable[[Any], SegmentDock]:
 
     def open_in(viewer: Any) -> SegmentDock:
         _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-        dock._files.append(str(bright_model))
+        dock.models.files.append(str(bright_model))
         dock.model.reset_choices()
         dock.model.value = str(bright_model)
         dock.device.value = "cpu"

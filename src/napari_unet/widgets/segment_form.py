@@ -144,7 +144,7 @@ class SegmentForm(DockForm):
         self.diameter = FloatSpinBox(
             label="Diameter", min=0, max=2000, step=1, value=0, tooltip=DIAMETER
         )
-        self.diameter.native.setSpecialValueText("auto")
+        self.show_auto_diameter()
         self.diameter.native.setSuffix(" px")
         self.link = ComboBox(label="Planes", choices=LINKS, tooltip="How planes along Z are joined")
         self.views = ComboBox(
@@ -169,6 +169,11 @@ class SegmentForm(DockForm):
             value=preferences().device,
             tooltip="What the network runs on; auto is the fastest that works",
         )
+
+    def show_auto_diameter(self, diameter: float | None = None) -> None:
+        """Show what a run without a diameter found, in pixels, or that it is still to be found."""
+        text = "auto" if diameter is None else f"auto: {diameter:.0f} px"
+        self.diameter.native.setSpecialValueText(text)
 
     def show_run(self) -> None:
         """Show that a run goes on."""
