@@ -1,7 +1,7 @@
 """The dock "Segment nuclei": choose, click, watch, cancel."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error
@@ -29,6 +29,9 @@ from napari_unet.widgets.segment_form import REGIONS, SegmentForm
 from napari_unet.widgets.segment_run import SegmentRun
 from napari_unet.widgets.window import PLUGIN
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 
 class SegmentDock(SegmentForm):
     """Segment the nuclei of an image layer into a Labels layer.
@@ -39,7 +42,7 @@ class SegmentDock(SegmentForm):
         Shows the images and takes the result.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         self._viewer = napari_viewer
         self._shown: Image | None = None
         self._has_left = self._has_estimate = False
@@ -214,7 +217,7 @@ class SegmentDock(SegmentForm):
         self._has_estimate = bool(text)
 
 
-def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:
     """Open the dock and segment the active image layer: a command for the palette."""
     if not isinstance(viewer.layers.selection.active, Image):
         show_error("Expected an active image layer; click one in the layer list.")
