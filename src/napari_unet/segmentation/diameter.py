@@ -27,7 +27,18 @@ from napari_unet.segmentation.settings import SegmentSettings
 def with_diameter(
     image: Any, axes: str, predict: Predict, settings: SegmentSettings
 ) -> Generator[Progress, None, SegmentSettings]:
-    """Return the settings with the diameter, estimated where it is not given."""
+    """Return the settings with the diameter, estimated where it is not given.
+
+    Parameters
+    ----------
+    image, axes, predict, settings
+        See :func:`napari_unet.segmentation.segment`.
+
+    Yields
+    ------
+    Progress
+        Before and after the estimate; nothing where the diameter is given.
+    """
     if settings.diameter is not None:
         return settings
     yield Progress("diameter", 0, 1)
@@ -37,7 +48,20 @@ def with_diameter(
 
 
 def image_diameter(image: Any, axes: str, predict: Predict, settings: SegmentSettings) -> float:
-    """Return the diameter, in pixels, of a typical nucleus on the image's brightest plane."""
+    """Return the diameter, in pixels of y and x, of a typical nucleus on the clearest plane.
+
+    Parameters
+    ----------
+    image, axes, predict
+        See :func:`napari_unet.segmentation.segment`.
+    settings : SegmentSettings
+        Its own diameter does not count; see `napari_unet.nuclei.sizing.estimate_diameter`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If axes, channel or pixels do not fit.
+    """
     plane = _plane_to_measure(image, axes, settings)
     return estimate_diameter(plane, predict, settings.model_diameter, settings.instances)
 

@@ -19,7 +19,22 @@ def predict_tiles(
 ) -> Iterator[Iterator[Piece]]:
     """Run the network over a plane of a size (y, x) that it sees in another one, tile by tile.
 
-    Yield for each tile the pieces that are whole by it; they have to be taken before the next tile.
+    Parameters
+    ----------
+    read : callable
+        Gives parts of the plane's pixels (3, y, x) float32.
+    size, seen : (int, int)
+        Of the plane (y, x), as it is and as the network sees it.
+    predict : callable
+        The network: pixels (3, y, x) float32 to maps (maps, y, x) in 0..1.
+    settings : SegmentSettings
+        Says what the tiles are.
+
+    Yields
+    ------
+    iterator of (place, maps)
+        For each tile the pieces that are whole by it, in the plane's own pixels; they have to be
+        taken before the next tile.
     """
     parts = settings.tiles_of(seen)
     mosaic, resizing = Mosaic(seen, parts, settings.overlap), ResizedMosaic(seen, size)
