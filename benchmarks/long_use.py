@@ -100,7 +100,7 @@ def segment_once(viewer: Any, dock: Any) -> None:
     """Click, and wait until the dock rests."""
     dock.button.native.click()
     end = time.monotonic() + LONGEST_RUN
-    while dock._worker is not None:
+    while dock.run.worker is not None:
         QApplication.processEvents()
         time.sleep(0.005)
         if time.monotonic() > end:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from napari_unet.images.intensity import Normalisation
 from napari_unet.learning.atlas import Atlas
 from napari_unet.learning.augment import Augmentation, Batch, Sample, prepare_sample
-from napari_unet.learning.batches import step_seed
+from napari_unet.learning.batches import step_random
 from napari_unet.learning.datasets import Pair, find_pairs, read_pair
 from napari_unet.learning.fit import Loss, Trainer, batch_loss, fit
 from napari_unet.learning.recipe import Recipe
@@ -95,8 +95,7 @@ def batches(trainer: Trainer, atlas: Atlas) -> Iterator[Batch]:
     """Yield a batch for every step."""
     recipe = trainer.recipe
     while True:
-        random = torch.Generator(atlas.device)
-        random.manual_seed(step_seed(recipe.seed, trainer.number))
+        random = step_random(recipe.seed, trainer.number, atlas.device)
         settings = STRONG if trainer.fraction < WEAK_FROM else WEAK
         yield atlas.random_batch(recipe.crop, recipe.batch, settings, random)
 

@@ -1,6 +1,6 @@
 """Speed of a whole click against StarDist and Cellpose 3, on the CPU.
 
-    python benchmarks/peers.py ENVIRONMENTS [--side 1024] [--rounds 5] [--clicks 5]
+    python benchmarks/peers.py ENVIRONMENTS [--model nuclei --model nuclei-fast]
 
 Each peer is installed into an environment of its own in the folder ENVIRONMENTS, if it is not there
 yet. Whole processes are taken in turn, as many times as there are rounds; each gives the median of
@@ -11,7 +11,7 @@ No weights are fetched: the peers' networks have random ones, which take as long
 What follows the network would take any time then, so that of StarDist only the prediction counts
 (network of the shape of 2D_versatile_fluo), and Cellpose's masks (network of the shape of its
 nuclei model) are made from the flows of the true labels. Ours is the whole click, with the
-built-in model.
+built-in model, or with each that `--model` names.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-OURS = "napari-unet"
 PACKAGES = {"stardist": ["stardist>=0.9", "tensorflow-cpu"], "cellpose": ["cellpose<4", "torch"]}
 DIAMETER, DENSITY = 22.0, 7e-4  # px; nuclei per pixel
 CELLPOSE_DIAMETER = 17.0  # px, of its nuclei model
@@ -39,10 +39,10 @@ FLOW_SCALE = 5.0  # its network gives flows of this length
 Clock = Callable[[np.ndarray, np.ndarray], tuple[str, Callable[[], Any]]]
 
 
-def ours(image: np.ndarray, labels: np.ndarray) -> tuple[str, Callable[[], Any]]:
+def ours(name: str, image: np.ndarray, labels: np.ndarray) -> tuple[str, Callable[[], Any]]:
     import napari_unet as nu
 
-    model = nu.load_model()
+    model = nu.load_model(name)
     click = lambda: nu.segment(image, "YX", model=model, diameter=DIAMETER)  # noqa: E731
     return "image to labels", click
 
@@ -77,13 +77,14 @@ def cellpose(image: np.ndarray, labels: np.ndarray) -> tuple[str, Callable[[], A
     return "image to labels, flows of the truth", click
 
 
-CLOCKS: dict[str, Clock] = {OURS: ours, "stardist": stardist, "cellpose": cellpose}
+PEERS: dict[str, Clock] = {"stardist": stardist, "cellpose": cellpose}
 
 
 def clock(name: str, field: Path, clicks: int) -> None:
-    """Print the seconds of clicks in this process, and what is in them."""
+    """Print the seconds of clicks of a peer or a model in this process, and what is in them."""
+    prepare = PEERS.get(name) or partial(ours, name)
     with np.load(field) as arrays:
-        what, click = CLOCKS[name](arrays["image"], arrays["labels"])
+        what, click = prepare(arrays["image"], arrays["labels"])
     click()
     seconds = []
     for _ in range(clicks):
@@ -94,8 +95,8 @@ def clock(name: str, field: Path, clicks: int) -> None:
 
 
 def python_of(name: str, environments: Path) -> Path:
-    """Give the Python of a peer's environment, which is made if it is not there."""
-    if name == OURS:
+    """Give the Python of a peer's environment, made if it is not there; of a model this one."""
+    if name not in PEERS:
         return Path(sys.executable)
     folder = environments / name
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
@@ -112,12 +113,23 @@ def timed(python: Path, name: str, field: Path, clicks: int) -> dict[str, Any]:
     return dict(json.loads(seen.stdout.splitlines()[-1]))
 
 
-def compare(environments: Path, side: int, rounds: int, clicks: int) -> None:
+def known_models(names: list[str] | None) -> list[str]:
+    """Give the models to time, once it is known that there are such ones."""
+    from napari_unet.network.library import BUILT_IN, load_model
+
+    models = list(dict.fromkeys(names or [BUILT_IN]))
+    for name in models:
+        load_model(name, "cpu")
+    return models
+
+
+def compare(models: list[str], environments: Path, side: int, rounds: int, clicks: int) -> None:
     from napari_unet.images.synthetic import nuclei_field
 
-    pythons = {name: python_of(name, environments) for name in CLOCKS}
+    names = [*models, *PEERS]
+    pythons = {name: python_of(name, environments) for name in names}
     image, labels = nuclei_field((side, side), n=round(DENSITY * side**2), diameter=DIAMETER)
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in CLOCKS}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     with tempfile.TemporaryDirectory() as folder:
         field = Path(folder) / "field.npz"
         np.savez(field, image=image, labels=labels)
@@ -125,21 +137,24 @@ def compare(environments: Path, side: int, rounds: int, clicks: int) -> None:
             for name, python in pythons.items():
                 found[name].append(timed(python, name, field, clicks))
     seconds = {name: statistics.median(row["seconds"] for row in found[name]) for name in found}
-    print(f"{side}x{side} pixels\n\n| program | what | s | Mpx/s | ours is faster by |")
-    print("|---|---|---|---|---|")
+    heads = " | ".join(f"{model} is faster by" for model in models)
+    print(f"{side}x{side} pixels\n\n| program | what | s | Mpx/s | {heads} |")
+    print("|---" * (4 + len(models)) + "|")
     for name, each in seconds.items():
-        ratio = "" if name == OURS else f"{each / seconds[OURS]:.1f}"
         what, rate = found[name][0]["what"], side**2 / 1e6 / each
-        print(f"| {name} | {what} | {each:.3f} | {rate:.2f} | {ratio} |")
+        ratios = ["" if name == model else f"{each / seconds[model]:.1f}" for model in models]
+        program = name if name in PEERS else f"napari-unet, {name}"
+        print(f"| {program} | {what} | {each:.3f} | {rate:.2f} | {' | '.join(ratios)} |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("environments", type=Path, nargs="?")
+    parser.add_argument("--model", action="append", help="name of one of ours; may be repeated")
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clicks", type=int, default=5)
-    parser.add_argument("--clock", choices=CLOCKS, help=argparse.SUPPRESS)
+    parser.add_argument("--clock", help=argparse.SUPPRESS)
     parser.add_argument("--field", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.clock:
@@ -147,7 +162,11 @@ def main() -> None:
     elif options.environments is None:
         parser.error("Expected a folder for the peers' environments; give one.")
     else:
-        compare(options.environments, options.side, options.rounds, options.clicks)
+        try:
+            models = known_models(options.model)
+        except ValueError as error:
+            parser.error(str(error))
+        compare(models, options.environments, options.side, options.rounds, options.clicks)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def corrected_field(side: int, n_corrected: int) -> tuple[napari.Viewer, Any]:
     viewer.add_image(pixels, name="field")
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     dock.button.native.click()
-    wait(lambda: dock._worker is None)
+    wait(lambda: dock.run.worker is None)
     layer = viewer.layers["field nuclei"]
     for label in np.unique(truth)[1 : n_corrected + 1]:
         mask = truth == label

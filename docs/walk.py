@@ -153,7 +153,7 @@ class Walk:
         for kind, words in COPIES.items():
             clipboard = QGuiApplication.clipboard()
             clipboard.clear()
-            self.dock._copies.copy(kind)
+            self.dock.next_steps.copies.copy(kind)
             wait(lambda words=words, c=clipboard: words in c.text(), f"the {kind}")
 
     def nuclei(self) -> Any:

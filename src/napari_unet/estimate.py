@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from napari_unet.images.amounts import size_text, time_text
 from napari_unet.images.axes import label_shape
 from napari_unet.images.planes import zoomed_size
-from napari_unet.images.roomy import LARGEST_IN_MEMORY, size_text
-from napari_unet.images.sides import is_deep
-from napari_unet.images.tiling import tiles
+from napari_unet.images.roomy import LARGEST_IN_MEMORY
 from napari_unet.images.turns import TURNS
-from napari_unet.nuclei.sizing import zoom_between
 from napari_unet.nuclei.strips import PIXELS as STRIP
 from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes
 
@@ -65,7 +63,7 @@ class Estimate:
         >>> Estimate(38.0, 1.2e9).text(), Estimate(0.4, 3e7).text(), Estimate(400, 3e7).text()
         ('about 40 s, 1.2 GB', 'about 1 s, 30 MB', 'about 7 min, 30 MB')
         """
-        return f"about {_time_text(self.seconds)}, {size_text(self.n_bytes)}"
+        return f"about {time_text(_rounded(self.seconds))}, {size_text(self.n_bytes)}"
 
 
 def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace: Pace) -> Estimate:
@@ -87,12 +85,12 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     n_plane, n_all = sizes["Y"] * sizes["X"], math.prod(sizes.values())
     if not n_all:
         return Estimate(0.0, 0.0)
-    zoom = zoom_between(settings.diameter or settings.model_diameter, settings.model_diameter)
-    seen = zoomed_size((sizes["Y"], sizes["X"]), zoom)
-    shapes = _tile_shapes(seen, settings)
+    seen = zoomed_size((sizes["Y"], sizes["X"]), settings.zoom)
+    shapes = [[part.stop - part.start for part in tile.read] for tile in settings.tiles_of(seen)]
+    # What tiles share is seen several times.
     every_tile = [math.prod(tile) for tile in shapes]
     n_views = len(TURNS) if settings.quality == "best" else 1
-    of_plane = sum(every_tile) + _from_sides(sizes.get("Z", 1), seen, zoom, settings)
+    of_plane = sum(every_tile) + _from_sides(sizes.get("Z", 1), seen, settings)
     n_seen = of_plane * n_views * (n_all // n_plane)
     in_volumes = is_in_volumes(axes, settings.link)
     seconds = pace.network * n_seen + (pace.volume if in_volumes else pace.plane) * n_all
@@ -107,26 +105,13 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     return Estimate(seconds, float(kept + max(running, separating)))
 
 
-def _from_sides(
-    n_planes: int, plane: tuple[int, int], zoom: float, settings: SegmentSettings
-) -> float:
+def _from_sides(n_planes: int, plane: tuple[int, int], settings: SegmentSettings) -> float:
     """Return how many pixels of a stack the network sees from its two sides, for each plane."""
-    distance = settings.anisotropy * zoom
-    diameter = (settings.diameter or settings.model_diameter) * zoom
-    is_seen = settings.views == "three" and is_deep(n_planes, n_planes * distance, diameter)
-    return 2 * distance * math.prod(plane) if is_seen else 0.0
+    if not settings.sees_sides(n_planes):
+        return 0.0
+    return 2 * settings.anisotropy * settings.zoom * math.prod(plane)
 
 
-def _tile_shapes(plane: tuple[int, int], settings: SegmentSettings) -> list[list[int]]:
-    """Return the shapes of all tiles of a plane: what they share is seen several times."""
-    parts = tiles(plane, settings.tile, settings.overlap, settings.grid)
-    return [[part.stop - part.start for part in tile.read] for tile in parts]
-
-
-def _time_text(seconds: float) -> str:
-    """Return a time to one digit where it is long: more is not known."""
-    if seconds >= 90:
-        return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-    if seconds >= 10:
-        return f"{round(seconds, -1):.0f} s"
-    return f"{max(1, round(seconds))} s"
+def _rounded(seconds: float) -> float:
+    """Return a time of seconds to one digit, and one second at least: more is not known."""
+    return max(1.0, round(seconds, -1 if seconds >= 10 else 0))

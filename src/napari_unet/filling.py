@@ -96,7 +96,7 @@ def segment_from(
     # In volumes, and with maps that the sides have changed since, nuclei are others.
     is_final = alone == replace(settings, link=alone.link)
     labels = yield from label_maps(maps, axes, settings, known=found if is_final else {})
-    return Segmentation(labels, maps, alone.diameter or settings.model_diameter)
+    return Segmentation(labels, maps, alone.likely_diameter)
 
 
 def alone_in_planes(settings: SegmentSettings, axes: str) -> SegmentSettings:

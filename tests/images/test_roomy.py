@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_unet.images.roomy import is_on_disk, roomy, size_text
+from napari_unet.images.roomy import is_on_disk, roomy
 
 
 @pytest.fixture(autouse=True)
@@ -42,11 +42,3 @@ def test_where_the_disk_is_full_memory_has_to_do(
     array = roomy((3, 4, 5), largest=0)
     assert not is_on_disk(array)
     np.testing.assert_array_equal(array, np.zeros((3, 4, 5)))
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "text"),
-    [(10, "1 kB"), (2_500_000, "2.5 MB"), (9_960_000, "10 MB"), (996_000_000, "1.0 GB")],
-)
-def test_sizes_are_told_in_units_that_fit(n_bytes: int, text: str) -> None:
-    assert size_text(n_bytes) == text

@@ -12,7 +12,9 @@ from napari import settings
 from napari.layers import Image, Labels
 from napari.utils import resize_dask_cache
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManifest
 
+import napari_unet
 from napari_unet.images.axes import label_shape
 from napari_unet.network.files import known_hash
 from napari_unet.network.library import use_home
@@ -20,9 +22,17 @@ from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.results import add_result, draw
 from napari_unet.widgets.running import Finished
 from napari_unet.widgets.segment_dock import SegmentDock
+from napari_unet.widgets.window import PLUGIN
 
-PLUGIN = "napari-unet-nuclei"
+MANIFEST = PluginManifest.from_file(Path(napari_unet.__file__).with_name("napari.yaml"))
+DOCKS = [widget.display_name for widget in MANIFEST.contributions.widgets or ()]
 AddResult = Callable[..., Labels]
+
+
+@pytest.fixture(params=DOCKS)
+def dock_name(request: pytest.FixtureRequest) -> str:
+    """Each dock of the plugin, one after the other."""
+    return str(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +82,7 @@ def open_segment(bright_model: Path) -> Callable[[Any], SegmentDock]:
 
     def open_in(viewer: Any) -> SegmentDock:
         _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-        dock._files.append(str(bright_model))
+        dock.models.files.append(str(bright_model))
         dock.model.reset_choices()
         dock.model.value = str(bright_model)
         dock.device.value = "cpu"

@@ -43,7 +43,7 @@ def segment(viewer: Any, dock: SegmentDock, qtbot: Any, *shape: int) -> Labels:
     viewer.add_image(picture(*shape))
     dock.axes.value = "ZYX"[-len(shape) :]
     dock.start()
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     return next(layer for layer in viewer.layers if isinstance(layer, Labels))
 
 
@@ -162,7 +162,7 @@ def test_sizes_are_told_in_the_units_of_the_image(
 ) -> None:
     viewer.add_image(picture(40, 50), scale=(0.5, 0.5), units=("um", "um"))
     dock.start()
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     layer = next(layer for layer in viewer.layers if isinstance(layer, Labels))
     assert readout(dock.adjust.smallest).text() == "2.0 µm"
     assert dock.adjust.smallest.value == pytest.approx(1.95, abs=0.03)
@@ -179,7 +179,7 @@ def test_the_next_run_of_the_model_goes_by_what_was_adjusted(
     dock.adjust.threshold.value = 0.9
     rest(dock, qtbot)
     dock.start()
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     assert ids(layer) == [0, 1]
     assert dock.adjust.threshold.value == pytest.approx(0.9)
     dock.adjust.reset.native.click()
@@ -192,7 +192,7 @@ def test_only_the_region_of_the_run_is_adjusted(viewer: Any, dock: SegmentDock, 
     viewer.dims.set_current_step(0, 1)
     dock.region.value = "this plane"
     dock.start()
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     dock.adjust.threshold.value = 0.9
     rest(dock, qtbot)
     assert (layer.data[:, 7, 7] > 0).tolist() == [True, False, True]
@@ -203,7 +203,7 @@ def test_closing_the_dock_lets_go_of_the_maps_and_the_layer(
     viewer: Any, bright_model: Path, qtbot: Any
 ) -> None:
     widget, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-    dock._files.append(str(bright_model))
+    dock.models.files.append(str(bright_model))
     dock.model.reset_choices()
     dock.model.value = str(bright_model)
     layer = segment(viewer, dock, qtbot, 3, 40, 50)

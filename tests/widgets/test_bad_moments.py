@@ -74,7 +74,7 @@ def results(viewer: Any) -> list[Labels]:
 
 
 def rest(dock: SegmentDock, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
 
 
 def assert_works(viewer: Any, dock: SegmentDock, qtbot: Any) -> None:
@@ -218,7 +218,7 @@ def test_a_viewer_closed_during_a_run_ends_it(
     viewer.add_image(gate.pixels())
     dock.start()
     qtbot.waitUntil(gate.reached.is_set, timeout=60_000)
-    worker, request = dock._worker, dock._request
+    worker, request = dock.run.worker, dock.run.request
     viewer.close()
     assert request.cancelled.is_set()
     gate.open.set()

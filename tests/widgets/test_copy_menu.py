@@ -52,7 +52,7 @@ def opened(viewer: Any, folder: Path, pixels: np.ndarray) -> Path:
 
 def segmented(viewer: Any, dock: SegmentDock, qtbot: Any) -> Labels:
     dock.start()
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     return next(layer for layer in viewer.layers if isinstance(layer, Labels))
 
 
@@ -61,7 +61,7 @@ def copy(dock: SegmentDock, kind: str, qtbot: Any) -> str:
     clipboard = QApplication.clipboard()
     clipboard.clear()
     dock.copy.native.menu().aboutToShow.emit()
-    dock._copies.actions[kind].trigger()
+    dock.next_steps.copies.actions[kind].trigger()
     qtbot.waitUntil(lambda: clipboard.text() != "", timeout=60_000)
     return str(clipboard.text())
 
@@ -130,7 +130,7 @@ def test_the_script_of_a_part_makes_the_labels_there_and_there_is_no_command(
     layer = segmented(viewer, dock, qtbot)
     assert layer.data.any(axis=(1, 2)).tolist() == [0, 0, 1, 0, 0]
     np.testing.assert_array_equal(labels_of(copy(dock, PYTHON, qtbot)), layer.data)
-    action = dock._copies.actions[COMMAND]
+    action = dock.next_steps.copies.actions[COMMAND]
     assert not action.isEnabled()
     assert action.toolTip() == A_PART
 
@@ -177,10 +177,10 @@ def test_an_image_without_a_file_has_a_script_that_says_what_to_load(
     monkeypatch.chdir(tmp_path)
     np.save("image.npy", viewer.layers["cells"].data)
     np.testing.assert_array_equal(labels_of(script), layer.data)
-    action = dock._copies.actions[COMMAND]
+    action = dock.next_steps.copies.actions[COMMAND]
     assert not action.isEnabled()
     assert action.toolTip() == NO_FILE
-    dock._copies.copy(COMMAND)
+    dock.next_steps.copies.copy(COMMAND)
     qtbot.waitUntil(lambda: dock.status.value == NO_FILE, timeout=60_000)
 
 
@@ -244,6 +244,6 @@ def test_a_result_of_an_earlier_version_is_told_in_one_sentence(
     opened(viewer, tmp_path, picture(40, 50))
     del segmented(viewer, dock, qtbot).metadata["napari_unet"]["region"]
     dock.copy.native.menu().aboutToShow.emit()
-    assert dock._copies.actions[COMMAND].toolTip() == FACTS_MISSING
-    dock._copies.actions[METHODS].trigger()
+    assert dock.next_steps.copies.actions[COMMAND].toolTip() == FACTS_MISSING
+    dock.next_steps.copies.actions[METHODS].trigger()
     qtbot.waitUntil(lambda: notes == [FACTS_MISSING], timeout=60_000)

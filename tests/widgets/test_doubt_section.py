@@ -129,12 +129,12 @@ def test_a_run_in_the_dock_says_how_sure_it_was(
     viewer: Any, bright_model: Path, qtbot: Any
 ) -> None:
     dock = opened(viewer)
-    dock._files.append(str(bright_model))
+    dock.models.files.append(str(bright_model))
     dock.model.reset_choices()
     dock.model.value, dock.device.value = str(bright_model), "cpu"
     viewer.add_image(np.where(three() > 0, 200, 0).astype(np.uint8))
     dock.button.native.click()
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     assert dock.doubts.counts.value == "3 nuclei, 0 doubtful"
     dock.doubts.next.native.click()
     assert dock.doubts.status.value.startswith("Nucleus ")

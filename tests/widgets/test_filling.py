@@ -92,14 +92,14 @@ def labels_in(viewer: Any) -> list[Labels]:
 
 def shown(dock: SegmentDock, qtbot: Any, n: int) -> Labels:
     """Wait until some planes are shown, and return their layer."""
-    qtbot.waitUntil(lambda: dock._filling.n_shown == n, timeout=60_000)
-    layer = dock._filling.layer
+    qtbot.waitUntil(lambda: dock.run.filling.n_shown == n, timeout=60_000)
+    layer = dock.run.filling.layer
     assert layer is not None
     return layer
 
 
 def rest(dock: SegmentDock, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
 
 
 @pytest.mark.parametrize("link", ["auto", "overlap", "none"])
@@ -233,7 +233,7 @@ def test_a_dock_that_is_closed_leaves_the_finished_planes(
     gates.open(2)
     start("overlap")
     layer = shown(dock, qtbot, 1)
-    worker = dock._worker
+    worker = dock.run.worker
     viewer.window.remove_dock_widget(dock.native)
     gates.open(*EVERY)
     qtbot.waitUntil(lambda: not worker.is_running, timeout=60_000)
@@ -247,7 +247,7 @@ def test_a_viewer_that_is_closed_ends_the_run(
     gates.open(2)
     start("overlap")
     shown(dock, qtbot, 1)
-    worker, request = dock._worker, dock._request
+    worker, request = dock.run.worker, dock.run.request
     viewer.close()
     assert request.cancelled.is_set()
     gates.open(*EVERY)

@@ -8,16 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
-PLUGIN = "napari-unet-nuclei"
-DOCKS = (
-    "Segment nuclei",
-    "Fine-tune on corrections",
-    "Models",
-    "Measure nuclei",
-    "Compare with truth",
-)
+from napari_unet.widgets.window import PLUGIN
 
 
 def connected(viewer: Any) -> list[tuple[Any, ...]]:
@@ -26,14 +18,13 @@ def connected(viewer: Any) -> list[tuple[Any, ...]]:
     return [tuple(emitter.callbacks) for group in groups for emitter in group.emitters.values()]
 
 
-@pytest.mark.parametrize("name", DOCKS)
 def test_a_dock_that_is_closed_hears_of_nothing_and_is_gone(
-    make_napari_viewer: Callable[..., Any], qtbot: Any, name: str
+    make_napari_viewer: Callable[..., Any], qtbot: Any, dock_name: str
 ) -> None:
     viewer = make_napari_viewer()
     viewer.add_image(np.zeros((8, 8)))
     before = connected(viewer)
-    widget, dock = viewer.window.add_plugin_dock_widget(PLUGIN, name)
+    widget, dock = viewer.window.add_plugin_dock_widget(PLUGIN, dock_name)
     assert connected(viewer) != before
     gone = weakref.ref(dock)
     viewer.window.remove_dock_widget(widget)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
@@ -23,15 +22,8 @@ from qtpy.QtWidgets import (
 from napari_unet.network.keeping import keep
 from napari_unet.network.library import BUILT_INS, load_model
 from napari_unet.network.model import Model
+from napari_unet.widgets.window import PLUGIN
 
-PLUGIN = "napari-unet-nuclei"
-DOCKS = (
-    "Segment nuclei",
-    "Fine-tune on corrections",
-    "Models",
-    "Measure nuclei",
-    "Compare with truth",
-)
 LARGE = 20  # pt, of a font
 NARROW = 320  # px
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QAbstractSlider, QLineEdit)
@@ -48,11 +40,10 @@ def is_explained(control: QWidget | None) -> bool:
     return control is not None and (bool(control.toolTip()) or is_explained(control.parentWidget()))
 
 
-@pytest.mark.parametrize("name", DOCKS)
 def test_every_control_has_a_tooltip(
-    make_napari_viewer_proxy: Callable[..., Any], name: str
+    make_napari_viewer_proxy: Callable[..., Any], dock_name: str
 ) -> None:
-    dock = opened(make_napari_viewer_proxy(), name)
+    dock = opened(make_napari_viewer_proxy(), dock_name)
     controls = [
         control
         for kind in CONTROLS
@@ -66,11 +57,10 @@ def test_every_control_has_a_tooltip(
     assert [(type(it).__name__, getattr(it, "text", str)()) for it in silent] == []
 
 
-@pytest.mark.parametrize("name", DOCKS)
 def test_a_low_window_scrolls_and_cuts_nothing_off(
-    make_napari_viewer_proxy: Callable[..., Any], name: str, qtbot: Any
+    make_napari_viewer_proxy: Callable[..., Any], dock_name: str, qtbot: Any
 ) -> None:
-    dock = opened(make_napari_viewer_proxy(show=True), name)
+    dock = opened(make_napari_viewer_proxy(show=True), dock_name)
     area = dock.native.findChild(QScrollArea)
     assert area.minimumSizeHint().height() <= 200
     content = area.widget()

@@ -107,14 +107,14 @@ def test_a_run_takes_the_tile_and_the_precision_that_are_set_by_then(
     viewer: Any, bright_model: Path, qtbot: Any
 ) -> None:
     dock = open_dock(viewer, "Segment nuclei")
-    dock._files.append(str(bright_model))
+    dock.models.files.append(str(bright_model))
     dock.model.reset_choices()
     dock.model.value = str(bright_model)
     viewer.add_image(np.zeros((40, 50), np.uint8))
     dock.device.value = "cpu"
     page().tile, page().precision = 480, "float32"
     dock.start()
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     facts = viewer.layers[-1].metadata["napari_unet"]
     assert facts["settings"]["tile"] == 480
     assert (facts["precision_choice"], facts["device"]) == ("float32", "CPU float32")

@@ -95,7 +95,7 @@ class Robot(RuleBasedStateMachine):
 
     @rule()
     def wait_for_the_run(self) -> None:
-        self.qtbot.waitUntil(lambda: self.dock._worker is None, timeout=60_000)
+        self.qtbot.waitUntil(lambda: self.dock.run.worker is None, timeout=60_000)
 
     @rule()
     def wait_a_moment(self) -> None:
@@ -117,7 +117,7 @@ def test_whatever_a_robot_does_there_is_no_traceback(
 ) -> None:
     viewer = make_napari_viewer_proxy()
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-    dock._files.append(str(bright_model))
+    dock.models.files.append(str(bright_model))
     dock.model.reset_choices()
     dock.model.value, dock.device.value = str(bright_model), "cpu"
 

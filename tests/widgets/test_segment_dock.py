@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_unet.segmentation import Progress
 from napari_unet.widgets import placing
 from napari_unet.widgets.corrections import edited
-from napari_unet.widgets.segment_dock import BUILT_IN, SegmentDock, segment_active_layer
+from napari_unet.widgets.segment_dock import SegmentDock, segment_active_layer
 from napari_unet.widgets.segment_form import CANCEL, START
 
 PLUGIN = "napari-unet-nuclei"
@@ -40,7 +40,7 @@ def picture(*shape: int) -> np.ndarray:
 
 
 def wait(qtbot: Any, dock: SegmentDock) -> None:
-    qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
 
 
 def results(viewer: Any) -> list[Labels]:
@@ -283,7 +283,7 @@ def test_a_file_that_is_no_model_is_told_and_changes_nothing(
 ) -> None:
     fake = tmp_path / "fake.safetensors"
     fake.write_text("not a model")
-    dock._files.append(str(fake))
+    dock.models.files.append(str(fake))
     dock.model.reset_choices()
     dock.model.value = str(fake)
     viewer.add_image(picture(40, 50))
@@ -315,7 +315,7 @@ def test_cancel_after_the_last_report_frees_the_dock(
         yield Progress("nuclei", 1, 1)
         may_end.wait(60)
 
-    monkeypatch.setattr("napari_unet.widgets.segment_dock.run", late)
+    monkeypatch.setattr("napari_unet.widgets.segment_run.run", late)
     viewer.add_image(picture(40, 50))
     dock.start()
     qtbot.waitUntil(lambda: dock.status.value.startswith("Separating"), timeout=60_000)
@@ -592,11 +592,11 @@ def test_closing_the_dock_stops_the_run_and_lets_go_of_the_viewer(
 ) -> None:
     widget, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     viewer.add_image(picture(30, 200, 200))
-    dock._files.append(str(bright_model))
+    dock.models.files.append(str(bright_model))
     dock.model.reset_choices()
     dock.model.value = str(bright_model)
     dock.start()
-    worker = dock._worker
+    worker = dock.run.worker
     viewer.window.remove_dock_widget(widget)
     qtbot.waitUntil(lambda: not worker.is_running, timeout=60_000)
     viewer.add_image(picture(40, 50))
@@ -609,7 +609,9 @@ def test_the_command_opens_the_dock_and_segments_the_active_image(
     from napari_unet.network import library
 
     monkeypatch.setattr(
-        library, "list_models", lambda: [library.ModelFile(BUILT_IN, bright_model, built_in=True)]
+        library,
+        "list_models",
+        lambda: [library.ModelFile(library.BUILT_IN, bright_model, built_in=True)],
     )
     viewer.add_image(picture(40, 50))
     segment_active_layer(viewer)

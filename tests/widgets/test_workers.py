@@ -65,7 +65,7 @@ def test_a_run_leaves_no_worker_and_no_removed_result(
     viewer.add_image(np.pad(np.full((12, 12), 200, np.uint8), 15))
     for _ in range(2):
         dock.start()
-        qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+        qtbot.waitUntil(lambda: dock.run.worker is None, timeout=60_000)
     result = weakref.ref(viewer.layers[-1])
     viewer.layers.pop()
     qtbot.waitUntil(lambda: gc.collect() >= 0 and others.issuperset(workers()), timeout=60_000)

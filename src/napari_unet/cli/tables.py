@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -31,8 +31,8 @@ def print_table(
     table = Table(box=None, pad_edge=False)
     words = set(left)
     for number, name in enumerate(header):
-        justify = "left" if number in words else "right"
-        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+        justify: JustifyMethod = "left" if number in words else "right"
+        table.add_column(name, justify=justify, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table, crop=False)

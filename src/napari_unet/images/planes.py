@@ -30,6 +30,9 @@ FILTER_WIDTH = 4.0  # of the smoothing before pixels shrink, in its sigmas
 Read = Callable[[slice, slice], NDArray[np.float32]]
 """Rows and columns to the pixels (c, y, x) there."""
 
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""The network: pixels (3, y, x) float32 to maps (maps, y, x) in 0..1."""
+
 
 def read_plane(
     image: Any, plane: Plane, how: Normalisation, bounds: tuple[float, float] | None = None
@@ -60,6 +63,16 @@ def plane_reader(
     """Return what gives parts of `read_plane`, of which only these are ever float32.
 
     The plane is read once, and kept in its own type.
+
+    Parameters
+    ----------
+    image, plane, how, bounds
+        As for `read_plane`.
+
+    Returns
+    -------
+    callable
+        Rows and columns to the pixels (3, y, x) float32 there.
     """
     pixels = read_part(image, plane.read)
     known = bounds or limits(drop_alpha(pixels, "YXS"[: pixels.ndim]), how)
@@ -87,14 +100,24 @@ def part_of(plane: Plane, rows: slice, columns: slice) -> tuple[int | slice, ...
 
 
 def plane_limits(image: Any, plane: Plane, how: Normalisation) -> tuple[float, float]:
-    """Return the limits of one plane, of which no more is kept than they are made from."""
+    """Return the intensities of one plane that become 0 and 1; only a part of it is kept."""
     return limits(_thin_plane(image, plane), how)
 
 
 def stack_limits(
     image: Any, walk: Sequence[Plane], how: Normalisation
 ) -> tuple[float, float] | None:
-    """Return the limits over evenly spread planes, or None where each plane has its own."""
+    """Return the intensities that become 0 and 1 on all planes, None where each has its own.
+
+    Parameters
+    ----------
+    image : array-like
+        Anything that NumPy can read slice by slice.
+    walk : sequence of Plane
+        All planes; at most `PLANES_FOR_LIMITS` of them, evenly spread, are read.
+    how : Normalisation
+        Says whether limits are those of the stack, and which percentiles they are.
+    """
     if how.per != "stack":
         return None
     chosen = walk[:: -(-len(walk) // PLANES_FOR_LIMITS)]
@@ -219,7 +242,7 @@ def resized_labels(labels: NDArray[Any], size: Sequence[int]) -> NDArray[Any]:
 
 
 def as_bytes(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return maps in 0..1 as 0..255, a quarter of their memory."""
+    """Return maps of any shape in 0..1, clipped to that, as 0..255: a quarter of their memory."""
     scaled = maps.clip(0, 1)
     scaled *= 255
     return np.asarray(np.rint(scaled, out=scaled), np.uint8)

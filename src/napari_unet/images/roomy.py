@@ -13,6 +13,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from napari_unet.images.amounts import size_text
+
 Room = Callable[[tuple[int, ...]], NDArray[np.uint8]]
 """Gives zeros of a shape."""
 
@@ -65,18 +67,3 @@ def check_memory(n_bytes: int) -> None:
     free = psutil.virtual_memory().available
     if n_bytes > free:
         raise ValueError(f"it needs {size_text(n_bytes)} of memory, and {size_text(free)} are free")
-
-
-def size_text(n_bytes: float) -> str:
-    """Return a number of bytes as a user reads it.
-
-    Examples
-    --------
-    >>> size_text(3 << 20), size_text(1.25e9)
-    ('3.1 MB', '1.2 GB')
-    """
-    if n_bytes < 1e6:
-        return f"{max(1, round(n_bytes / 1e3))} kB"
-    if n_bytes < 9.95e8:
-        return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 9.95e6 else f"{n_bytes / 1e6:.1f} MB"
-    return f"{n_bytes / 1e9:.1f} GB"

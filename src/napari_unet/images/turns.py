@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.images.planes import Predict
 from napari_unet.images.tiling import pad_to_multiple
 
 TURNS = tuple(product(range(4), (False, True)))
 """Quarter turns, and whether the plane is mirrored first."""
 
-_Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
-
-def averaged_over_turns(predict: _Predict, grid: int = 1) -> _Predict:
+def averaged_over_turns(predict: Predict, grid: int = 1) -> Predict:
     """Return a network that sees each plane turned and mirrored, and gives the mean of its maps.
 
     A nucleus has no right way up, but a network's answer depends a little on how it lies;

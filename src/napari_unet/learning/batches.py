@@ -25,6 +25,11 @@ def step_seed(seed: int, number: int) -> int:
     return seed * 1_000_003 + number
 
 
+def step_random(seed: int, number: int, device: str | torch.device = "cpu") -> torch.Generator:
+    """Return the random numbers of a step, on a device."""
+    return torch.Generator(device).manual_seed(step_seed(seed, number))
+
+
 def n_workers(device: torch.device) -> int:
     """Return how many processes should prepare crops for a network on a device.
 
@@ -59,7 +64,7 @@ class RandomCrops(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         """Return the batch of a step; the same one whenever it is asked for."""
         recipe = self.recipe
-        random = torch.Generator().manual_seed(step_seed(recipe.seed, number))
+        random = step_random(recipe.seed, number)
         batch = random_batch(self.samples, recipe.crop, recipe.batch, recipe.augmentation, random)
         return _separating(batch, recipe.loss) if recipe.loss.separation else batch
 
@@ -98,7 +103,7 @@ def _made_on(device: torch.device, crops: RandomCrops, numbers: range) -> Iterat
     """Yield the batches of some steps that a device makes of planes in its own memory."""
     recipe, atlas = crops.recipe, Atlas(crops.samples, device)
     for number in numbers:
-        random = torch.Generator(device).manual_seed(step_seed(recipe.seed, number))
+        random = step_random(recipe.seed, number, device)
         yield atlas.random_batch(recipe.crop, recipe.batch, recipe.augmentation, random)
 
 

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.planes import network_input, resized_labels
 from napari_unet.learning.augment import Augmentation, Batch
-from napari_unet.learning.batches import step_seed
+from napari_unet.learning.batches import step_random
 from napari_unet.learning.losses import LossWeights, cross_entropy
 from napari_unet.learning.recipe import Recipe
 from napari_unet.network.device import autocast
@@ -134,7 +134,7 @@ class WholeImages(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         """Return the batch of a step; the same one whenever it is asked for."""
         epoch, place = divmod(number, self.recipe.steps_per_epoch(len(self.pixels)))
-        random = torch.Generator().manual_seed(step_seed(self.recipe.seed, epoch))
+        random = step_random(self.recipe.seed, epoch)
         order = torch.randperm(len(self.pixels), generator=random)
         chosen = order[place * self.recipe.batch :][: self.recipe.batch].numpy()
         labels = torch.from_numpy(self.labels[chosen]).float()

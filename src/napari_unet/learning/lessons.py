@@ -195,13 +195,13 @@ def _lot(seed: int, nucleus: Nucleus) -> bytes:
     return blake2b(f"{seed} {nucleus}".encode("utf-8", "surrogatepass")).digest()
 
 
-def rehearsal(card: Card, seed: int = 0) -> list[Scene]:
+def rehearsal(card: Card) -> list[Scene]:
     """Return synthetic fields that stand for the images the model knew: to train on, to judge by.
 
     They cost nothing and belong to nobody, and what the parent makes of them need not be lost.
     Drawing them takes some seconds, once in a process.
     """
-    return list(_rehearsal(card.normalisation, seed))
+    return list(_rehearsal(card.normalisation))
 
 
 def rehearsed(field: Scene, label: Label) -> Sample:
@@ -210,9 +210,9 @@ def rehearsed(field: Scene, label: Label) -> Sample:
 
 
 @cache
-def _rehearsal(normalisation: Normalisation, seed: int) -> tuple[Scene, ...]:
+def _rehearsal(normalisation: Normalisation) -> tuple[Scene, ...]:
     fields = [
-        nuclei_field((256, 256), n=90, diameter=diameter, seed=seed + number, settings=look)
+        nuclei_field((256, 256), n=90, diameter=diameter, seed=number, settings=look)
         for number, (look, diameter) in enumerate(
             (look, diameter) for look in LOOKS for diameter in DIAMETERS
         )

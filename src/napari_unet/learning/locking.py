@@ -108,7 +108,15 @@ def drawn_around(
     rim: int,
     n_connected: int = 2,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Return the labels and the prediction of `Redrawn`, where it is known what is locked."""
+    """Return the labels and the prediction of `Redrawn`, where it is known what is locked.
+
+    Parameters
+    ----------
+    locked : (..., y, x) bool
+        As `locks` gives it.
+    prediction, edited, new, rim, n_connected
+        As for `redrawn`.
+    """
     around = np.array(new, order="C")
     for index in np.ndindex(new.shape[: new.ndim - n_connected]):
         _cut(around[index], locked[index], rim)
@@ -123,7 +131,21 @@ def drawn_around(
 def locks(
     old: NDArray[np.int32], edited: NDArray[np.int32], confirmed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], int, int]:
-    """Return where labels must stay, and how many nuclei stay and stay away."""
+    """Return where labels must stay, and how many nuclei stay and stay away.
+
+    Parameters
+    ----------
+    old, edited : (..., y, x) int32
+        Labels that the earlier run made, and what the user made of them.
+    confirmed : (..., y, x) bool
+        Where the user said that the labels are right.
+
+    Returns
+    -------
+    locked : (..., y, x) bool
+    n_kept, n_left_out : int
+        Nuclei that were added, changed or confirmed, and those that were removed.
+    """
     planes = np.ndindex(old.shape[:-2])
     changes = {index: changed_pairs(old[index], edited[index]) for index in planes}
     edits = find_edits(old, edited, changes)

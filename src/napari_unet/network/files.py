@@ -42,7 +42,7 @@ def read_card(path: str | Path) -> Card:
 
 
 @contextmanager
-def opened(path: Path, framework: str) -> Iterator[tuple[Card, Any]]:
+def opened(path: Path, framework: str, shown: str | None = None) -> Iterator[tuple[Card, Any]]:
     """Yield the card of a model file, which is checked first, and the open file.
 
     Parameters
@@ -51,6 +51,8 @@ def opened(path: Path, framework: str) -> Iterator[tuple[Card, Any]]:
         The file.
     framework : {"np", "pt"}
         What its tensors are read as.
+    shown : str, optional
+        What errors call it; its path if not given.
 
     Raises
     ------
@@ -72,8 +74,9 @@ def opened(path: Path, framework: str) -> Iterator[tuple[Card, Any]]:
             yield card, file
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise ValueError(
-            f"Expected a model of napari-unet, got {str(path)!r} ({str(error).rstrip('.')}); "
-            "choose a file that this plugin has written, or fetch it again."
+            f"Expected a model of napari-unet, got {shown or str(path)!r} "
+            f"({str(error).rstrip('.')}); choose a file that this plugin has written, or fetch it "
+            "again."
         ) from error
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from napari_unet.images.amounts import time_text
 from napari_unet.network.card import Card
 from napari_unet.network.files import known_hash, read_card
 from napari_unet.network.library import ModelFile, list_models
@@ -169,7 +170,7 @@ def describe(version: Version, versions: Sequence[Version]) -> dict[str, str]:
         **marks,
         "judged by": JUDGED.get(learned.held_out, "") if learned.held_out is not None else "",
         "steps": _or_empty(learned.steps, "{}"),
-        "learned for": "" if learned.seconds is None else _time_text(learned.seconds),
+        "learned for": "" if learned.seconds is None else time_text(learned.seconds),
         "diameter": f"{card.diameter:.1f} px" if card else "",
         "network": card.config.variant if card else "",
         "file": str(version.file.path),
@@ -209,10 +210,6 @@ def as_json(version: Version, versions: Sequence[Version]) -> dict[str, Any]:
         "path": str(version.file.path),
         "sha256": version.sha256,
     }
-
-
-def _time_text(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def _parent_name(version: Version, versions: Sequence[Version]) -> tuple[str, bool]:

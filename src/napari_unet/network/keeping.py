@@ -24,7 +24,6 @@ from napari_unet.network.library import (
     ModelFile,
     find_model,
     list_models,
-    load_model,
     models_folder,
 )
 from napari_unet.network.packages import PACKAGE, unpack_model
@@ -211,15 +210,24 @@ def import_model(path: Path, name: str | None = None) -> Path:
         If the copy cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() == PACKAGE:
-        with tempfile.TemporaryDirectory() as folder:
-            return _import_unpacked(path, unpack_model(path, Path(folder)), name)
+    if path.suffix.lower() != PACKAGE:
+        return _take_in(path, name)
+    with tempfile.TemporaryDirectory() as folder:
+        return _take_in(unpack_model(path, Path(folder)), name, shown=path.name)
+
+
+def _take_in(path: Path, name: str | None, shown: str | None = None) -> Path:
+    """Copy a model file among the user's own; errors call it by its name, or as it is shown."""
+    # Torch comes with it: what only lists, renames or deletes models must not wait for that.
+    from napari_unet.network.model import load_model_file
+
     files = list_models()
-    checked = load_model(path, "cpu")
+    checked = load_model_file(path, "cpu", shown=shown)
+    shown = shown or path.name
     if twins := [file.name for file in files if known_hash(file.path) == checked.sha256]:
         raise ValueError(
-            f"Expected a new model, got {path.name!r}, which is here already as {twins[0]!r}; use "
-            "that one."
+            f"Expected a new model, got {shown!r}, which is here already as {twins[0]!r}; use that "
+            "one."
         )
     taken = [file.name for file in files]
     is_taken = path.stem.lower() in map(str.lower, taken)
@@ -229,19 +237,10 @@ def import_model(path: Path, name: str | None = None) -> Path:
         shutil.copyfile(path, temporary)
         if file_hash(temporary) != checked.sha256:
             raise ValueError(
-                f"Expected {path.name!r} to stay as it is while it is copied, got other content; "
+                f"Expected {shown!r} to stay as it is while it is copied, got other content; "
                 "try again."
             )
     return target
-
-
-def _import_unpacked(package: Path, unpacked: Path, name: str | None) -> Path:
-    """Import the model file of a package; what is said of it names the package."""
-    try:
-        return import_model(unpacked, name)
-    except ValueError as error:
-        said = str(error).replace(repr(str(unpacked)), repr(package.name))
-        raise ValueError(said.replace(repr(unpacked.name), repr(package.name))) from error
 
 
 def _own(name: str, done: str) -> ModelFile:

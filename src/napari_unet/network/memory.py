@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_unet.images.planes import Predict
 from napari_unet.images.tiling import Stitch, tiles
-
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 LARGEST_PIECE = 2**31  # px; any tile in one piece
 SMALLEST_PIECE = 128  # px; below that most of a piece is its overlap

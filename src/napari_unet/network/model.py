@@ -168,7 +168,10 @@ class Model:
 
 
 def load_model_file(
-    path: str | Path, device: str = "auto", precision: str = PRECISIONS[0]
+    path: str | Path,
+    device: str = "auto",
+    precision: str = PRECISIONS[0],
+    shown: str | None = None,
 ) -> Model:
     """Return the model in a file, which is checked first; nothing in it is ever run.
 
@@ -180,6 +183,8 @@ def load_model_file(
         "auto" (the fastest that works), "cuda", "mps" or "cpu".
     precision : str
         As for `Model`.
+    shown : str, optional
+        What errors call it; its path if not given.
 
     Raises
     ------
@@ -190,7 +195,7 @@ def load_model_file(
         precision on it.
     """
     path = Path(path)
-    with opened(path, "pt") as (card, file):
+    with opened(path, "pt", shown) as (card, file):
         network = _network_of(card.config, file)
     return Model(network.eval(), card, file_hash(path), path).to(device, precision)
 

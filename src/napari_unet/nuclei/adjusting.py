@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 from napari_unet.nuclei.instances import InstanceSettings, least_size
 
@@ -91,7 +92,7 @@ def adjusted(
     True
     """
     at = adjustment_of(settings, ndim, anisotropy)
-    changes: dict[str, float | bool | None] = {}
+    changes: dict[str, Any] = {}
     if not math.isclose(wanted.threshold, at.threshold, abs_tol=1e-6):
         changes["threshold"] = wanted.threshold
     if not math.isclose(wanted.splitting, at.splitting, abs_tol=1e-6):
@@ -102,7 +103,7 @@ def adjusted(
         largest = None if wanted.largest is None else max(wanted.largest, wanted.smallest)
         changes["max_size"] = None if largest is None else size_of(largest, ndim, anisotropy)
     changes |= {"fill_holes": wanted.fill_holes, "drop_rim": not wanted.keep_rim}
-    return replace(settings, **changes)  # type: ignore[arg-type]
+    return replace(settings, **changes)
 
 
 def in_a_plane(settings: InstanceSettings, anisotropy: float = 1.0) -> InstanceSettings:

@@ -109,7 +109,19 @@ def backgrounds(
 ) -> Floats:
     """Return the median of the background near each nucleus.
 
-    Where there is none near, that of all background; NaN if there is none at all.
+    Parameters
+    ----------
+    image : array
+        Intensities, of the labels' shape.
+    free : array of bool
+        Where the background is, of the same shape.
+    around : list of tuple of slice, or None
+        As `surroundings` gives it for each nucleus.
+
+    Returns
+    -------
+    (n,) float64
+        That of all background where there is none near; NaN if there is none at all.
     """
     if not free.any():
         return np.full(len(around), np.nan)

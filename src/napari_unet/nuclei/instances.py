@@ -165,6 +165,16 @@ def grown(
     What is in it depends on its surroundings alone, and not on all that is in the maps. With a
     threshold of .5, what `separated` then leaves out is debris and noise more often than nuclei;
     docs/models.md says what that brings.
+
+    Parameters
+    ----------
+    maps, settings, anisotropy
+        As for `instances`; sizes and the rim do not count here.
+
+    Returns
+    -------
+    array of int32, shape ([z,] y, x)
+        0 is background; ids are in no order.
     """
     maps = _checked(maps, anisotropy)
     if maps.size == 0:
@@ -206,7 +216,15 @@ def _split(
 def kept(
     labels: npt.NDArray[np.int32], settings: InstanceSettings, anisotropy: float = 1.0
 ) -> npt.NDArray[np.int32]:
-    """Return the second half of `instances`: the nuclei of the right size, in reading order."""
+    """Return the second half of `instances`: the nuclei of the right size, in reading order.
+
+    Parameters
+    ----------
+    labels : array of int32, shape ([z,] y, x)
+        As `separated` gives them.
+    settings, anisotropy
+        As for `instances`; only sizes and the rim count here.
+    """
     min_size = least_size(settings, labels.ndim, anisotropy)
     labels = drop(labels, min_size, settings.max_size, settings.drop_rim)
     return number_in_reading_order(labels)

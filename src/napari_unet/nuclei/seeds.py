@@ -103,6 +103,20 @@ def flooded(
     Among markers of one height that of the first pixel in reading order grows first. Left to
     itself, scikit-image takes them in an order that changes with what else is in the image, and a
     part of an image would be labelled differently from the whole.
+
+    Parameters
+    ----------
+    heights : array of float32, any number of dimensions
+        Low where markers are to grow first.
+    markers : array of int32, shape of ``heights``
+        0 is none.
+    inside : array of bool, shape of ``heights``
+        Where they may grow.
+
+    Returns
+    -------
+    array of int32, shape of ``heights``
+        0 outside, and where no marker gets to.
     """
     raised = heights.astype(np.float64)
     starts = np.flatnonzero(markers)

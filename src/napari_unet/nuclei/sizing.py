@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.images.planes import zoomed
+from napari_unet.images.planes import Predict, zoomed
 from napari_unet.nuclei.instances import InstanceSettings, instances
 
 MOST_PIXELS = 1024  # side of what the network sees when the diameter is estimated
@@ -48,7 +48,7 @@ def zoom_between(diameter: float, model_diameter: float) -> float:
 
 def estimate_diameter(
     pixels: NDArray[np.float32],
-    predict: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    predict: Predict,
     model_diameter: float,
     settings: InstanceSettings,
 ) -> float:

@@ -5,7 +5,8 @@ from typing import Any
 
 from napari.layers import Image, Labels
 
-from napari_unet.images.roomy import is_on_disk, size_text
+from napari_unet.images.amounts import size_text
+from napari_unet.images.roomy import is_on_disk
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import is_in_volumes
 from napari_unet.widgets.adjust import AdjustForm, Measure

@@ -1,7 +1,7 @@
 """The dock "Compare with truth": two layers of labels, what agrees, and where it does not."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
@@ -19,6 +19,9 @@ from napari_unet.widgets.running import Failed, seldom
 from napari_unet.widgets.scribbles import PREVIEW
 from napari_unet.widgets.workers import worker_for
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 CANCELLED = "Cancelled, nothing was compared."
 STALE = "The labels were changed since; compare again."
 CHANGES = ("labels_update", "paint", "data")
@@ -33,7 +36,7 @@ class CompareDock(CompareForm):
         Shows the layers and takes one that colours nuclei by what is wrong with them.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         self._viewer = napari_viewer
         self._worker: GeneratorWorker | None = None
         self._request: CompareRequest | None = None

@@ -1,7 +1,6 @@
 """The widgets of the dock "Compare with truth": choices, scores, and what is wrong."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from magicgui.widgets import (
     CheckBox,
@@ -20,6 +19,7 @@ from napari_unet.nuclei.metrics import Scores
 from napari_unet.widgets.error_table import ErrorTable, swatch
 from napari_unet.widgets.form import (
     MINIMUM_WIDTH,
+    Choices,
     DockForm,
     align_labels,
     let_scroll,
@@ -39,8 +39,6 @@ MEANINGS = {
     Kind.SPLIT: "Several found nuclei over one true one",
     Kind.BADLY_OUTLINED: "Found alone, with an outline that is far off",
 }
-
-Choices = Callable[[Any], list[Any]]
 
 
 class CompareForm(DockForm):

@@ -54,7 +54,7 @@ class Curve(QWidget):
         self._figure.subplots_adjust(**MARGINS)
         self._axes = self._figure.add_subplot()
         self._right = self._axes.twinx()
-        self._canvas: Any = FigureCanvasQTAgg(self._figure)  # type: ignore[no-untyped-call]
+        self._canvas: Any = FigureCanvasQTAgg(self._figure)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._canvas)

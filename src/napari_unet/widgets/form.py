@@ -26,6 +26,8 @@ from napari_unet.widgets.canvas import draw_in_own_context
 MINIMUM_WIDTH = 280  # px: with less, names of images and models are cut off
 LEAST_HEIGHT = 120  # px, of a dock that scrolls
 CLOSED, OPEN = "\u25b8", "\u25be"
+Choices = Callable[[Any], list[Any]]
+"""Gives what can be chosen, to whoever asks: a list of magicgui's."""
 FLAT = "text-align: left; border: none; outline: none; background: transparent; padding: 4px;"
 
 

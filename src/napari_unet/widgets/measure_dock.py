@@ -3,7 +3,7 @@
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 from napari.qt.threading import FunctionWorker, GeneratorWorker
@@ -28,6 +28,9 @@ from napari_unet.widgets.picking import Picking
 from napari_unet.widgets.running import Failed
 from napari_unet.widgets.workers import worker_for
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 CANCELLED = "Cancelled, nothing was changed."
 NO_LABELS = (
     "There are no labels to measure; segment an image with Segment nuclei, or open its labels."
@@ -45,7 +48,7 @@ class MeasureDock(MeasureForm):
         Shows the layers.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         self._viewer = napari_viewer
         self._worker: GeneratorWorker | FunctionWorker | None = None
         self._request: MeasureRequest | None = None

@@ -1,6 +1,6 @@
 """The widgets of the dock "Measure nuclei", and what is shown when."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from magicgui.widgets import ComboBox, Container, Label, LineEdit, ProgressBar, PushButton
@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QListWidget, QListWidgetItem, QSizePolicy, QWidget
 
 from napari_unet.widgets.form import (
     MINIMUM_WIDTH,
+    Choices,
     DockForm,
     align_labels,
     let_scroll,
@@ -33,7 +34,7 @@ class MeasureForm(DockForm):
         Gives the labels layers.
     """
 
-    def __init__(self, layers: Callable[[Any], list[Any]]) -> None:
+    def __init__(self, layers: Choices) -> None:
         self._make_inputs(layers)
         self._make_results()
         self.choices = Container(
@@ -54,7 +55,7 @@ class MeasureForm(DockForm):
         self.outdated.visible = self.results.visible = False
         let_scroll(self.native)
 
-    def _make_inputs(self, layers: Callable[[Any], list[Any]]) -> None:
+    def _make_inputs(self, layers: Choices) -> None:
         """Make what is chosen before measuring."""
         self.layer = ComboBox(
             label="Labels",

@@ -3,7 +3,7 @@
 from collections import deque
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import FunctionWorker
 from qtpy.QtCore import Qt
@@ -20,6 +20,9 @@ from napari_unet.widgets.preferences import use_folder
 from napari_unet.widgets.window import PLUGIN
 from napari_unet.widgets.workers import worker_for
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 FILTER = f"Model (*{SUFFIX})"
 IMPORTED = f"Model (*{SUFFIX} *{PACKAGE})"
 
@@ -33,7 +36,7 @@ class ModelsDock(ModelsForm):
         Has the dock that segments.
     """
 
-    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+    def __init__(self, napari_viewer: "napari.viewer.Viewer") -> None:
         self._viewer = napari_viewer
         self._worker: FunctionWorker | None = None
         self._listed: list[Version] = []

@@ -49,7 +49,7 @@ class NucleiPlot(QWidget):
         self._figure = Figure()
         self._figure.subplots_adjust(**MARGINS)
         self._axes = self._figure.add_subplot()
-        self._canvas: Any = FigureCanvasQTAgg(self._figure)  # type: ignore[no-untyped-call]
+        self._canvas: Any = FigureCanvasQTAgg(self._figure)
         self._canvas.mpl_connect("button_press_event", self._press)
         self._canvas.mpl_connect("motion_notify_event", self._move)
         self._canvas.mpl_connect("button_release_event", self._release)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.filling import Place, PlaneFound, finished_part, segment_from
+from napari_unet.images.amounts import time_text
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
 from napari_unet.images.roomy import roomy
@@ -220,7 +221,7 @@ def _cut_short(
         slice(ranges[letter].start, ranges[letter].stop) if letter in ranges else place
         for letter, place in zip(axes, request.region, strict=True)
     )
-    found = Segmentation(part.labels, part.maps, settings.diameter or settings.model_diameter)
+    found = Segmentation(part.labels, part.maps, settings.likely_diameter)
     done = _finished(replace(request, region=region), model, settings, found, seconds)
     return replace(done, n_planes=(part.n_planes, math.prod(counts)))
 
@@ -336,7 +337,7 @@ class TimeLeft:
             self._first = self._first or (now, fraction)
             return ""
         seconds = (now - self._first[0]) / (fraction - self._first[1]) * (1 - fraction)
-        return f"{seconds:.0f} s left" if seconds < 90 else f"{seconds / 60:.0f} min left"
+        return f"{time_text(seconds)} left"
 
 
 def one_sentence(

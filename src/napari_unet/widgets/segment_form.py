@@ -1,8 +1,5 @@
 """The widgets of the dock "Segment nuclei", and what is shown when."""
 
-from collections.abc import Callable
-from typing import Any
-
 from magicgui.widgets import (
     ComboBox,
     Container,
@@ -20,6 +17,7 @@ from napari_unet.widgets.adjust import AdjustForm
 from napari_unet.widgets.doubt_form import DoubtForm
 from napari_unet.widgets.form import (
     MINIMUM_WIDTH,
+    Choices,
     DockForm,
     align_labels,
     fold,
@@ -55,13 +53,9 @@ class SegmentForm(DockForm):
         Shown above the button where corrections can be brought back.
     """
 
-    def __init__(
-        self,
-        images: Callable[[Any], list[Any]],
-        models: Callable[[Any], list[tuple[str, str]]],
-        offer: Offer,
-    ) -> None:
+    def __init__(self, images: Choices, models: Choices, offer: Offer) -> None:
         self._make_inputs(images, models)
+        self._make_rare_inputs()
         self.offer = offer
         self.first_steps = Label(value=FIRST_STEPS)
         self.button = PushButton(
@@ -71,9 +65,9 @@ class SegmentForm(DockForm):
         self.status = Label(value="")
         self._make_next_steps()
         inputs = [self.image, self.channel, self.axes, self.model, self.diameter, self.region]
-        seldom_used = [self.link, self.views, self.quality, self.device]
-        self.costly = [*inputs, *seldom_used]
-        choices, more = Container(widgets=inputs), Container(widgets=seldom_used)
+        rare = [self.link, self.views, self.quality, self.device]
+        self.costly = [*inputs, *rare]
+        choices, more = Container(widgets=inputs), Container(widgets=rare)
         for part in (choices, more):
             part.margins = (0, 0, 0, 0)
         align_labels(choices.native, more.native)
@@ -115,11 +109,7 @@ class SegmentForm(DockForm):
             visible=False,
         )
 
-    def _make_inputs(
-        self,
-        images: Callable[[Any], list[Any]],
-        models: Callable[[Any], list[tuple[str, str]]],
-    ) -> None:
+    def _make_inputs(self, images: Choices, models: Choices) -> None:
         """Make the widgets that hold the user's choices."""
         self.image = ComboBox(
             label="Image", choices=images, nullable=True, tooltip="The image layer to segment"
@@ -144,8 +134,17 @@ class SegmentForm(DockForm):
         self.diameter = FloatSpinBox(
             label="Diameter", min=0, max=2000, step=1, value=0, tooltip=DIAMETER
         )
-        self.diameter.native.setSpecialValueText("auto")
+        self.show_auto_diameter()
         self.diameter.native.setSuffix(" px")
+        self.region = RadioButtons(
+            label="Region",
+            choices=REGIONS,
+            tooltip="All of the image, the plane that is shown, or what the canvas shows of it",
+        )
+        self.region.value = REGIONS[0]
+
+    def _make_rare_inputs(self) -> None:
+        """Make the widgets for what seldom needs another choice."""
         self.link = ComboBox(label="Planes", choices=LINKS, tooltip="How planes along Z are joined")
         self.views = ComboBox(
             label="Views",
@@ -157,18 +156,17 @@ class SegmentForm(DockForm):
             choices=QUALITY_CHOICES,
             tooltip="best: the image is seen flipped and turned in eight ways, and averaged",
         )
-        self.region = RadioButtons(
-            label="Region",
-            choices=REGIONS,
-            tooltip="All of the image, the plane that is shown, or what the canvas shows of it",
-        )
-        self.region.value = REGIONS[0]
         self.device = ComboBox(
             label="Device",
             choices=DEVICES,
             value=preferences().device,
             tooltip="What the network runs on; auto is the fastest that works",
         )
+
+    def show_auto_diameter(self, diameter: float | None = None) -> None:
+        """Show what a run without a diameter found, in pixels, or that it is still to be found."""
+        text = "auto" if diameter is None else f"auto: {diameter:.0f} px"
+        self.diameter.native.setSpecialValueText(text)
 
     def show_run(self) -> None:
         """Show that a run goes on."""

@@ -1,7 +1,7 @@
 """The command that shows the tracks of a movie's nuclei in a layer of napari's."""
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels, Tracks
@@ -15,6 +15,9 @@ from napari_unet.widgets.measured_layer import likely_axes
 from napari_unet.widgets.running import Failed, one_sentence
 from napari_unet.widgets.workers import worker_for
 
+if TYPE_CHECKING:
+    import napari.viewer
+
 OF_LAYER = "napari_unet_tracks_of"  # in a layer's metadata: whose tracks these are
 NO_LABELS = (
     "Expected the active layer to be labels of a movie, with its frames along the first axis, got "
@@ -25,7 +28,7 @@ Found = tuple[NDArray[np.float64], Table]
 """Where the nuclei are, as `nuclei.tracks.centres` says, and their tracks."""
 
 
-def show_tracks(viewer: "napari.viewer.Viewer") -> None:  # type: ignore[name-defined]  # noqa: F821
+def show_tracks(viewer: "napari.viewer.Viewer") -> None:
     """Show the tracks of the active labels, with lines from mothers to daughters."""
     show_tracks_of(viewer, viewer.layers.selection.active)
 

@@ -1,0 +1,40 @@
+"""The walk from an image in memory to one label per nucleus.
+
+The network comes as a plain callable, so that everything here runs without torch.
+"""
+
+from napari_unet.images.planes import Predict
+from napari_unet.segmentation.diameter import image_diameter, with_diameter
+from napari_unet.segmentation.labelling import WALK, Find, label_maps, walk_order
+from napari_unet.segmentation.predicting import N_MAPS, predict_maps
+from napari_unet.segmentation.progress import STEPS, Progress, finish
+from napari_unet.segmentation.settings import (
+    LINKS,
+    QUALITIES,
+    VIEWS,
+    SegmentSettings,
+    is_in_volumes,
+)
+from napari_unet.segmentation.walk import Segmentation, segment
+
+__all__ = [
+    "LINKS",
+    "N_MAPS",
+    "QUALITIES",
+    "STEPS",
+    "VIEWS",
+    "WALK",
+    "Find",
+    "Predict",
+    "Progress",
+    "SegmentSettings",
+    "Segmentation",
+    "finish",
+    "image_diameter",
+    "is_in_volumes",
+    "label_maps",
+    "predict_maps",
+    "segment",
+    "walk_order",
+    "with_diameter",
+]

@@ -1,0 +1,78 @@
+"""From an image to the network's maps, plane by plane."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.axes import Plane, label_shape, planes
+from napari_unet.images.planes import Predict, as_bytes, plane_reader, stack_limits, zoomed_size
+from napari_unet.images.roomy import Room, in_memory
+from napari_unet.images.turns import averaged_over_turns
+from napari_unet.segmentation.from_sides import add_sides
+from napari_unet.segmentation.progress import Progress
+from napari_unet.segmentation.settings import SegmentSettings
+from napari_unet.segmentation.tiled import predict_tiles
+
+N_MAPS = 3  # of an image without pixels, which no network has seen
+
+
+def predict_maps(
+    image: Any,
+    axes: str,
+    predict: Predict,
+    settings: SegmentSettings,
+    room: Room = in_memory,
+    order: Callable[[list[Plane]], list[Plane]] = list,
+    show: Callable[[Plane, NDArray[np.uint8], Progress], Progress] | None = None,
+) -> Generator[Progress, None, NDArray[np.uint8]]:
+    """Run the network over all planes, tile by tile.
+
+    Parameters
+    ----------
+    image, axes, predict, settings, room
+        See :func:`napari_unet.segmentation.segment`.
+    order : callable
+        Puts the planes into the order in which they are taken.
+    show : callable, optional
+        Makes what is yielded after a plane, of its maps (maps, y, x) and how far the walk is.
+
+    Yields
+    ------
+    Progress
+        After every tile, and what `show` makes after every plane.
+
+    Returns
+    -------
+    (maps, ...) array of uint8
+        In the shape of the labels, made by `room`; 0..255 stands for 0..1.
+    """
+    shape = label_shape(axes, image.shape)
+    walk = list(planes(axes, image.shape, settings.channel))
+    if 0 in shape:
+        return in_memory((N_MAPS, *shape))
+    bounds = stack_limits(image, walk, settings.normalisation)
+    if settings.quality == "best":
+        predict = averaged_over_turns(predict, settings.grid)
+    size = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
+    seen = zoomed_size(size, settings.zoom)
+    done, total = 0, len(walk) * len(settings.tiles_of(seen))
+    maps: NDArray[np.uint8] | None = None
+    for plane in order(walk):
+        read = plane_reader(image, plane, settings.normalisation, bounds)
+        for found in predict_tiles(read, size, seen, predict, settings):
+            for place, piece in found:
+                if maps is None:
+                    maps = room((len(piece), *shape))
+                maps[:, *plane.write][:, *place] = as_bytes(piece)
+            done += 1
+            yield Progress("network", done, total)
+        if show is not None and maps is not None:
+            yield show(plane, maps[:, *plane.write], Progress("network", done, total))
+    if maps is None:
+        return in_memory((N_MAPS, *shape))
+    yield from add_sides(maps, image, walk, predict, settings, bounds)
+    return maps

@@ -1,0 +1,43 @@
+"""A plane through the network, tile by tile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+
+from napari_unet.images.mosaic import Mosaic, Piece, ResizedMosaic
+from napari_unet.images.planes import Predict, Read, resized_part
+from napari_unet.segmentation.settings import SegmentSettings
+
+
+def predict_tiles(
+    read: Read,
+    size: tuple[int, int],
+    seen: tuple[int, int],
+    predict: Predict,
+    settings: SegmentSettings,
+) -> Iterator[Iterator[Piece]]:
+    """Run the network over a plane of a size (y, x) that it sees in another one, tile by tile.
+
+    Parameters
+    ----------
+    read : callable
+        Gives parts of the plane's pixels (3, y, x) float32.
+    size, seen : (int, int)
+        Of the plane (y, x), as it is and as the network sees it.
+    predict : callable
+        The network: pixels (3, y, x) float32 to maps (maps, y, x) in 0..1.
+    settings : SegmentSettings
+        Says what the tiles are.
+
+    Yields
+    ------
+    iterator of (place, maps)
+        For each tile the pieces that are whole by it, in the plane's own pixels; they have to be
+        taken before the next tile.
+    """
+    parts = settings.tiles_of(seen)
+    mosaic, resizing = Mosaic(seen, parts, settings.overlap), ResizedMosaic(seen, size)
+    for tile in parts:
+        pieces = mosaic.add(tile, predict(resized_part(read, size, seen, tile.read)))
+        yield chain.from_iterable(resizing.add(*piece) for piece in pieces)
