@@ -48,12 +48,12 @@ class Pieces:
         n = int(wholes.max(initial=0)) + 1
         sizes = np.bincount(wholes, self.sizes, n).astype(np.int64)
         sizes[0] = 0
-        least = np.full((2, n), np.iinfo(np.int64).max)
-        np.minimum.at(least[0], wholes, self.first)
-        np.minimum.at(least[1], wholes, self.lowest)
+        first, lowest = np.full((2, n), np.iinfo(np.int64).max)
+        np.minimum.at(first, wholes, self.first)
+        np.minimum.at(lowest, wholes, self.lowest)
         highest = np.full(n, -1, np.int64)
         np.maximum.at(highest, wholes, self.highest)
-        return Pieces(sizes, *least, highest, _renamed(self.contacts, wholes))
+        return Pieces(sizes, first, lowest, highest, _renamed(self.contacts, wholes))
 
 
 def tidied(labels: npt.NDArray[np.int32], anisotropy: float = 1.0) -> npt.NDArray[np.int32]:
@@ -215,4 +215,4 @@ def _is_flat(pieces: Pieces, n_planes: int) -> npt.NDArray[np.bool_]:
     middle = (upto[-1] - 1) // 2, upto[-1] // 2  # voxels: the median is the mean of both
     if heights[order[np.searchsorted(upto, middle, side="right")]].mean() < LEAST_PLANES:
         return np.zeros(len(heights), bool)
-    return (heights == 1) & (pieces.lowest > 0) & (pieces.highest < n_planes - 1)
+    return np.asarray((heights == 1) & (pieces.lowest > 0) & (pieces.highest < n_planes - 1))
