@@ -327,7 +327,9 @@ def segment_in_memory(
     write_output(job.target, found.labels, image, overwrite=overwrite, made_by=made_by)
     if job.tracks is not None:
         movie = found.labels.transpose(walk_order(image.axes)[0])
-        write_tracks(job.tracks, movie, overwrite=overwrite)
+        for done, total in write_tracks(job.tracks, movie, overwrite=overwrite):
+            if progress is not None:
+                progress(Progress("tracks", done, total))
     n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
     return n_nuclei, remarks(image, n_nuclei, anisotropy_is_given=anisotropy_is_given)
 

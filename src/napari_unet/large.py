@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -156,16 +156,19 @@ def segment_large(
     yield from write_labels_in_blocks(plan, table, place, how.run)
     n_nuclei = int(table.ids.max(initial=0))
     if tracks is not None:
-        _write_tracks(folder, tracks, open_labels(place), overwrite=overwrite_tracks)
+        yield from _write_tracks(folder, tracks, open_labels(place), overwrite=overwrite_tracks)
     _hand_over(place, target, plan, image, n_nuclei, made_by)
     shutil.rmtree(folder)
     return n_nuclei
 
 
-def _write_tracks(folder: Path, tracks: Path, labels: Movie, *, overwrite: bool) -> None:
+def _write_tracks(
+    folder: Path, tracks: Path, labels: Movie, *, overwrite: bool
+) -> Iterator[Progress]:
     """Write tracks, and note in the run's folder that they are its own."""
     try:
-        write_tracks(tracks, labels, overwrite=overwrite)
+        for done, total in write_tracks(tracks, labels, overwrite=overwrite):
+            yield Progress("tracks", done, total)
     except ValueError as error:
         raise ValueError(
             f"{str(error).rstrip('.')}, or --resume without --tracks for the labels alone."

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from napari_unet.images.challenge import check_tracks_folder, write_challenge
-from napari_unet.nuclei.tracks import Movie, unbroken_frames
+from napari_unet.images.challenge import check_tracks_folder, write_challenge_by_frames
+from napari_unet.nuclei.tracks import (
+    Movie,
+    find_parents,
+    lifetimes,
+    nuclei_by_frame,
+    unbroken_frames,
+)
 
 
 def check_tracks(folder: Path | None, axes: str, *, overwrite: bool = False) -> None:
@@ -28,8 +35,12 @@ def check_tracks(folder: Path | None, axes: str, *, overwrite: bool = False) -> 
     check_tracks_folder(folder, overwrite=overwrite)
 
 
-def write_tracks(folder: Path, labels: Movie, *, overwrite: bool = False) -> None:
+def write_tracks(
+    folder: Path, labels: Movie, *, overwrite: bool = False
+) -> Iterator[tuple[int, int]]:
     """Write the tracks of a movie as a folder of the Cell Tracking Challenge.
+
+    Nothing is written but by iterating to the end.
 
     Parameters
     ----------
@@ -40,6 +51,11 @@ def write_tracks(folder: Path, labels: Movie, *, overwrite: bool = False) -> Non
     overwrite : bool
         Whether existing tracks may be replaced.
 
+    Yields
+    ------
+    done, total : int
+        After every frame: all are read for their nuclei, then for who divides, then written.
+
     Raises
     ------
     ValueError
@@ -47,4 +63,13 @@ def write_tracks(folder: Path, labels: Movie, *, overwrite: bool = False) -> Non
     OSError
         If the folder cannot be written.
     """
-    write_challenge(folder, *unbroken_frames(labels), overwrite=overwrite)
+    n_frames, present = labels.shape[0], []
+    for ids in nuclei_by_frame(labels):
+        present.append(ids)
+        yield len(present), 3 * n_frames
+    table = lifetimes(present)
+    for frame in find_parents(labels, table):
+        yield n_frames + frame + 1, 3 * n_frames
+    frames, table = unbroken_frames(labels, present, table)
+    for frame in write_challenge_by_frames(folder, frames, table, overwrite=overwrite):
+        yield 2 * n_frames + frame + 1, 3 * n_frames

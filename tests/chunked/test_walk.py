@@ -19,7 +19,6 @@ from napari_unet.images.ome_zarr import create_labels
 from napari_unet.images.planes import as_bytes
 from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
 from napari_unet.nuclei.instances import InstanceSettings
-from napari_unet.nuclei.metrics import evaluate
 from napari_unet.segmentation import SegmentSettings, finish, segment, walk_order
 
 
@@ -70,29 +69,18 @@ def test_labels_are_those_of_the_walk_in_memory(axes, link, side, tmp_path):
     np.testing.assert_array_equal(in_blocks(image, axes, settings, side, tmp_path), whole)
 
 
-@pytest.mark.parametrize("side", [50, 97])
-@pytest.mark.parametrize("axes", ["ZYX", "TZYX"])
-def test_volumes_have_the_same_nuclei_whatever_the_blocks(axes, side, tmp_path):
+@pytest.mark.parametrize("link", ["volume", "overlap"])
+@pytest.mark.parametrize(("axes", "side"), [("ZYX", 50), ("ZYX", 1000), ("TZYX", 97)])
+def test_nuclei_of_volumes_are_those_of_the_walk_in_memory(axes, side, link, tmp_path, monkeypatch):
+    monkeypatch.setattr("napari_unet.chunked.plan.DEPTH", 5)
     image = crowd(axes)
-    settings = SegmentSettings(diameter=18.0, tile=96, overlap=64, anisotropy=3.0)
-    labels = in_blocks(image, axes, settings, side, tmp_path)
-    np.testing.assert_array_equal(labels, in_blocks(image, axes, settings, 1000, tmp_path / "1"))
-    # In memory, fragments are given back to their nuclei as well.
-    whole = finish(segment(image, axes, blurred, settings)).labels
-    assert evaluate(labels, whole).ap50 > 0.5
-
-
-@pytest.mark.parametrize("side", [50, 97, 1000])
-@pytest.mark.parametrize("axes", ["ZYX", "TZYX"])
-def test_planes_that_are_linked_have_the_same_nuclei_whatever_the_blocks(axes, side, tmp_path):
-    image = crowd(axes)
-    settings = SegmentSettings(diameter=18.0, link="overlap", tile=96, overlap=64)
+    image[..., 3, 40:90, 20:110] = 0  # gaps of one plane, over faces of blocks
+    settings = SegmentSettings(diameter=18.0, link=link, tile=96, overlap=64, anisotropy=3.0)
     apart = finish(segment(image, axes, blurred, replace(settings, link="none"))).labels
-    labels = in_blocks(image, axes, settings, side, tmp_path)
-    np.testing.assert_array_equal(labels > 0, apart > 0)
-    one_block = in_blocks(image, axes, settings, 2000, tmp_path / "whole")
-    np.testing.assert_array_equal(labels, one_block)
-    assert 20 < labels.max() < apart.max()
+    whole = finish(segment(image, axes, blurred, settings)).labels
+    assert whole.max() > 10
+    assert link == "volume" or np.count_nonzero(whole[apart == 0]) > 100
+    np.testing.assert_array_equal(in_blocks(image, axes, settings, side, tmp_path), whole)
 
 
 def colours() -> NDArray[np.integer]:

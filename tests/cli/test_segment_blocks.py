@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from napari_unet import large
 from napari_unet.api import model_settings
 from napari_unet.chunked import steps
 from napari_unet.chunked.cluster import runner
+from napari_unet.cli.progress import fraction_of
 from napari_unet.images.files import read_image, read_labels
 from napari_unet.images.ome_zarr import open_ome_zarr
 from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
@@ -115,6 +117,24 @@ def test_the_tracks_of_blocks_are_those_of_memory(run, tmp_path, bright_model, n
     np.testing.assert_array_equal(found, expected)
     for mask in (f"mask00{frame}.tif" for frame in range(4)):
         np.testing.assert_array_equal(*(tifffile.imread(it / mask) for it in folders))
+
+
+def test_the_bar_of_a_run_in_blocks_never_goes_back(tmp_path, bright_model):
+    stack = nuclei_stack((4, 90, 100), n=12, diameter=20.0, seed=1)[0]
+    movie = np.stack([stack, np.roll(stack, 2, axis=-1)])
+    tifffile.imwrite(tmp_path / "a.tif", movie, imagej=True, metadata={"axes": "TZYX"})
+    model = load_model(bright_model, "cpu")
+    settings = model_settings(model, diameter=20.0, link="overlap")
+    where = {"tracks": tmp_path / "t"}
+    work = segment_large(
+        tmp_path / "a.tif", tmp_path / "out.zarr", model, settings, InBlocks(64), **where
+    )
+    done = [(step.step, fraction_of(step)) for step in work]
+    names = [name for name, _ in groupby(name for name, _ in done)]
+    assert names == ["network", "nuclei", "linking", "writing", "tracks"]
+    fractions = [fraction for _, fraction in done]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
 
 
 def test_a_run_that_was_cut_off_after_its_tracks_writes_them_again(

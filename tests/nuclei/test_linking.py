@@ -7,15 +7,12 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 
 from napari_unet.nuclei.linking import (
-    Known,
     following,
     link_over_time,
     linked_frames,
-    linked_ids,
     match,
 )
 from napari_unet.nuclei.metrics import overlaps
-from napari_unet.nuclei.shared import share
 from napari_unet.nuclei.tracks import track_table
 
 
@@ -161,10 +158,3 @@ def test_a_nucleus_keeps_its_id_and_a_new_one_gets_the_next_free_one() -> None:
     before = np.array([[3, 3, 3, 0, 0, 0, 5, 5]])
     after = np.array([[1, 1, 0, 2, 2, 0, 9, 9]])
     assert following(before, after, highest=11).tolist() == [[3, 3, 0, 12, 12, 0, 5, 5]]
-
-
-def test_planes_of_a_stack_do_not_divide():
-    planes = np.array([[1] * 6, [1, 1, 0, 2, 2, 2]])
-    ids, known = linked_ids(share(planes[1], planes[0]), Known(1), may_divide=False)
-    assert ids.tolist() == [2, 1]
-    assert known.n_ids == 2

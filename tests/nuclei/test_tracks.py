@@ -9,7 +9,13 @@ import pytest
 
 from napari_unet.images.synthetic import nuclei_movie
 from napari_unet.nuclei.linking import link_over_time
-from napari_unet.nuclei.tracks import centres, track_table, unbroken, unbroken_frames
+from napari_unet.nuclei.tracks import (
+    centres,
+    nuclei_by_frame,
+    track_table,
+    unbroken,
+    unbroken_frames,
+)
 
 
 def test_a_mother_that_goes_on_is_none() -> None:
@@ -54,7 +60,8 @@ def test_a_movie_in_a_file_is_read_frame_by_frame() -> None:
         def __getitem__(self, frame: int) -> np.ndarray:
             return labels[operator.index(frame)].astype(np.uint32)
 
-    frames, table = unbroken_frames(File())
+    movie = File()
+    frames, table = unbroken_frames(movie, [*nuclei_by_frame(movie)], track_table(movie))
     linked, expected = unbroken(labels)
     np.testing.assert_array_equal(table, expected)
     np.testing.assert_array_equal([*frames], linked)

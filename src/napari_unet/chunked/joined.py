@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from napari_unet.chunked import scratch
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.steps import BLOCKS, SEAMS, next_blocks
 from napari_unet.nuclei.confidence import Evidence
-from napari_unet.nuclei.joining import Parts, Seam, Sure, join
+from napari_unet.nuclei.fragments import Contacts, Pieces, tidy
+from napari_unet.nuclei.joining import Parts, Seam, Sure, gathered, numbered
 from napari_unet.nuclei.linking import Known, linked_ids
 from napari_unet.nuclei.shared import Shared
 
@@ -25,6 +27,8 @@ class Table:
     ----------
     ids : array of int32
         Of all parts, block by block and unit by unit; 0 for what is dropped.
+    sizes : array of int64
+        Pixels or voxels of all parts.
     starts : array of int64
         Where the parts of each block begin, in the order of the units and their blocks; one more
         entry is the number of parts.
@@ -33,6 +37,7 @@ class Table:
     """
 
     ids: NDArray[np.int32]
+    sizes: NDArray[np.int64]
     starts: NDArray[np.int64]
     n_blocks: int
 
@@ -45,10 +50,9 @@ class Table:
         number = unit * self.n_blocks + block
         return slice(int(self.starts[number]), int(self.starts[number + 1]))
 
-    def of_units(self, units: range) -> slice:
-        """Return where the parts of some units are."""
-        first, last = units.start * self.n_blocks, units.stop * self.n_blocks
-        return slice(int(self.starts[first]), int(self.starts[last]))
+    def of_unit(self, unit: int) -> slice:
+        """Return where the parts of a unit are."""
+        return slice(self.span(unit, 0).start, self.span(unit, self.n_blocks - 1).stop)
 
 
 def block_items(plan: Plan) -> list[scratch.Item]:
@@ -56,120 +60,161 @@ def block_items(plan: Plan) -> list[scratch.Item]:
     return [(unit, number) for unit in range(plan.n_units) for number in range(len(plan.blocks))]
 
 
-def joined(plan: Plan) -> Table:
-    """Return the nuclei of the whole image, from the files of all its blocks and seams."""
-    names = ("first", "sizes", "at_rim", "likely", "deepest")
-    stored = [scratch.read(plan.folder, BLOCKS, item, *names) for item in block_items(plan)]
-    starts = np.cumsum([0, *(len(first) for first, *_ in stored)], dtype=np.int64)
-    first, sizes, at_rim, likely, deepest = (
-        np.concatenate(arrays) for arrays in zip(*stored, strict=True)
-    )
-    table = Table(np.zeros(len(first), np.int32), starts, len(plan.blocks))
-    # Where the depth does not count, nothing was written of it.
-    known = Evidence(sizes, likely, deepest) if len(deepest) else None
-    _join_units(plan, Parts(first, sizes, at_rim), known, table)
-    link, axes = plan.settings.link, plan.label_axes
-    if link == "overlap" and "Z" in axes:
-        _link_planes(plan, table, sizes)
-    if link != "none" and "T" in axes:
-        n_together = plan.n_units // plan.label_shape[0]
-        _link(plan, table, sizes, "T", _groups(range(plan.n_units), n_together))
+def joined(plan: Plan, nuclei: NDArray[np.int32] | None = None) -> Table:
+    """Return the nuclei of all units, from the files of all blocks and seams.
+
+    Parameters
+    ----------
+    plan : Plan
+        How, and where.
+    nuclei : array of int32, optional
+        Of a plan of linked sections: the nucleus of each section. Seams tell it otherwise.
+    """
+    starts, stored = _stored(plan)
+    parts = Parts(stored["first"], stored["sizes"], stored["at_rim"])
+    table = Table(np.zeros(len(parts), np.int32), parts.sizes, starts, len(plan.blocks))
+    highest = 0
+    for unit in range(plan.n_units):
+        own = table.of_unit(unit)
+        if nuclei is None:
+            whose = gathered(parts.of(own), _seams(plan, table, unit))
+        else:
+            whose = _counted(nuclei[stored["sections"][own]])
+        if plan.is_tidied:
+            whose = _tidied(plan, table, unit, parts.of(own), stored["highest"][own], whose)
+        ids = _ids(plan, parts.of(own), whose, {name: it[own] for name, it in stored.items()})
+        table.ids[own] = np.where(ids > 0, ids + highest, 0)
+        highest += int(ids.max(initial=0))
+    if plan.is_linked:
+        _link(plan, table)
     return table
 
 
-def _groups(units: range, n: int) -> list[range]:
-    """Return the units in groups of n."""
-    return [units[i : i + n] for i in range(0, len(units), n)]
+def _stored(plan: Plan) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
+    """Return where the parts of each block begin, and what is stored of all parts, by its name."""
+    names = ["first", "sizes", "at_rim"]
+    names += ["highest"] if plan.is_tidied else []
+    names += ["sections"] if plan.sections else ["likely", "deepest"]
+    stored = [scratch.read(plan.folder, BLOCKS, item, *names) for item in block_items(plan)]
+    starts = np.cumsum([0, *(len(first) for first, *_ in stored)], dtype=np.int64)
+    arrays = map(np.concatenate, zip(*stored, strict=True))
+    return starts, dict(zip(names, arrays, strict=True))
 
 
-def _join_units(plan: Plan, parts: Parts, known: Evidence | None, table: Table) -> None:
-    """Number the nuclei in the table, one unit after the other."""
-    how, highest = plan.settings.instances, 0
-    for unit in range(plan.n_units):
-        own = table.of_units(range(unit, unit + 1))
-        whole = Parts(parts.first[own], parts.sizes[own], parts.at_rim[own])
-        seams = _seams(plan, table, unit)
-        sure = None if known is None else Sure(known.of(own), how.threshold)
-        ids = join(whole, seams, plan.least_size, how.max_size, drop_rim=how.drop_rim, sure=sure)
-        table.ids[own] = np.where(ids > 0, ids + highest, 0)
-        highest += int(ids.max(initial=0))
+def _counted(nuclei: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return the nuclei renumbered 1..n."""
+    return (np.unique(nuclei, return_inverse=True)[1] + 1).astype(np.int32)
+
+
+def _ids(
+    plan: Plan, parts: Parts, whose: NDArray[np.int32], stored: dict[str, NDArray[Any]]
+) -> NDArray[np.int32]:
+    """Return the ids of the parts of a unit; what is of the wrong size or not sure is dropped."""
+    if plan.sections:  # of which that was judged in their planes
+        return numbered(parts, whose, min_size=1)
+    how, sure = plan.settings.instances, None
+    if len(stored["deepest"]):  # where the depth does not count, nothing was written of it
+        known = Evidence(parts.sizes, stored["likely"], stored["deepest"])
+        sure = Sure(known, how.threshold)
+    limits = plan.least_size, how.max_size
+    return numbered(parts, whose, *limits, drop_rim=how.drop_rim, sure=sure)
+
+
+def _tidied(
+    plan: Plan,
+    table: Table,
+    unit: int,
+    parts: Parts,
+    highest: NDArray[np.int64],
+    whose: NDArray[np.int32],
+) -> NDArray[np.int32]:
+    """Return the nucleus of each part of a volume, once fragments are given back."""
+    depth, *plane = plan.unit_shape
+    lowest = parts.first // int(np.prod(plane))
+    sizes, first, low, high = (
+        np.append(np.int64(0), it) for it in (parts.sizes, parts.first, lowest, highest)
+    )
+    pieces = Pieces(sizes, first, low, high, _contacts(plan, table, unit))
+    wholes = pieces.added(np.append(np.int32(0), whose))
+    return tidy(wholes, depth, plan.settings.anisotropy).astype(np.int32)[whose]
+
+
+def _beside(plan: Plan, table: Table, unit: int) -> list[tuple[int, int, dict[int, int]]]:
+    """Return of each block of a unit its number, where its parts begin, and those of the next.
+
+    Parts count from 1 on in the unit; the next blocks are given by their axis.
+    """
+    start = table.of_unit(unit).start
+    shifts = [table.span(unit, number).start - start for number in range(table.n_blocks)]
+    return [
+        (
+            number,
+            shifts[number],
+            {i: shifts[n] for i, n in enumerate(next_blocks(plan, block)) if n is not None},
+        )
+        for number, block in enumerate(plan.blocks)
+    ]
 
 
 def _seams(plan: Plan, table: Table, unit: int) -> Seam:
     """Return all seams of a unit, with places among its parts."""
-    start = table.span(unit, 0).start
     rows = [np.zeros((0, 3), np.int64)]
-    for number, block in enumerate(plan.blocks):
-        beside = {f"pairs{i}": n for i, n in enumerate(next_blocks(plan, block)) if n is not None}
-        found = scratch.read(plan.folder, SEAMS, (unit, number), *beside)
-        for other, pairs in zip(beside.values(), found, strict=True):
-            shifts = [table.span(unit, block).start - start - 1 for block in (number, other)]
-            rows.append(pairs + np.array([*shifts, 0]))
+    for number, shift, others in _beside(plan, table, unit):
+        found = scratch.read(plan.folder, SEAMS, (unit, number), *(f"pairs{i}" for i in others))
+        for other, pairs in zip(others.values(), found, strict=True):
+            rows.append(pairs + np.array([shift - 1, other - 1, 0]))
     every = np.concatenate(rows)
     return Seam(every[:, :2].astype(np.intp), every[:, 2] > 0)
 
 
-def _link_planes(plan: Plan, table: Table, sizes: NDArray[np.int64]) -> None:
-    """Let ids follow their nuclei along Z, in each frame for itself."""
-    highest = 0
-    for units in _groups(range(plan.n_units), plan.label_shape[-3]):
-        _link(plan, table, sizes, "Z", _groups(units, 1))
-        ids = table.ids[table.of_units(units)]
-        ids += np.where(ids > 0, np.int32(highest), np.int32(0))
-        highest = int(ids.max(initial=highest))
+def _contacts(plan: Plan, table: Table, unit: int) -> Contacts:
+    """Return what the parts of a volume share, within blocks and across their faces."""
+    rows = [np.zeros((0, 4), np.int64)]
+    for number, shift, others in _beside(plan, table, unit):
+        names = ("contacts", *(f"faces{i}" for i in others))
+        found = scratch.read(plan.folder, SEAMS, (unit, number), *names)
+        for other, contacts in zip((shift, *others.values()), found, strict=True):
+            rows.append(contacts + np.array([shift, other, 0, 0]))
+    return np.concatenate(rows)
 
 
-def _link(
-    plan: Plan, table: Table, sizes: NDArray[np.int64], letter: str, frames: list[range]
-) -> None:
-    """Let ids follow their nuclei along an axis, in the table; a frame is one unit or more."""
-    known, previous = Known(), slice(0, 0)
-    for units in frames:
-        own = table.of_units(units)
-        common = _common(_counts(plan, table, letter, units), table.ids, sizes, own, previous)
-        ids, known = linked_ids(common, known, may_divide=letter == "T")
+def _link(plan: Plan, table: Table) -> None:
+    """Let ids follow their nuclei from frame to frame, in the table."""
+    known = Known()
+    for unit in range(plan.n_units):
+        common, own = in_common_with(plan, table, unit, "frame"), table.of_unit(unit)
+        ids, known = linked_ids(common, known)
         numbers = np.append(np.int32(0), ids)
         place = np.searchsorted(common.predicted, table.ids[own]) + 1
         table.ids[own] = numbers[np.where(table.ids[own] > 0, place, 0)]
-        previous = own
 
 
-def _counts(plan: Plan, table: Table, letter: str, units: range) -> NDArray[np.int64]:
-    """Return ids now, ids before along an axis and how many pixels they share, (n, 3)."""
-    rows = [np.zeros((0, 3), np.int64)]
-    for unit in units:
-        if letter not in (before := plan.before(unit)):
-            continue
-        for number in range(table.n_blocks):
-            item, earlier = (unit, number), (before[letter], number)
-            (counts,) = scratch.read(plan.folder, SEAMS, item, f"before{letter}")
-            now, then, pixels = counts.T
-            ids = table.of_block(item)[now], table.of_block(earlier)[then]
-            rows.append(np.stack([*ids, pixels], axis=1))
-    every = np.concatenate(rows)
-    return every[(every[:, :2] > 0).all(axis=1)]
-
-
-def _common(
-    counts: NDArray[np.int64],
-    ids: NDArray[np.int32],
-    sizes: NDArray[np.int64],
-    now: slice,
-    then: slice,
-) -> Shared:
-    """Return what the nuclei of a frame share with those of the frame before it."""
-    rows, row_sizes = _summed(ids[now], sizes[now])
-    columns, column_sizes = _summed(ids[then], sizes[then])
+def in_common_with(plan: Plan, table: Table, unit: int, name: str) -> Shared:
+    """Return what the nuclei of a unit share with those of one that `Plan.before` names."""
+    before = plan.before(unit).get(name)
+    rows, row_sizes = _summed(table, table.of_unit(unit))
+    columns, column_sizes = _summed(table, slice(0) if before is None else table.of_unit(before))
+    counts = np.zeros((0, 3), np.int64) if before is None else _counts(plan, table, unit, name)
     places = np.searchsorted(rows, counts[:, 0]), np.searchsorted(columns, counts[:, 1])
     pairs = (counts[:, 2].astype(np.float64), places)
     pixels = sparse.csr_array(sparse.coo_array(pairs, shape=(len(rows), len(columns))))
     return Shared(pixels, rows, columns, row_sizes, column_sizes)
 
 
-def _summed(
-    ids: NDArray[np.int32], sizes: NDArray[np.int64]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+def _counts(plan: Plan, table: Table, unit: int, name: str) -> NDArray[np.int64]:
+    """Return ids now, ids before and how many pixels they share, (n, 3)."""
+    rows, before = [np.zeros((0, 3), np.int64)], plan.before(unit)[name]
+    for number in range(table.n_blocks):
+        (counts,) = scratch.read(plan.folder, SEAMS, (unit, number), name)
+        now, then, pixels = counts.T
+        ids = table.of_block((unit, number))[now], table.of_block((before, number))[then]
+        rows.append(np.stack([*ids, pixels], axis=1))
+    every = np.concatenate(rows)
+    return every[(every[:, :2] > 0).all(axis=1)]
+
+
+def _summed(table: Table, own: slice) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Return the ids of nuclei in rising order, and their sizes in all parts together."""
-    found, at = np.unique(ids, return_inverse=True)
-    summed = np.bincount(at, weights=sizes, minlength=len(found)).astype(np.int64)
+    found, at = np.unique(table.ids[own], return_inverse=True)
+    summed = np.bincount(at, weights=table.sizes[own], minlength=len(found)).astype(np.int64)
     return found[found > 0], summed[found > 0]

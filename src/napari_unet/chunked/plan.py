@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -50,6 +50,8 @@ class Plan:
         How, with the diameter.
     side : int, optional
         Of a block's core along y and x, in pixels.
+    sections : bool
+        Whether blocks are of linked sections: of one plane of a volume, without a halo.
     """
 
     folder: Path
@@ -57,6 +59,7 @@ class Plan:
     shape: tuple[int, ...]
     settings: SegmentSettings
     side: int | None = None
+    sections: bool = False
 
     def __post_init__(self) -> None:
         parse_axes(self.axes, self.shape)
@@ -108,10 +111,31 @@ class Plan:
         settings = self.settings
         return tiles(self.network_shape, settings.tile, settings.overlap, settings.grid)
 
+    @property
+    def links_sections(self) -> bool:
+        """Whether nuclei are found in planes, and then become those of a volume."""
+        return self.settings.link == "overlap" and "Z" in self.label_axes and not self.sections
+
+    def of_sections(self) -> Plan:
+        """Return the plan of what is done once sections are linked, in a folder of its own."""
+        return replace(self, folder=self.folder / "sections", sections=True)
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether ids follow their nuclei from frame to frame."""
+        in_frames = self.settings.link != "none" and self.label_axes[0] == "T"
+        return in_frames and not self.links_sections
+
+    @property
+    def is_tidied(self) -> bool:
+        """Whether fragments are given back to their nuclei."""
+        in_volumes = self.n_unit_axes == 3 and self.settings.instances.seeds != "none"
+        return self.sections or in_volumes
+
     @cached_property
     def n_unit_axes(self) -> int:
         """How many axes a unit has: 2 or 3."""
-        return 3 if is_in_volumes(self.axes, self.settings.link) else 2
+        return 3 if self.sections or is_in_volumes(self.axes, self.settings.link) else 2
 
     @property
     def unit_shape(self) -> tuple[int, ...]:
@@ -126,6 +150,8 @@ class Plan:
     @cached_property
     def sides(self) -> tuple[int, ...]:
         """Sides of a block's core."""
+        if self.sections:
+            return (1, *(self.side or SIDE,) * 2)
         if self.n_unit_axes == 2:
             return (self.side or SIDE,) * 2
         side = self.side or self._volume_side()
@@ -140,6 +166,8 @@ class Plan:
 
     @property
     def _halos(self) -> tuple[int, ...]:
+        if self.sections:
+            return (0, 0, 0)
         halo = max(SMALLEST_HALO, math.ceil(HALOS[self.n_unit_axes] * self.diameter))
         depth = math.ceil(halo / self.settings.anisotropy)
         return (depth, halo, halo)[-self.n_unit_axes :]
@@ -168,14 +196,11 @@ class Plan:
         return tuple(reversed(at))
 
     def before(self, unit: int) -> dict[str, int]:
-        """Return the units just before a unit along the axes that nuclei are linked over."""
-        found: dict[str, int] = {}
-        if self.settings.link == "none":
-            return found
-        at, shape = self.leading(unit), self.label_shape[: -self.n_unit_axes]
-        step = 1
-        for letter, index, n in reversed(list(zip(self.label_axes, at, shape, strict=False))):
-            if index > 0:
-                found[letter] = unit - step
-            step *= n
-        return found
+        """Return the units that nuclei of a unit are linked to: of the frame before, or below.
+
+        "below" is one plane along Z, "beyond" are two.
+        """
+        if self.links_sections:
+            z = self.leading(unit)[-1]
+            return {name: unit - i for i, name in enumerate(("below", "beyond"), 1) if z >= i}
+        return {"frame": unit - 1} if self.is_linked and unit > 0 else {}

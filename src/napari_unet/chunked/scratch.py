@@ -17,6 +17,7 @@ Item = tuple[int, int]
 """Number of a plane or unit, and of a tile or block in it."""
 
 FACTS = "run.json"
+LAYOUT = 2  # of the files: a run that an older program has left is not gone on with
 
 
 def file_of(folder: Path, kind: str, item: Item) -> Path:
@@ -53,7 +54,7 @@ def begin(folder: Path, facts: dict[str, Any], *, resume: bool) -> None:
     ValueError
         If the one that is there is of another image, model or other settings.
     """
-    path = folder / FACTS
+    path, facts = folder / FACTS, {"layout_of_files": LAYOUT, **facts}
     if path.exists() and not resume:
         raise FileExistsError(
             f"Expected no unfinished run in {str(folder)!r}, got one; resume it, or delete the "

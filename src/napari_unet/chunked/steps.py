@@ -26,10 +26,13 @@ from napari_unet.images.planes import (
 )
 from napari_unet.images.tiling import Stitch
 from napari_unet.images.turns import averaged_over_turns
+from napari_unet.nuclei.cleaning import distinct
 from napari_unet.nuclei.confidence import evidence
+from napari_unet.nuclei.fragments import contacts, last_planes
 from napari_unet.nuclei.instances import depth_counts, grown
-from napari_unet.nuclei.joining import core_parts, seam
+from napari_unet.nuclei.joining import Parts, core_parts, facing, seam
 from napari_unet.nuclei.shared import share
+from napari_unet.nuclei.stacking import fill
 from napari_unet.segmentation import Predict
 
 Open = Callable[[], Any]
@@ -37,6 +40,13 @@ Open = Callable[[], Any]
 
 OpenNetwork = Callable[[], Predict]
 """Gives the network, loaded in this process."""
+
+SectionJob = tuple[Item, list[tuple[Item, NDArray[np.int32]]]]
+"""An item of linked sections, and what is read for it: blocks, and what is said by local id.
+
+These are sections of the plane below, the plane's own, and what those of the plane above continue;
+of the first and the last plane of a volume its own alone.
+"""
 
 LIMITS, TILES, BLOCKS, SEAMS = "limits", "tiles", "blocks", "seams"
 
@@ -75,16 +85,34 @@ def label_block(plan: Plan, item: Item) -> None:
     found = grown(maps, plan.settings.instances, plan.settings.anisotropy)
     labels, parts = core_parts(found, block, plan.unit_shape)
     seen = evidence(maps[:, *block.inner], labels[block.inner])
-    arrays: dict[str, NDArray[Any]] = {
-        "first": parts.first,
-        "sizes": parts.sizes,
-        "at_rim": parts.at_rim,
-        "likely": seen.likely[1:],
-        "deepest": np.zeros(0),
-    }
+    arrays = {"likely": seen.likely[1:], "deepest": np.zeros(0)}
     if seen.deepest is not None and depth_counts(maps, plan.settings.instances):
         arrays["deepest"] = seen.deepest[1:]
-    scratch.write(plan.folder, BLOCKS, item, labels=labels, **arrays)
+    _write_parts(plan, item, labels, parts, **arrays)
+
+
+def _write_parts(
+    plan: Plan, item: Item, labels: NDArray[np.int32], parts: Parts, **others: NDArray[Any]
+) -> None:
+    """Write the labels of a block's view, and of the parts what the joining needs to know."""
+    block, arrays = plan.blocks[item[1]], dict(others)
+    if plan.is_tidied:
+        arrays["highest"] = last_planes(labels[block.inner])[1:] + block.core[0].start
+    about = {"first": parts.first, "sizes": parts.sizes, "at_rim": parts.at_rim}
+    scratch.write(plan.folder, BLOCKS, item, labels=labels, **about, **arrays)
+
+
+def fill_sections(plan: Plan, linked: Plan, job: SectionJob) -> None:
+    """Write a block of a plane once more, with the sections that are missing in it filled in."""
+    item, around = job
+    planes = [ids[_core_of(plan, at)] for at, ids in around]
+    sections = planes[len(planes) // 2].copy()
+    if len(planes) == 3:
+        lower, middle, continued = planes
+        fill(middle, lower, continued, sections)
+    labels, parts = core_parts(sections[np.newaxis], linked.blocks[item[1]], linked.unit_shape)
+    ids = distinct(sections)
+    _write_parts(linked, item, labels, parts, sections=ids[ids > 0])
 
 
 def _maps_of_view(plan: Plan, unit: int, block: Block) -> NDArray[np.uint8]:
@@ -126,15 +154,18 @@ def find_seam(plan: Plan, item: Item) -> None:
     unit, number = item
     block = plan.blocks[number]
     labels = _labels_of(plan, item)
-    arrays = {}
+    arrays: dict[str, NDArray[Any]] = {}
+    if plan.is_tidied:
+        arrays["contacts"] = contacts(labels[block.inner])
     for axis, other in enumerate(next_blocks(plan, block)):
         if other is not None:
-            beside = _labels_of(plan, (unit, other))
-            found = seam(labels, beside, block, plan.blocks[other])
+            views = labels, _labels_of(plan, (unit, other)), block, plan.blocks[other]
+            found = seam(*views)
             arrays[f"pairs{axis}"] = np.column_stack([found.pairs, found.touching])
-    for letter, previous in plan.before(unit).items():
-        before = _labels_of(plan, (previous, number))[block.inner]
-        arrays[f"before{letter}"] = _counts(labels[block.inner], before)
+            if plan.is_tidied:
+                arrays[f"faces{axis}"] = facing(*views)
+    for name, previous in plan.before(unit).items():
+        arrays[name] = _counts(labels[block.inner], _core_of(plan, (previous, number)))
     scratch.write(plan.folder, SEAMS, item, **arrays)
 
 
@@ -153,11 +184,15 @@ def _labels_of(plan: Plan, item: Item) -> NDArray[np.int32]:
     return labels
 
 
+def _core_of(plan: Plan, item: Item) -> NDArray[np.int32]:
+    return _labels_of(plan, item)[plan.blocks[item[1]].inner]
+
+
 def write_block(plan: Plan, path: Path, job: tuple[Item, NDArray[np.int32]]) -> None:
     """Write the core of one block into the label image, by the nucleus of each local id."""
     item, ids = job
     block = plan.blocks[item[1]]
-    write_labels_at(path, plan.place(item[0], block), ids[_labels_of(plan, item)[block.inner]])
+    write_labels_at(path, plan.place(item[0], block), ids[_core_of(plan, item)])
 
 
 def _counts(labels: NDArray[np.int32], before: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from napari_unet.chunked import scratch
 from napari_unet.chunked.joined import Table, block_items, joined
 from napari_unet.chunked.plan import Plan
+from napari_unet.chunked.sections import linked_sections
 from napari_unet.chunked.steps import (
     BLOCKS,
     LIMITS,
@@ -17,6 +18,7 @@ from napari_unet.chunked.steps import (
     TILES,
     Open,
     OpenNetwork,
+    fill_sections,
     find_limits,
     find_seam,
     label_block,
@@ -74,21 +76,44 @@ def segment_in_blocks(
     predict = partial(predict_tile, plan, open_image, open_network)
     yield from _step(plan, TILES, "network", predict, tiles, run)
     yield from _step(plan, BLOCKS, "nuclei", partial(label_block, plan), blocks, run)
-    yield from _step(plan, SEAMS, "linking", partial(find_seam, plan), blocks, run)
+    seams = _step(plan, SEAMS, "linking", partial(find_seam, plan), blocks, run)
+    if plan.links_sections:
+        yield from _share(seams, 0, 3)
+        return (yield from _link_sections(plan, run))
+    yield from seams
     return joined(plan)
+
+
+def _link_sections(plan: Plan, run: Run) -> Generator[Progress, None, Table]:
+    """Make nuclei of volumes of the sections in all planes."""
+    linked, sections = plan.of_sections(), linked_sections(plan)
+    items = block_items(linked)
+    fill = partial(fill_sections, plan, linked)
+    job = partial(sections.job, plan, linked)
+    yield from _share(_step(linked, BLOCKS, "linking", fill, items, run, job), 1, 3)
+    find = partial(find_seam, linked)
+    yield from _share(_step(linked, SEAMS, "linking", find, items, run), 2, 3)
+    return joined(linked, sections.nuclei)
+
+
+def _share(steps: Iterator[Progress], number: int, n: int) -> Iterator[Progress]:
+    """Yield the steps as one of n parts of all."""
+    for step in steps:
+        yield Progress(step.step, number * step.total + step.done, n * step.total)
 
 
 def _step(
     plan: Plan,
     kind: str,
     name: str,
-    function: Callable[[scratch.Item], None],
+    function: Callable[[Any], None],
     items: list[scratch.Item],
     run: Run,
+    job: Callable[[scratch.Item], Any] = lambda item: item,
 ) -> Iterator[Progress]:
     """Do what is not done yet of one step; report it where it has a name."""
     todo = scratch.missing(plan.folder, kind, items)
-    steps = run(function, todo, network=kind == TILES)
+    steps = run(function, [job(item) for item in todo], network=kind == TILES)
     for done, _ in enumerate(steps, start=len(items) - len(todo) + 1):
         if name:
             yield Progress(name, done, len(items))
@@ -110,6 +135,7 @@ def write_labels_in_blocks(
         See `segment_in_blocks`.
     """
     side, n_levels = plan.sides[-1], len(level_shapes(plan.label_shape))
+    plan = plan.of_sections() if plan.links_sections else plan
     jobs = [(item, table.of_block(item)) for item in block_items(plan)]
     steps: list[tuple[Callable[[Any], None], list[Any]]] = [
         (partial(write_block, plan, path), jobs)

@@ -22,7 +22,8 @@ PARTS = {
     "sides": (0.85, 0.85),
     "nuclei": (0.85, 0.95),
     "linking": (0.95, 0.98),
-    "writing": (0.98, 1.0),
+    "writing": (0.98, 0.99),
+    "tracks": (0.99, 1.0),
 }
 SECONDS_FOR_SPEED = 120.0
 WIDEST_NAME = 48  # characters, which leave room for the bar and the time on 80 columns

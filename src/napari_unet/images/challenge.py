@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -49,6 +49,21 @@ def write_challenge(
     ValueError
         If there are too many tracks.
     """
+    for _ in write_challenge_by_frames(folder, labels, table, overwrite=overwrite):
+        pass
+
+
+def write_challenge_by_frames(
+    folder: str | os.PathLike[str],
+    labels: Iterable[NDArray[np.integer]],
+    table: NDArray[np.integer],
+    *,
+    overwrite: bool = False,
+) -> Iterator[int]:
+    """Do what `write_challenge` does; yield each frame once its mask is written.
+
+    Who stops before the end leaves what was there before.
+    """
     check_tracks_folder(folder, overwrite=overwrite)
     if len(table) and table[:, 0].max() > MOST_TRACKS:
         raise ValueError(
@@ -60,7 +75,7 @@ def write_challenge(
     temporary = target.with_name(f".{uuid4().hex}")
     try:
         temporary.mkdir()
-        _write(temporary, labels, table)
+        yield from _write(temporary, labels, table)
         _put(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -95,10 +110,13 @@ def check_tracks_folder(folder: str | os.PathLike[str], *, overwrite: bool = Fal
         )
 
 
-def _write(folder: Path, labels: Iterable[NDArray[np.integer]], table: NDArray[np.integer]) -> None:
+def _write(
+    folder: Path, labels: Iterable[NDArray[np.integer]], table: NDArray[np.integer]
+) -> Iterator[int]:
     for time, frame in enumerate(labels):
         mask, file = frame.astype(np.uint16), folder / f"mask{time:03d}.tif"
         tifffile.imwrite(file, mask, photometric="minisblack", compression="zlib")
+        yield time
     np.savetxt(folder / TABLE, table, fmt="%d")
 
 

@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 from napari_unet.images.blocks import Block, in_common, within
 from napari_unet.nuclei.cleaning import selection
 from napari_unet.nuclei.confidence import Evidence
+from napari_unet.nuclei.fragments import Contacts, faces
 from napari_unet.nuclei.shared import share
 from napari_unet.nuclei.tables import first_pixels
 
@@ -46,6 +47,10 @@ class Parts:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.first)
+
+    def of(self, some: slice) -> Parts:
+        """Return some of them."""
+        return Parts(self.first[some], self.sizes[some], self.at_rim[some])
 
 
 def core_parts(
@@ -132,20 +137,23 @@ def seam(
     pairs = common.iou().tocoo()
     same = pairs.data > LEAST_AGREEMENT
     ids = np.stack([common.predicted[pairs.row[same]], common.truth[pairs.col[same]]], axis=1)
-    return Seam(ids, _contains(_facing(one, other, first, second), ids))
+    return Seam(ids, _contains(facing(one, other, first, second)[:, :2], ids))
 
 
-def _facing(
+def facing(
     one: npt.NDArray[np.int32], other: npt.NDArray[np.int32], first: Block, second: Block
-) -> npt.NDArray[np.intp]:
-    """Return the local ids of all pixels that face each other, (n, 2)."""
+) -> Contacts:
+    """Return what parts share across the face of two blocks, by their local ids in both.
+
+    Takes the same as `seam`.
+    """
     axis = next(i for i, (a, b) in enumerate(zip(first.at, second.at, strict=True)) if a != b)
-    last = one[first.inner].take(-1, axis=axis).reshape(-1)
-    start = other[second.inner].take(0, axis=axis).reshape(-1)
-    return np.unique(np.stack([last, start], axis=1), axis=0).astype(np.intp)
+    last = np.moveaxis(one[first.inner], axis, 0)[-1]
+    start = np.moveaxis(other[second.inner], axis, 0)[0]
+    return faces(last, start, axis, apart=False)
 
 
-def _contains(rows: npt.NDArray[np.intp], wanted: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
+def _contains(rows: npt.NDArray[np.int64], wanted: npt.NDArray[np.intp]) -> npt.NDArray[np.bool_]:
     """Tell of each wanted row, (n, 2), whether it is one of the rows."""
     known = set(map(tuple, rows.tolist()))
     return np.array([tuple(row) in known for row in wanted.tolist()], bool)
@@ -203,21 +211,53 @@ def join(
     >>> join(parts, Seam(np.array([[0, 2]]), np.array([True])), min_size=1)
     array([2, 1, 2], dtype=int32)
     """
-    if not len(parts):
-        return np.zeros(0, np.int32)
+    nuclei = gathered(parts, seams)
+    return numbered(parts, nuclei, min_size, max_size, drop_rim=drop_rim, sure=sure)
+
+
+def gathered(parts: Parts, seams: Seam) -> npt.NDArray[np.int32]:
+    """Return the nucleus that each part belongs to, 1..n; 0 for those that do not count.
+
+    Takes the same as `join`, which says which ones do not count.
+    """
     pieces = _components(len(parts), seams.pairs[seams.touching])
     sizes = np.bincount(pieces, weights=parts.sizes).astype(np.int64)
     largest = _largest_of(_components(len(parts), seams.pairs), sizes[pieces])
+    counts = np.zeros(len(sizes), bool)
+    counts[pieces[largest]] = True
+    return np.where(counts[pieces], pieces + 1, 0).astype(np.int32)
+
+
+def numbered(
+    parts: Parts,
+    nuclei: npt.NDArray[np.integer],
+    min_size: int,
+    max_size: int | None = None,
+    *,
+    drop_rim: bool = False,
+    sure: Sure | None = None,
+) -> npt.NDArray[np.int32]:
+    """Return the ids of parts, given the nucleus that each belongs to.
+
+    Parameters
+    ----------
+    nuclei : array of int, (n,)
+        From 1 on, in any order; 0 for parts that belong to none.
+    parts, min_size, max_size, drop_rim, sure
+        See `join`, which returns the same.
+    """
+    if not len(parts):
+        return np.zeros(0, np.int32)
+    sizes = np.bincount(nuclei, weights=parts.sizes).astype(np.int64)
     first = np.full(len(sizes), np.iinfo(np.int64).max)
-    np.minimum.at(first, pieces, parts.first)
-    at_rim = 1 + np.unique(pieces[parts.at_rim]) if drop_rim else None
-    wanted = selection(np.concatenate([[0], sizes]), min_size, max_size, at_rim)[1:] > 0
+    np.minimum.at(first, nuclei, parts.first)
+    at_rim = np.unique(nuclei[parts.at_rim]) if drop_rim else None
+    wanted = selection(sizes, min_size, max_size, at_rim) > 0
     if sure is not None:
-        wanted &= sure.evidence.added(pieces).confidence() > sure.threshold
-    wanted[np.setdiff1d(np.arange(len(sizes)), pieces[largest])] = False
+        wanted &= sure.evidence.added(nuclei).confidence() > sure.threshold
     ids = np.zeros(len(sizes), np.int32)
     ids[np.argsort(np.where(wanted, first, np.iinfo(np.int64).max))] = 1 + np.arange(len(sizes))
-    return np.where(wanted, ids, 0).astype(np.int32)[pieces]
+    return np.asarray(np.where(wanted, ids, np.int32(0))[nuclei])
 
 
 def _components(n: int, pairs: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:

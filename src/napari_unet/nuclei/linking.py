@@ -97,7 +97,7 @@ class Known:
 
 
 def linked_ids(
-    common: Shared, known: Known, min_overlap: float = MIN_OVERLAP, *, may_divide: bool = True
+    common: Shared, known: Known, min_overlap: float = MIN_OVERLAP
 ) -> tuple[npt.NDArray[np.int32], Known]:
     """Return the id of each nucleus of a frame, and what the next frame needs to know.
 
@@ -108,7 +108,7 @@ def linked_ids(
         the ids that these were given (``truth``).
     known : Known
         Of the frames before it.
-    min_overlap, may_divide
+    min_overlap
         See `linked_frames`.
 
     Returns
@@ -117,9 +117,9 @@ def linked_ids(
         For ``common.predicted``.
     known : Known
     """
-    parted = divisions(common, min_overlap) if may_divide else np.zeros((0, 3), np.intp)
+    parted = divisions(common, min_overlap)
     mothers = common.truth[parted[:, 0]]
-    ids = _partners(common, min_overlap, parted[~np.isin(mothers, known.merged)])
+    ids = partners(common, min_overlap, parted[~np.isin(mothers, known.merged)])
     new = ids == 0
     ids[new] = np.arange(known.n_ids + 1, known.n_ids + 1 + np.count_nonzero(new))
     merged = np.union1d(np.setdiff1d(known.merged, mothers), ids[_swallowers(common)])
@@ -165,13 +165,24 @@ def match(
     >>> match(np.array([5, 5, 5, 0, 0]), np.array([0, 1, 1, 2, 2]))
     array([5, 0], dtype=int32)
     """
-    return _partners(share(current, previous), min_overlap)
+    return partners(share(current, previous), min_overlap)
 
 
-def _partners(
+def partners(
     common: Shared, min_overlap: float, parted: npt.NDArray[np.intp] | None = None
 ) -> npt.NDArray[np.int32]:
-    """Return what `match` does, with neither the mothers nor the daughters of divisions."""
+    """Return what `match` does, of what current (``predicted``) and previous nuclei share.
+
+    Parameters
+    ----------
+    common : Shared
+        What they share.
+    min_overlap : float
+        See `match`.
+    parted : array of int, shape (n, 3), optional
+        Mothers and daughters as `napari_unet.nuclei.dividing.divisions` returns them, which
+        continue nothing.
+    """
     if not 0 < min_overlap <= 1:
         raise ValueError(
             f"Expected a least overlap above 0 and at most 1, got {min_overlap}; 0.1 suits most."
@@ -250,10 +261,10 @@ def following(
     array([0, 5, 5, 8, 8], dtype=int32)
     """
     common = share(current, previous)
-    partners = _partners(common, min_overlap)
-    new = partners == 0
-    partners[new] = np.arange(1, np.count_nonzero(new) + 1) + highest
-    return _replace(current, common.predicted, partners)
+    found = partners(common, min_overlap)
+    new = found == 0
+    found[new] = np.arange(1, np.count_nonzero(new) + 1) + highest
+    return _replace(current, common.predicted, found)
 
 
 def _replace(

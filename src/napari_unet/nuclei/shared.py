@@ -40,6 +40,16 @@ class Shared:
         union = self.predicted_sizes[pairs.row] + self.truth_sizes[pairs.col] - pairs.data
         return sparse.csr_array((pairs.data / union, (pairs.row, pairs.col)), self.pixels.shape)
 
+    def of(self, rows: npt.NDArray[np.intp], columns: npt.NDArray[np.intp]) -> Shared:
+        """Return the same of some predicted and true nuclei alone, by their places in order."""
+        return Shared(
+            self.pixels[rows][:, columns],
+            self.predicted[rows],
+            self.truth[columns],
+            self.predicted_sizes[rows],
+            self.truth_sizes[columns],
+        )
+
 
 def share(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> Shared:
     """Return how many pixels every predicted nucleus has in common with every true one.

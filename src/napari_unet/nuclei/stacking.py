@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.nuclei.cleaning import distinct, number_in_reading_order
-from napari_unet.nuclei.linking import match
+from napari_unet.nuclei.cleaning import number_in_reading_order
+from napari_unet.nuclei.linking import partners
+from napari_unet.nuclei.shared import Shared, share
 
 MIN_OVERLAP = 0.3  # intersection over union of a nucleus's sections in two planes
 WAIST = 0.9  # of the smaller of the largest areas below and above: narrower, and it is two nuclei
@@ -45,46 +46,72 @@ def stacked(labels: Labels) -> Labels:
     labels = number_in_reading_order(labels)  # so that ids rise from plane to plane
     below = _sections_below(labels)
     sizes = np.bincount(labels.reshape(-1), minlength=len(below))
-    return number_in_reading_order(_nuclei_of(below, sizes)[_filled(labels, below)])
+    filled = labels.copy()
+    for lower, middle, upper, out in zip(labels, labels[1:], labels[2:], filled[1:], strict=False):
+        fill(middle, lower, below[upper], out)
+    return number_in_reading_order(nuclei_of(below, sizes)[filled])
 
 
 def _sections_below(labels: Labels) -> npt.NDArray[np.int32]:
     """Return for every section the one that it continues, one or two planes below; 0 for none."""
     below = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
     for z in range(1, len(labels)):
-        _pair(labels[z - 1], labels[z], below)
+        pair(share(labels[z], labels[z - 1]), below)
         if z > 1:
-            _pair_over_gap(labels[z - 2], labels[z - 1], labels[z], below)
+            pair_over_gap(share(labels[z], labels[z - 2]), below)
     return below
 
 
-def _pair(lower: Labels, upper: Labels, below: npt.NDArray[np.int32]) -> None:
-    ids = distinct(upper)
-    ids = ids[ids > 0]
-    if len(ids):
-        below[ids] = match(lower, upper, MIN_OVERLAP)
+def pair(common: Shared, below: npt.NDArray[np.int32]) -> None:
+    """Note for every section of a plane the one that it continues, 0 for none.
+
+    Parameters
+    ----------
+    common : Shared
+        What the sections of the plane (``predicted``) share with those of another one.
+    below : array of int32, by section
+        Where it is noted.
+    """
+    if len(common.predicted):
+        below[common.predicted] = partners(common, MIN_OVERLAP)
 
 
-def _pair_over_gap(
-    lower: Labels, middle: Labels, upper: Labels, below: npt.NDArray[np.int32]
-) -> None:
-    """Pair what has nothing above in the lower plane with what has nothing below in the upper."""
-    ends = np.ones(len(below), bool)
-    ends[below[distinct(middle)]] = False
-    _pair(np.where(ends[lower], lower, 0), np.where(below[upper] == 0, upper, 0), below)
+def pair_over_gap(common: Shared, below: npt.NDArray[np.int32]) -> None:
+    """Do so for what has nothing just below, and what has nothing just above two planes below.
+
+    Takes the same as `pair`, after it, plane by plane.
+    """
+    rows = np.flatnonzero(below[common.predicted] == 0)
+    columns = np.flatnonzero(~np.isin(common.truth, below))
+    pair(common.of(rows, columns), below)
 
 
-def _filled(labels: Labels, below: npt.NDArray[np.int32]) -> Labels:
-    """Return the sections with those that are missing in one plane, where there is room."""
-    filled = labels.copy()
-    for lower, middle, upper, out in zip(labels, labels[1:], labels[2:], filled[1:], strict=False):
-        missing = (middle == 0) & (lower > 0) & (below[upper] == lower)
-        out[missing] = lower[missing]
-    return filled
+def fill(middle: Labels, lower: Labels, continued: Labels, out: Labels) -> None:
+    """Fill in, in place, sections that are missing in one plane, where there is room.
+
+    Parameters
+    ----------
+    middle, lower : array of int32, shape (y, x)
+        Sections of the plane, and of the one below.
+    continued : array of int32, shape (y, x)
+        What those of the plane above continue.
+    out : array of int32, shape (y, x)
+        A copy of the plane.
+    """
+    missing = (middle == 0) & (lower > 0) & (continued == lower)
+    out[missing] = lower[missing]
 
 
-def _nuclei_of(below: npt.NDArray[np.int32], sizes: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
-    """Return the nucleus of every section: rows of sections, cut at their waists."""
+def nuclei_of(below: npt.NDArray[np.int32], sizes: npt.NDArray[np.intp]) -> npt.NDArray[np.int32]:
+    """Return the nucleus of every section: rows of sections, cut at their waists.
+
+    Parameters
+    ----------
+    below : array of int32, by section
+        The one that it continues, of a lower number; 0 for none.
+    sizes : array of int, by section
+        Pixels.
+    """
     rows: dict[int, list[int]] = {}  # by the last section, which the next one continues
     for section, lower in enumerate(below.tolist()):
         rows[section] = [*rows.pop(lower, []), section] if section else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,28 +52,38 @@ def track_table(labels: Movie) -> Table:
            [3, 1, 1, 1],
            [4, 0, 1, 0]], dtype=int32)
     """
-    present = [_nuclei(frame) for frame in _frames(labels)]
+    table = lifetimes([*nuclei_by_frame(labels)])
+    for _ in find_parents(labels, table):
+        pass
+    return table
+
+
+def nuclei_by_frame(labels: Movie) -> Iterator[npt.NDArray[np.integer]]:
+    """Yield the ids of each frame, in rising order; it is read when it is asked for."""
+    yield from map(_nuclei, _frames(labels))
+
+
+def lifetimes(present: Sequence[npt.NDArray[np.integer]]) -> Table:
+    """Return the table of tracks without parents, from the ids of each frame."""
     ids = np.concatenate([np.zeros(0, np.intp), *present])
     frames = np.repeat(np.arange(len(present)), [len(frame) for frame in present])
     order = np.lexsort((frames, ids))
     tracks, starts, lengths = np.unique(ids[order], return_index=True, return_counts=True)
     first, last = frames[order][starts], frames[order][starts + lengths - 1]
-    table = np.stack([tracks, first, last, np.zeros_like(tracks)], axis=1).astype(np.int32)
-    for mother, daughter in _families(labels, table):
-        table[np.searchsorted(tracks, daughter), 3] = mother
-    return table
+    return np.stack([tracks, first, last, np.zeros_like(tracks)], axis=1).astype(np.int32)
 
 
-def _families(labels: Movie, table: Table) -> Iterator[tuple[int, int]]:
-    """Yield mother and daughter, for every daughter."""
-    ids, first, last, _ = table.T
+def find_parents(labels: Movie, table: Table) -> Iterator[int]:
+    """Note the parents in the table, in place; yield each frame in which mothers may end."""
+    ids, first, last, parents = table.T
     for frame in np.intersect1d(first - 1, last).tolist():
         common = share(labels[frame + 1], labels[frame])
         for mother, *daughters in divisions(common):
             own, theirs = common.truth[mother], common.predicted[daughters]
             has_ended = last[np.searchsorted(ids, own)] == frame
             if has_ended and (first[np.searchsorted(ids, theirs)] == frame + 1).all():
-                yield from ((int(own), int(daughter)) for daughter in theirs)
+                parents[np.searchsorted(ids, theirs)] = own
+        yield frame
 
 
 def unbroken(labels: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int32], Table]:
@@ -89,22 +99,34 @@ def unbroken(labels: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int32], Ta
            [2, 0, 1, 0],
            [3, 2, 2, 1]], dtype=int32)
     """
-    frames, table = unbroken_frames(labels)
+    table = track_table(labels)
+    frames, table = unbroken_frames(labels, [*nuclei_by_frame(labels)], table)
     linked = np.zeros(labels.shape, np.int32)
     for time, frame in enumerate(frames):
         linked[time] = frame
     return linked, table
 
 
-def unbroken_frames(labels: Movie) -> tuple[Iterator[npt.NDArray[np.int32]], Table]:
-    """Return what `unbroken` does, frame by frame: each is made when it is asked for."""
-    table = track_table(labels)
+def unbroken_frames(
+    labels: Movie, present: Sequence[npt.NDArray[np.integer]], table: Table
+) -> tuple[Iterator[npt.NDArray[np.int32]], Table]:
+    """Return what `unbroken` does, frame by frame: each is made when it is asked for.
+
+    Parameters
+    ----------
+    labels : array-like of int, shape (t, [z,] y, x)
+        See `track_table`.
+    present : sequence of array of int
+        The ids of each frame, as `nuclei_by_frame` gives them.
+    table : array of int32, shape (n, 4)
+        As `track_table` returns it.
+    """
     ids = table[:, 0]
     current, seen = np.arange(1, len(ids) + 1), np.full(len(ids), -1)
     rows = [[number, *row[1:]] for number, row in enumerate(table.tolist(), start=1)]
     numbers = []
-    for time, frame in enumerate(_frames(labels)):
-        here = np.searchsorted(ids, _nuclei(frame))
+    for time, own in enumerate(present):
+        here = np.searchsorted(ids, own)
         for at in here[(seen[here] >= 0) & (seen[here] < time - 1)]:
             rows[current[at] - 1][2] = int(seen[at])
             rows.append([len(rows) + 1, time, int(table[at, 2]), int(current[at])])

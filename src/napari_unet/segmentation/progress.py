@@ -14,6 +14,7 @@ STEPS = {
     "nuclei": "separating the nuclei",
     "linking": "linking the nuclei",
     "writing": "writing the labels",
+    "tracks": "writing the tracks",
 }
 """The steps of a run, as a user reads them."""
 
