@@ -197,8 +197,7 @@ class FinetuneChoice(FinetuneForm):
             seconds=float(self.time.value),
             data=data_folder() if self.remember.value else None,
             live=live,
-            # What is painted changes while it learns live, and scribbles are not saved.
-            saved=file_of(layer) if is_corrected and not live else None,
+            saved=file_of(layer) if is_corrected else None,
             **what,
         )
 

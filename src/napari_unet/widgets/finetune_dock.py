@@ -10,11 +10,12 @@ from typing import Any
 from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import show_error, show_info
 
-from napari_unet.learning.cut_off import CutOff, forget
+from napari_unet.learning.cut_off import CutOff, Hold, forget
 from napari_unet.network.keeping import free_name, keep
 from napari_unet.network.library import list_models
 from napari_unet.widgets.before_after import BeforeAfter
 from napari_unet.widgets.corrections import labels_axes
+from napari_unet.widgets.cut_off import UNDER_WAY
 from napari_unet.widgets.finetune_choice import FinetuneChoice
 from napari_unet.widgets.messages import PHASES, Glance, Learned, LearnRequest
 from napari_unet.widgets.model_events import ModelList, model_chosen
@@ -28,6 +29,10 @@ CANCELLED = "Cancelled: there is no new model, and your corrections are still th
 SECONDS_BETWEEN_GLANCES = 1.0  # the time left is told in seconds
 ADVICE = "Better discard it, and correct more."
 NOTHING_LEARNED = "Nothing was corrected, so nothing was learned."
+NOT_SAVED = (
+    "Another window of napari learns from the same labels, so what is learned in this one is not "
+    "saved on its way."
+)
 
 
 class FinetuneDock(FinetuneChoice):
@@ -45,6 +50,7 @@ class FinetuneDock(FinetuneChoice):
         self._preview: Preview | None = None
         self._compared: BeforeAfter | None = None
         self._curve: Any = None
+        self._hold: Hold | None = None
         self._strokes = Strokes(self._withhold, self._hand_over)
         super().__init__(napari_viewer)
         self._models = ModelList(self.model, self.status)
@@ -69,6 +75,7 @@ class FinetuneDock(FinetuneChoice):
         self._viewer.events.theme.disconnect(self._show_theme)
         self._counter.leave()
         self._models.leave()
+        self.cut_off.leave()
         self.cancel()
         self._keep_undecided()
         self._forget()
@@ -84,7 +91,11 @@ class FinetuneDock(FinetuneChoice):
 
     def _go_on(self) -> None:
         """Go on with the run that was cut off."""
-        self._start(live=False, run=self.cut_off.run)
+        run = self.cut_off.run
+        if run is not None:
+            with self.live.changed.blocked():
+                self.live.value = run.live
+            self._start(live=run.live, run=run)
 
     def _switch_live(self, on: bool) -> None:
         """Learn while the user paints, or judge what was learned that way."""
@@ -99,9 +110,7 @@ class FinetuneDock(FinetuneChoice):
             return
         try:
             layer = self._chosen()
-            request = self._new_request(layer, live=live)
-            if run is not None:
-                request = replace(request, seconds=run.seconds, resumes=True)
+            request = self._held(self._new_request(layer, live=live), run)
         except ValueError as error:
             self._rest("")
             self._say(str(error))
@@ -119,6 +128,28 @@ class FinetuneDock(FinetuneChoice):
         worker.finished.connect(partial(self._end_without_result, request))
         self._worker = worker
         worker.start()
+
+    def _held(self, request: LearnRequest, run: CutOff | None) -> LearnRequest:
+        """Tell other windows that this run is under way, and go on with another one, if given.
+
+        Raises
+        ------
+        ValueError
+            If that is under way in another window by now.
+        """
+        if request.saved is None:
+            return request
+        hold = Hold(request.saved)
+        if hold.take():
+            self._hold = hold
+        elif run is not None:
+            raise ValueError(UNDER_WAY)
+        else:
+            show_info(NOT_SAVED)
+            return replace(request, saved=None)
+        if run is None:
+            return request
+        return replace(request, seconds=run.seconds or request.seconds, resumes=True)
 
     def _tell_view(self) -> None:
         """Tell the worker what the canvas shows now, if that is to be drawn."""
@@ -259,9 +290,10 @@ class FinetuneDock(FinetuneChoice):
         self._rest(text)
 
     def _forget_saved(self) -> None:
-        """Delete the file in which a run was saved."""
-        if self._request is not None and self._request.saved is not None:
-            forget(self._request.saved)
+        """Delete the file in which a run was saved; an older run in it is still offered."""
+        request = self._request
+        if request is not None and request.saved is not None and request.is_saved.is_set():
+            forget(request.saved)
 
     def _rest(self, text: str) -> None:
         """Show that nothing is learned, and let go of all that was."""
@@ -280,6 +312,9 @@ class FinetuneDock(FinetuneChoice):
             compared.leave()
         if preview is not None:
             preview.clear()
+        if self._hold is not None:
+            self._hold.let_go()
+        self._hold = None
 
 
 def _time(request: LearnRequest, glance: Glance) -> str:

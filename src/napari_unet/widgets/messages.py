@@ -73,6 +73,8 @@ class LearnRequest:
         Whether learning goes on, without an end, while the user paints.
     saved : Path, optional
         File in which the run is saved as it goes on; it is not if not given.
+    is_saved : threading.Event
+        Set once that file holds this run, and not an older one that was cut off.
     resumes : bool
         Whether it goes on with the run in that file.
     view : View
@@ -98,6 +100,7 @@ class LearnRequest:
     instances: InstanceSettings | None = None
     live: bool = False
     saved: Path | None = None
+    is_saved: threading.Event = field(default_factory=threading.Event)
     resumes: bool = False
     view: View = field(default_factory=View)
     strokes: deque[Painted] = field(default_factory=lambda: deque(maxlen=1))

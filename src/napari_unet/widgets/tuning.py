@@ -57,8 +57,9 @@ def _steps(request: LearnRequest) -> Generator[Glance, None, Learned | None]:
     run = FineTuning(model, crops, FineTuneSettings(seconds=request.seconds, live=request.live))
     if request.resumes and request.saved is not None:
         restore(run, request.saved)
+        request.is_saved.set()
     yield Glance("learn", mark=run.before.corrected)
-    saver = Saver(run, request.saved)
+    saver = Saver(run, request.saved, request.is_saved)
     yield from _learn(request, run, follower, saver)
     yield Glance("compare", request.seconds)
     tuned = run.conclude()
