@@ -23,7 +23,7 @@ from napari_unet.widgets.corrections import (
 )
 from napari_unet.widgets.counting import Counter
 from napari_unet.widgets.cut_off import file_of
-from napari_unet.widgets.finetune_form import FinetuneForm
+from napari_unet.widgets.finetune_form import SEGMENT, FinetuneForm
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
 from napari_unet.widgets.preferences import preferences, use_folder
@@ -88,9 +88,14 @@ class FinetuneChoice(FinetuneForm):
     def _show_layer(self, _: Any = None) -> None:
         """Count on the chosen layer, or say that there is none."""
         layer = self.layer.value
-        if layer is None and self._shown in [it for _, it in self._layers()]:
+        choices = [it for _, it in self._layers()]
+        if layer is None and self._shown in choices:
             # It was renamed: the choices go by name.
             self.layer.value = layer = self._shown
+        elif layer is None and self._request is None and any(is_result(it) for it in choices):
+            # It was removed; this is called again.
+            self.layer.value = [it for it in choices if is_result(it)][-1]
+            return
         # By value: each time one asks, napari wraps a layer anew.
         if layer is None or layer != self._shown:
             self._shown = layer
@@ -101,6 +106,7 @@ class FinetuneChoice(FinetuneForm):
         self.enable_inputs(layer is not None)
         if self._request is None:
             self.status.value = NO_RESULT if layer is None else ""
+            self.segment.text, self.segment.visible = SEGMENT, layer is None
         self._show_first_step()
 
     def _show_scribbles(self) -> None:
@@ -183,10 +189,14 @@ class FinetuneChoice(FinetuneForm):
             raise ValueError("Expected the image that the scribbles lie on, got none; choose it.")
         return self.image.value
 
+    def _image_below(self) -> Image:
+        """Give the image that the chosen layer belongs to."""
+        layer = self._chosen()
+        return image_of(self._viewer.layers, layer) if is_result(layer) else self._image()
+
     def _new_request(self, layer: Labels, *, live: bool) -> LearnRequest:
         """Put together what is learned from, as it is now."""
-        is_corrected = is_result(layer)
-        image = image_of(self._viewer.layers, layer) if is_corrected else self._image()
+        is_corrected, image = is_result(layer), self._image_below()
         what = _of_result(layer) if is_corrected else self._of_scribbles(image)
         return LearnRequest(
             pixels=full_resolution(image),

@@ -1,6 +1,7 @@
 """The dock "Fine-tune on corrections": paint on a result, learn from it, keep what is better."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 
 from napari_unet.learning.cut_off import CutOff, Hold, forget
 from napari_unet.network.keeping import free_name, keep
@@ -17,12 +18,14 @@ from napari_unet.widgets.before_after import BeforeAfter
 from napari_unet.widgets.corrections import labels_axes
 from napari_unet.widgets.cut_off import UNDER_WAY
 from napari_unet.widgets.finetune_choice import FinetuneChoice
+from napari_unet.widgets.finetune_form import SEGMENT_AGAIN
 from napari_unet.widgets.messages import PHASES, Glance, Learned, LearnRequest
 from napari_unet.widgets.model_events import ModelList, model_chosen
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.strokes import Strokes
 from napari_unet.widgets.tuning import comparison, learn
+from napari_unet.widgets.window import open_dock
 from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
@@ -51,6 +54,7 @@ class FinetuneDock(FinetuneChoice):
         self._compared: BeforeAfter | None = None
         self._curve: Any = None
         self._hold: Hold | None = None
+        self._kept = ""
         self._strokes = Strokes(self._withhold, self._hand_over)
         super().__init__(napari_viewer)
         self._models = ModelList(self.model, self.status)
@@ -63,6 +67,7 @@ class FinetuneDock(FinetuneChoice):
         self.side.changed.connect(self._switch_side)
         self.keep.clicked.connect(self._keep)
         self.discard.clicked.connect(self._discard)
+        self.segment.clicked.connect(self._open_segmenting)
         self._viewer.events.theme.connect(self._show_theme)
         self._leave_with_window()
 
@@ -208,6 +213,8 @@ class FinetuneDock(FinetuneChoice):
             self.bar.value = min(100, int(100 * glance.seconds / request.seconds))
         if glance.sight is not None and self._preview is not None and self.redraw.value:
             self._preview.show(glance.sight)
+        if glance.warning:
+            show_warning(glance.warning)
         if self.stop.enabled:
             self.status.value = f"{PHASES[glance.phase]}{_time(request, glance)} …"
 
@@ -232,7 +239,7 @@ class FinetuneDock(FinetuneChoice):
         self._learned = outcome
         self._show_curve(request).draw()
         tuned = outcome.tuned
-        doubt = f"{tuned.objection} {ADVICE}" if tuned.objection else ""
+        doubt = f"{tuned.objection} {outcome.advice or ADVICE}" if tuned.objection else ""
         sentences = [comparison(tuned.before, tuned.after), doubt, outcome.note]
         name = free_name(Path(request.model).stem, [model.name for model in list_models()])
         self.show_outcome("\n".join(filter(None, sentences)), name, doubtful=bool(tuned.objection))
@@ -261,8 +268,21 @@ class FinetuneDock(FinetuneChoice):
             return
         # A long path has no spaces where its line could end.
         place = str(path.parent).replace(os.sep, f"{os.sep}\u200b")
-        self._decided(f"{path.stem!r} is kept in {place}; Segment nuclei lists it.")
+        self._decided(
+            f"{path.stem!r} is kept in {place}. Segment again with it: what you corrected stays, "
+            "the rest is redrawn."
+        )
+        self._kept = path.stem
+        self.segment.text, self.segment.visible = SEGMENT_AGAIN, True
         model_chosen(model=path.stem)
+
+    def _open_segmenting(self) -> None:
+        """Open the dock that segments, with the model that was just kept, if one was."""
+        with suppress(ValueError):
+            self._viewer.layers.selection.active = self._image_below()
+        open_dock(self._viewer, "Segment nuclei")
+        if self._kept:
+            model_chosen(model=self._kept)
 
     def _keep_undecided(self) -> None:
         """Keep a better model that the user closed the dock on: a minute of learning is in it."""
@@ -299,6 +319,7 @@ class FinetuneDock(FinetuneChoice):
         """Show that nothing is learned, and let go of all that was."""
         self._forget()
         self.show_inputs(text)
+        self._kept = ""
         self._show_store()
         self._show_cut_off()
 

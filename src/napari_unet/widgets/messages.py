@@ -140,6 +140,8 @@ class Glance:
         Overlap with the corrected nuclei, where it was just taken; nan if there are none.
     sight : Sight, optional
         What the canvas shows by the network as it is now, where that was just drawn.
+    warning : str
+        What the user should hear of before the end.
     """
 
     phase: str
@@ -147,6 +149,7 @@ class Glance:
     loss: float | None = None
     mark: float | None = None
     sight: Sight | None = None
+    warning: str = ""
 
     @property
     def is_rare(self) -> bool:
@@ -176,9 +179,12 @@ class Learned:
         What the canvas shows by both, if it shows something.
     note : str
         What else went wrong, in one sentence; empty if nothing did.
+    advice : str
+        What to do if it is not better; empty if that is what usually helps.
     """
 
     parent: "Model"
     tuned: "FineTune"
     view: Compared | None = None
     note: str = ""
+    advice: str = ""

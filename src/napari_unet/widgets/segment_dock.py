@@ -37,7 +37,7 @@ from napari_unet.widgets.results import Drawn, find_result, result_to_update
 from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
 from napari_unet.widgets.segment_form import REGIONS, SegmentForm
 from napari_unet.widgets.tracks import show_tracks_of
-from napari_unet.widgets.window import PLUGIN
+from napari_unet.widgets.window import PLUGIN, open_dock
 from napari_unet.widgets.workers import worker_for
 
 CHOOSE_FILE = "choose a file …"
@@ -188,9 +188,7 @@ class SegmentDock(SegmentForm):
         if self._shown is None:
             return
         self._viewer.layers.selection.active = find_result(self._viewer.layers, self._shown)
-        dock, _ = self._viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
-        dock.show()
-        dock.raise_()
+        open_dock(self._viewer, name)
 
     def _show_axes(self, _: Any = None) -> None:
         """Show what only some images need: a channel, linked planes."""
