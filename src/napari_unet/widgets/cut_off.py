@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 
 from napari_unet.learning.cut_off import CutOff, cut_off, forget, is_under_way, run_file
 from napari_unet.network.library import models_folder
-from napari_unet.widgets.corrections import facts_of, is_result, own_id
+from napari_unet.widgets.corrections import own_id
 from napari_unet.widgets.form import Question
 
 MILLISECONDS_BETWEEN_LOOKS = 2000
@@ -28,6 +28,7 @@ class CutOffLine(Question):
     def __init__(self) -> None:
         self.run: CutOff | None = None
         self._layer: Labels | None = None
+        self._parent = ("", "")
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(MILLISECONDS_BETWEEN_LOOKS)
@@ -39,9 +40,17 @@ class CutOffLine(Question):
         super().__init__(self.go_on, self.forget)
         self.forget.clicked.connect(self._forget)
 
-    def look(self, layer: Labels | None) -> None:
-        """Show the run of a layer that was cut off, if there is one."""
-        self._layer = layer
+    def look(self, layer: Labels | None, parent: tuple[str, str] = ("", "")) -> None:
+        """Show the run on a layer that was cut off, if there is one.
+
+        Parameters
+        ----------
+        layer : Labels, optional
+            What was learned from; nothing is shown for None.
+        parent : (str, str)
+            Name and SHA-256 of the model that the run must have started from.
+        """
+        self._layer, self._parent = layer, parent
         self._look()
 
     def leave(self) -> None:
@@ -52,13 +61,14 @@ class CutOffLine(Question):
 
     def _look(self) -> None:
         layer, self.run, text = self._layer, None, ""
-        if layer is not None and is_result(layer):
+        model, sha256 = self._parent
+        if layer is not None:
             if is_under_way(file_of(layer)):
                 text = UNDER_WAY
                 self._timer.start()
             else:
-                self.run = cut_off(file_of(layer), facts_of(layer)["model_sha256"])
-                text = said(self.run, facts_of(layer)["model"]) if self.run else ""
+                self.run = cut_off(file_of(layer), sha256)
+                text = said(self.run, model) if self.run else ""
         self.text.value = text
         self.go_on.visible = self.forget.visible = self.run is not None
         self.visible = bool(text)

@@ -78,8 +78,11 @@ class FinetuneDock(FinetuneChoice):
         self._has_left = True
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self._viewer.events.theme.disconnect(self._show_theme)
+        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            event.disconnect(self._offer)
         self._counter.leave()
         self._models.leave()
+        self.offer.leave()
         self.cut_off.leave()
         self.cancel()
         self._keep_undecided()
@@ -124,6 +127,7 @@ class FinetuneDock(FinetuneChoice):
         self._preview = Preview(self._viewer, layer, labels_axes(request.axes))
         self._tell_view()
         self._show_cut_off()
+        self._offer()
         if live:
             self._strokes.watch(layer)
         self.show_learning(live=live)
@@ -322,6 +326,7 @@ class FinetuneDock(FinetuneChoice):
         self._kept = ""
         self._show_store()
         self._show_cut_off()
+        self._offer()
 
     def _forget(self) -> None:
         """Let go of a run and its layer."""

@@ -27,6 +27,7 @@ from napari_unet.widgets.form import (
     use_font,
     wrap,
 )
+from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.preferences import preferences
 from napari_unet.widgets.remembering import NOTHING
 
@@ -51,9 +52,11 @@ class FinetuneForm(DockForm):
     ----------
     layers, images, models : callable
         Give what can be chosen of each.
+    offer : Offer
+        Offers what was saved before napari ended.
     """
 
-    def __init__(self, layers: Choices, images: Choices, models: Choices) -> None:
+    def __init__(self, layers: Choices, images: Choices, models: Choices, offer: Offer) -> None:
         self._plotted: QWidget | None = None
         self._make_inputs(layers)
         self._make_scribble_inputs(images, models)
@@ -63,8 +66,9 @@ class FinetuneForm(DockForm):
         fields = [self.layer, *scribbles, self.counts, self.views, self.time_place]
         self.choices = Container(widgets=fields)
         self.choices.margins = (0, 0, 0, 0)
+        self.offer = offer
         self.cut_off = CutOffLine()
-        before = [self.cut_off, self.choices, self.remembering, self.redraw, self.begin]
+        before = [self.offer, self.cut_off, self.choices, self.remembering, self.redraw, self.begin]
         meanwhile = [self.plot, self.bar, self.running, self.status]
         after = [self.judging, self.outcome, self.segment]
         super().__init__(widgets=[*before, *meanwhile, *after], labels=False)
