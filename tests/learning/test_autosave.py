@@ -94,6 +94,28 @@ def test_the_labels_of_the_run_are_written_once(saves: Autosaves) -> None:
     assert [it.n_nuclei for it in saves.of_image(IMAGE)[0]] == [3]
 
 
+def test_scribbles_are_saved_as_those_of_a_run_that_found_nothing(saves: Autosaves) -> None:
+    facts = {"scribbles": "mine", "background": 2, "result": "of mine"}
+    saves.save(note(facts=facts, confirmed=()), np.zeros_like(PREDICTION))
+    ((read,), problems) = saves.of_image(IMAGE)
+    assert (read.facts, read.is_scribbles, problems) == (facts, True, [])
+    labels = read.labels(saves.prediction(read))
+    assert labels.tolist() == [[7, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"background": 0}, {"background": "1"}, {"scribbles": 1}, {"result": None}, {"more": 1}],
+)
+def test_scribbles_that_do_not_say_what_they_are_are_damaged(
+    saves: Autosaves, changes: dict[str, Any]
+) -> None:
+    facts = {"scribbles": "mine", "background": 2, "result": "of mine"} | changes
+    saves.save(note(facts=facts, confirmed=()), np.zeros_like(PREDICTION))
+    notes, problems = saves.of_image(IMAGE)
+    assert (notes, len(problems)) == ([], 1)
+
+
 def test_what_is_deleted_is_gone_and_deleting_nothing_is_fine(saves: Autosaves) -> None:
     saves.delete(IMAGE, TOKEN)
     saves.save(note(), PREDICTION)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import napari_unet as nu
+from napari_unet.learning.checkpoint import save_checkpoint
 from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crops import Crop, correction_crops
 from napari_unet.learning.finetune import FineTuneSettings, FineTuning
@@ -187,6 +188,30 @@ def test_a_run_goes_on_where_it_was_saved(parent, tmp_path):
         torch.testing.assert_close(
             second.trainer.network.state_dict()[name], weight, rtol=1e-2, atol=1e-4
         )
+
+
+def test_a_live_run_goes_on_with_other_corrections_and_what_was_held_out_stays_so(parent, tmp_path):
+    live = replace(SMALL, live=True)
+    first = FineTuning(parent, crops_with([1, 3, 5]), live)
+    first.renew(crops_with([1, 3, 5, 7]))
+    assert [lesson.held_out.tolist() for lesson in first.exam.lessons] == [[7]]
+    assert len(list(islice(first.steps(), 2))) == 2
+    first.save(tmp_path / "run.safetensors")
+    more = [1, 2, 3, 4, 5, 6, 7, 9]
+    anew, again = (FineTuning(parent, crops_with(more), live) for _ in range(2))
+    assert not {7} <= set(anew.exam.lessons[0].held_out)
+    again.restore(tmp_path / "run.safetensors")
+    (lesson,) = again.exam.lessons
+    assert 7 in lesson.held_out
+    assert not np.isin(lesson.held_out, [1, 3, 5]).any()
+    assert next(again.steps()).number == 3
+
+
+def test_a_live_run_that_does_not_say_what_was_held_out_is_damaged(parent, tmp_path):
+    run = FineTuning(parent, crops_with([5]), replace(SMALL, live=True))
+    save_checkpoint(tmp_path / "run.safetensors", run.trainer)
+    with pytest.raises(ValueError, match="whole checkpoint"):
+        run.restore(tmp_path / "run.safetensors")
 
 
 def test_a_run_of_another_parent_is_not_gone_on_with(parent, tmp_path):

@@ -17,12 +17,14 @@ import pytest
 from napari.layers import Labels
 
 from napari_unet.learning.autosave import Note
-from napari_unet.learning.cut_off import FOLDER
+from napari_unet.learning.cut_off import FOLDER, Hold, is_under_way
 from napari_unet.network.library import list_models, models_folder
 from napari_unet.segmentation import finish
+from napari_unet.widgets import cut_off as cut_off_line
 from napari_unet.widgets import finetune_form, saving
 from napari_unet.widgets.corrections import Edited, facts_of
-from napari_unet.widgets.finetune_dock import FinetuneDock
+from napari_unet.widgets.cut_off import UNDER_WAY
+from napari_unet.widgets.finetune_dock import CANCELLED, NOT_SAVED, FinetuneDock
 from napari_unet.widgets.messages import Glance, Learned, LearnRequest
 from napari_unet.widgets.results import bring_back
 from napari_unet.widgets.running import Failed
@@ -94,7 +96,7 @@ def wait_for(qtbot: Any, condition: Callable[[], bool]) -> None:
 
 
 def files() -> list[Path]:
-    return list((models_folder().parent / FOLDER).glob("[!.]*"))
+    return list((models_folder().parent / FOLDER).glob("[!.]*.safetensors"))
 
 
 def is_offered(dock: FinetuneDock) -> bool:
@@ -104,7 +106,7 @@ def is_offered(dock: FinetuneDock) -> bool:
 def start(qtbot: Any, dock: FinetuneDock) -> None:
     """Learn until something is saved."""
     dock.start()
-    wait_for(qtbot, lambda: len(files()) == 1 and files()[0].suffix == ".safetensors")
+    wait_for(qtbot, lambda: len(files()) == 1)
     assert not is_offered(dock)
 
 
@@ -112,6 +114,11 @@ def cut_off(qtbot: Any, viewer: Any) -> FinetuneDock:
     """Close the dock while it learns, and open it again."""
     dock = opened(viewer)
     start(qtbot, dock)
+    return opened_again(qtbot, viewer, dock)
+
+
+def opened_again(qtbot: Any, viewer: Any, dock: FinetuneDock) -> FinetuneDock:
+    """Close a dock while it learns, and open another one."""
     worker = dock._worker
     viewer.window.remove_dock_widget(dock.native)
     wait_for(qtbot, lambda: not worker.is_running)
@@ -180,6 +187,102 @@ def test_a_run_that_the_user_cancels_or_discards_is_not_offered(
     dock.discard.native.click()
     assert files() == []
     assert not is_offered(dock)
+
+
+def test_a_run_that_is_cancelled_before_it_is_saved_leaves_an_older_one(
+    viewer: Any, painted: Labels, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    dock = cut_off(qtbot, viewer)
+    saved = files()[0].read_bytes()
+    monkeypatch.setattr(saving, "SECONDS_BETWEEN_SAVES", 1e9)
+    dock.start()
+    assert not is_offered(dock)
+    wait_for(qtbot, lambda: dock._curve is not None)
+    dock.cancel_button.native.click()
+    wait_for(qtbot, lambda: dock._worker is None)
+    assert dock.status.value == CANCELLED
+    assert is_offered(dock)
+    assert files()[0].read_bytes() == saved
+    dock.cut_off.go_on.native.click()
+    wait_for(qtbot, lambda: dock._curve is not None)
+    dock.cancel_button.native.click()
+    wait_for(qtbot, lambda: dock._worker is None)
+    assert not is_offered(dock)
+    assert files() == []
+
+
+def test_live_learning_goes_on_with_what_is_corrected_by_now(
+    viewer: Any, painted: Labels, verdict: Callable[[str], None], qtbot: Any
+) -> None:
+    verdict("")
+    dock = opened(viewer)
+    dock.live.native.click()
+    wait_for(qtbot, lambda: files() != [])
+    dock = opened_again(qtbot, viewer, dock)
+    assert dock.cut_off.text.value.startswith("Live learning on 'bright' was cut off after ")
+    painted.data_setitem(np.nonzero(painted.data == 1), 0)
+    saved = files()[0].read_bytes()
+    dock.cut_off.go_on.native.click()
+    assert dock.live.value
+    assert dock._request.live
+    wait_for(qtbot, lambda: files()[0].read_bytes() != saved)
+    dock.live.native.click()
+    wait_for(qtbot, lambda: dock._learned is not None)
+    steps = dock._learned.tuned.history
+    assert steps[0].number > 1
+    dock.discard.native.click()
+    assert files() == []
+
+
+def test_a_run_that_another_window_is_at_is_not_offered_until_that_has_ended(
+    viewer: Any, painted: Labels, monkeypatch: pytest.MonkeyPatch, qtbot: Any
+) -> None:
+    monkeypatch.setattr(cut_off_line, "MILLISECONDS_BETWEEN_LOOKS", 1)
+    viewer.window.remove_dock_widget(cut_off(qtbot, viewer).native)
+    other = Hold(files()[0])
+    assert other.take()
+    dock = opened(viewer)
+    assert dock.cut_off.text.value == UNDER_WAY
+    assert dock.cut_off.go_on.native.isHidden()
+    assert dock.cut_off.forget.native.isHidden()
+    other.let_go()
+    wait_for(qtbot, lambda: not dock.cut_off.go_on.native.isHidden())
+    assert dock.cut_off.text.value == "A run of 10000 s on 'bright' was cut off at 0%."
+
+
+def test_a_run_that_another_window_has_taken_by_now_is_left_alone(
+    viewer: Any, painted: Labels, notes: list[str], qtbot: Any
+) -> None:
+    dock = cut_off(qtbot, viewer)
+    other = Hold(files()[0])
+    assert other.take()
+    saved = files()[0].read_bytes()
+    dock.cut_off.go_on.native.click()
+    assert notes == [UNDER_WAY]
+    assert dock.cut_off.text.value == UNDER_WAY
+    assert dock._request is None
+    dock.cut_off.forget.native.click()
+    dock.start()
+    assert notes == [UNDER_WAY, NOT_SAVED]
+    wait_for(qtbot, lambda: dock._curve is not None)
+    dock.cancel_button.native.click()
+    wait_for(qtbot, lambda: dock._worker is None)
+    assert files()[0].read_bytes() == saved
+    other.let_go()
+
+
+def test_a_run_is_under_way_until_the_user_has_decided(
+    viewer: Any, painted: Labels, qtbot: Any
+) -> None:
+    dock = opened(viewer)
+    start(qtbot, dock)
+    path = files()[0]
+    assert is_under_way(path)
+    dock.stop.native.click()
+    wait_for(qtbot, lambda: dock._learned is not None)
+    assert is_under_way(path)
+    dock.discard.native.click()
+    assert not is_under_way(path)
 
 
 def test_a_run_of_other_corrections_is_kept_until_these_are_back(

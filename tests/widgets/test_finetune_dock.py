@@ -29,7 +29,7 @@ from napari_unet.widgets import counting, finetune_form, live
 from napari_unet.widgets.corrections import confirm_nucleus
 from napari_unet.widgets.finetune_choice import NO_RESULT
 from napari_unet.widgets.finetune_dock import ADVICE, FinetuneDock
-from napari_unet.widgets.finetune_form import LEARN
+from napari_unet.widgets.finetune_form import LEARN, SEGMENT, SEGMENT_AGAIN
 from napari_unet.widgets.messages import Glance, LearnRequest
 from napari_unet.widgets.remembering import NOTHING
 from napari_unet.widgets.results import bring_back
@@ -103,8 +103,31 @@ def test_without_a_result_the_dock_says_what_to_do(
     assert dock.layer.value is None
     assert dock.status.value == NO_RESULT
     assert not dock.learn.enabled
+    assert (dock.segment.text, dock.segment.native.isHidden()) == (SEGMENT, False)
     dock.start()
     assert notes == [NO_RESULT]
+
+
+def test_from_an_empty_dock_the_user_comes_to_the_one_that_segments(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult
+) -> None:
+    dock.segment.native.click()
+    assert "Segment nuclei (napari-unet-nuclei)" in viewer.window.dock_widgets
+    add_squares(viewer)
+    assert dock.segment.native.isHidden()
+
+
+def test_when_scribbles_are_removed_a_result_is_chosen(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult
+) -> None:
+    result = add_squares(viewer)
+    scribbles = viewer.add_labels(np.zeros((64, 80), np.int32))
+    dock.layer.value = scribbles
+    assert dock.live.native.isHidden()
+    viewer.layers.remove(scribbles)
+    assert dock.layer.value == dock._shown == result
+    assert not dock.live.native.isHidden()
+    assert dock.status.value == NOTHING
 
 
 def test_counts_follow_painting_undo_and_other_planes(
@@ -269,6 +292,11 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     assert not dock.learn.native.isHidden()
     assert not dock.redraw.native.isHidden()
     assert dock.stored.text.startswith("1 nucleus, ")
+    assert dock.segment.text == SEGMENT_AGAIN
+    segment.model.value = "nuclei"
+    dock.segment.native.click()
+    assert viewer.layers.selection.active == viewer.layers["cells"]
+    assert segment.model.value == "bright v1"
 
 
 @pytest.mark.usefixtures("quick")

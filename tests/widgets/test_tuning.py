@@ -67,6 +67,23 @@ def test_learning_tells_where_it_stands_and_gives_a_model(
     assert outcome.note == ""
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_diameter_that_cannot_be_right_is_told_before_anything_is_learned(
+    layer: Labels, request_for: Callable[..., LearnRequest]
+) -> None:
+    request = request_for(layer)
+    request.stop.set()
+    painted = replace(request.painted, diameter=100.0)
+    glances, outcome = run(replace(request, painted=painted))
+    assert isinstance(outcome, Learned)
+    assert [glance.warning for glance in glances if glance.warning] == [outcome.advice]
+    assert [glance.phase for glance in glances if glance.warning] == ["prepare"]
+    assert "set Diameter to 15 in Segment nuclei" in outcome.advice
+    _, right = run(request)
+    assert isinstance(right, Learned)
+    assert right.advice == ""
+
+
 def test_only_steps_without_a_mark_may_be_passed_over() -> None:
     glances = [Glance("prepare"), Glance("learn", loss=1.0), Glance("learn", loss=1.0, mark=0.5)]
     assert [glance.is_rare for glance in glances] == [True, False, True]

@@ -28,6 +28,7 @@ MOST_RESULTS = 50
 LEFTOVER_SECONDS = 3600  # after which a file that was never finished belongs to no running program
 HEADER, PLACES, VALUES, PREDICTION = "header", "places", "values", "prediction"
 TEXTS = ("axes", "model", "model_file", "model_sha256", "line", "device_choice", "result")
+SCRIBBLES, BACKGROUND = "scribbles", "background"  # facts of scribbles: their name, the value
 FILE = re.compile(r"([0-9a-f]{32}-[0-9a-f]{8})(-[0-9a-f]{16})?\.npz(\.damaged)?")
 # What a file that is damaged, or that is none of ours, raises in NumPy, zipfile and json.
 DAMAGED = (
@@ -49,7 +50,8 @@ class Note:
     token : str
         Which result of it.
     facts : dict
-        What made the result, as JSON can hold it.
+        What made the result, as JSON can hold it; of scribbles, whose run is an empty one, their
+        name and the value of background.
     n_nuclei : int
         How many nuclei were added, removed, reshaped or confirmed.
     confirmed : tuple
@@ -72,6 +74,11 @@ class Note:
     values: NDArray[np.int32]
     date: datetime
     beside: str = ""
+
+    @property
+    def is_scribbles(self) -> bool:
+        """Whether it was painted on a layer of its own."""
+        return SCRIBBLES in self.facts
 
     def labels(self, prediction: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the labels as they were saved, made of those of the run."""
@@ -295,9 +302,7 @@ def _check(note: Note, stem: str) -> None:
     places, values, facts = note.places, note.values, note.facts
     if f"{note.image}-{note.token}" != stem:
         raise ValueError("it is that of another image")
-    if not all(isinstance(facts[name], str) for name in TEXTS):
-        raise ValueError("it does not say what made the result")
-    _check_settings(**facts["settings"])
+    _check_scribbles(**facts) if note.is_scribbles else _check_facts(facts)
     if note.date.tzinfo is None or not (isinstance(note.n_nuclei, int) and note.n_nuclei >= 0):
         raise ValueError("its date or its number of nuclei is wrong")
     types_fit = places.dtype == np.int64 and values.dtype == np.int32
@@ -307,6 +312,19 @@ def _check(note: Note, stem: str) -> None:
         raise ValueError("its labels or their places are out of range")
     if not re.fullmatch(rf"{stem}-[0-9a-f]{{16}}{re.escape(SUFFIX)}", note.beside):
         raise ValueError("it does not name the labels of the run")
+
+
+def _check_facts(facts: dict[str, Any]) -> None:
+    """Raise a ValueError, KeyError or TypeError if a result does not say what made it."""
+    if not all(isinstance(facts[name], str) for name in TEXTS):
+        raise ValueError("it does not say what made the result")
+    _check_settings(**facts["settings"])
+
+
+def _check_scribbles(*, scribbles: str, background: int, result: str) -> None:
+    """Raise a ValueError or TypeError if these are no facts of scribbles."""
+    if not (isinstance(scribbles, str) and isinstance(result, str) and background >= 1):
+        raise ValueError("it does not say what the scribbles are")
 
 
 def _check_settings(

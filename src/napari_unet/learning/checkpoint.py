@@ -27,7 +27,7 @@ def checkpoint_beside(output: Path) -> Path:
     return output.with_suffix(f".checkpoint{SUFFIX}")
 
 
-def save_checkpoint(path: Path, trainer: Trainer, corrections: str = "") -> None:
+def save_checkpoint(path: Path, trainer: Trainer, corrections: str = "", **more: Any) -> None:
     """Write all that a run needs to go on; the earlier checkpoint stays until this one is whole.
 
     Parameters
@@ -38,14 +38,17 @@ def save_checkpoint(path: Path, trainer: Trainer, corrections: str = "") -> None
         Where the run stands.
     corrections : str
         A hash of what a fine-tune learns; only with the same can it go on.
+    **more
+        What else the run has to know when it goes on, as JSON can hold it.
     """
-    facts = {name: getattr(trainer, name) for name in COUNTERS} | _settings_of(trainer, corrections)
+    counters = {name: getattr(trainer, name) for name in COUNTERS}
+    facts = counters | _settings_of(trainer, corrections) | more
     with overwriting(path) as temporary:
         save_file(_run_tensors(trainer), temporary, {HEADER: json.dumps(facts)})
 
 
-def restore_checkpoint(path: Path, trainer: Trainer, corrections: str = "") -> None:
-    """Bring a new trainer to where the run stood.
+def restore_checkpoint(path: Path, trainer: Trainer, corrections: str = "") -> dict[str, Any]:
+    """Bring a new trainer to where the run stood; return all that the file says of it.
 
     Parameters
     ----------
@@ -64,17 +67,25 @@ def restore_checkpoint(path: Path, trainer: Trainer, corrections: str = "") -> N
         raise FileNotFoundError(
             f"Expected a checkpoint to go on from, got no file {str(path)!r}; start anew."
         )
-    with _reading(path):
+    with reading(path):
         facts, tensors = _read(path)
     _check_same_run(path, facts, _settings_of(trainer, corrections))
-    with _reading(path):
+    with reading(path):
         _restore_tensors(trainer, tensors)
         for name in COUNTERS:
             setattr(trainer, name, facts[name])
+    return facts
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """Say of a checkpoint that it is damaged, whatever reading it raises.
+
+    Raises
+    ------
+    ValueError
+        If something did.
+    """
     try:
         yield
     except UNREADABLE as error:
@@ -108,7 +119,7 @@ def _settings_of(trainer: Trainer, corrections: str) -> dict[str, dict[str, Any]
 
 def _check_same_run(path: Path, facts: dict[str, Any], settings: dict[str, dict[str, Any]]) -> None:
     for part, own in settings.items():
-        with _reading(path):
+        with reading(path):
             found = dict(facts[part])
         for name in sorted(own.keys() | found.keys()):
             if found.get(name) != own.get(name):

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 
 from napari_unet.learning.autosave import time_of
@@ -16,6 +17,8 @@ from napari_unet.network import SUFFIX
 
 FOLDER = "runs"
 HEADER = "napari_unet_checkpoint"
+LOCK = ".lock"
+PATIENCE = 0.2  # s: another window may be asking at this moment, which takes it a millisecond
 MOST_FILES = 3  # of 31 MB each for the shipped model
 UNREADABLE = (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError)
 
@@ -28,15 +31,65 @@ class CutOff:
     ----------
     path : Path
         The file that it was saved in.
-    seconds : float
-        How long it was to learn.
-    fraction : float
-        Part of that time which is over, 0..1.
+    seconds : float, optional
+        How long it was to learn; None for live learning, which has no end.
+    learned : float
+        How many seconds it had learned by then.
     """
 
     path: Path
-    seconds: float
-    fraction: float
+    seconds: float | None
+    learned: float
+
+    @property
+    def live(self) -> bool:
+        """Whether it followed what the user painted."""
+        return self.seconds is None
+
+
+class Hold:
+    """Tells other programs that a run is under way, until it is let go or this program ends.
+
+    Where files cannot be locked, nobody is told, and nobody has it.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the run, as `run_file` says.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        # The window's thread takes it, and whichever collects the dock may let it go.
+        self._lock = FileLock(path.with_suffix(LOCK), thread_local=False)
+
+    def take(self, patience: float = PATIENCE) -> bool:
+        """Hold it; return whether nobody else does, after that many seconds."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=patience)
+        except Timeout:
+            return False
+        except (OSError, NotImplementedError):
+            pass
+        return True
+
+    def let_go(self) -> None:
+        """Hold it no more, and leave nothing behind if there is no run."""
+        if self._lock.is_locked and not self._path.exists():
+            with suppress(OSError):
+                Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
+
+
+def is_under_way(path: Path) -> bool:
+    """Tell whether another dock, in whatever window, learns what is saved in a run's file."""
+    if not path.with_suffix(LOCK).exists():
+        return False
+    hold = Hold(path)
+    is_free = hold.take(patience=0)
+    hold.let_go()
+    return not is_free
 
 
 def run_file(data: Path, result: str) -> Path:
@@ -67,12 +120,14 @@ def cut_off(path: Path, parent: str) -> CutOff | None:
         return None
     try:
         facts = read_facts(path)
-        seconds = 60 * float(facts["recipe"]["minutes"])
-        run = CutOff(path, seconds, min(1.0, max(0.0, facts["seconds"] / seconds)))
+        minutes = facts["recipe"]["minutes"]
+        seconds = None if minutes is None else 60 * float(minutes)
+        run = CutOff(path, seconds, float(facts["seconds"]))
         is_same = facts["origin"]["model to start from"] == parent
-    except (*UNREADABLE, ArithmeticError):
+    except UNREADABLE:
         return None
-    return run if is_same and 0 < seconds < float("inf") else None
+    is_possible = run.learned >= 0 and (seconds is None or 0 < seconds < float("inf"))
+    return run if is_same and is_possible else None
 
 
 def read_facts(path: Path) -> dict[str, Any]:
@@ -95,6 +150,7 @@ def forget(path: Path) -> None:
 
 def make_room(folder: Path) -> None:
     """Delete all but the newest files, those that were never finished among them."""
-    newest_first = sorted(folder.iterdir(), key=time_of, reverse=True)
+    runs = (path for path in folder.iterdir() if path.suffix == SUFFIX)
+    newest_first = sorted(runs, key=time_of, reverse=True)
     for path in newest_first[MOST_FILES - 1 :]:
         forget(path)

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 
 from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
 from napari_unet.learning.batches import batches_from, step_seed
-from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint
+from napari_unet.learning.checkpoint import reading, restore_checkpoint, save_checkpoint
 from napari_unet.learning.crops import Crop, digest
 from napari_unet.learning.facts import tuning_facts
 from napari_unet.learning.fit import Step, Trainer, fit, targets
@@ -236,21 +236,33 @@ class FineTuning:
 
     def save(self, path: Path) -> None:
         """Write all that the run needs to go on, so that nothing can interrupt it for good."""
-        save_checkpoint(path, self.trainer, self._known_digest())
+        held_out = [[source, label, is_out] for (source, label), is_out in self._held_out.items()]
+        save_checkpoint(path, self.trainer, self._known_digest(), held_out=held_out)
 
     def restore(self, path: Path) -> None:
         """Go on where a run of the same parent, corrections and settings was saved.
+
+        A live run, whose corrections change, goes on with others: what was held out stays so.
 
         Raises
         ------
         FileNotFoundError, ValueError
             If there is no such file, or it is that of another run; this one must not be used then.
         """
-        restore_checkpoint(path, self.trainer, self._known_digest())
+        facts = restore_checkpoint(path, self.trainer, self._known_digest())
+        if self.settings.live:
+            with reading(path):
+                held_out = {(str(it[0]), int(it[1])): bool(it[2]) for it in facts["held_out"]}
+            self._held_out = held_out
+            self.renew(self.crops)
 
     def _known_digest(self) -> str:
-        """Return what tells the crops from others, computed once: many take a part of a second."""
-        self._digest = self._digest or digest(self.crops)
+        """Return what tells the crops from others, computed once: many take a part of a second.
+
+        Empty for a live run.
+        """
+        if not self.settings.live:
+            self._digest = self._digest or digest(self.crops)
         return self._digest
 
     def conclude(self) -> FineTune:

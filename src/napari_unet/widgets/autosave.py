@@ -18,7 +18,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_unet.images.identity import identity
-from napari_unet.learning.autosave import Autosaves, Note
+from napari_unet.learning.autosave import BACKGROUND, Autosaves, Note
 from napari_unet.network.library import models_folder
 from napari_unet.widgets.corrections import (
     CONFIRMED,
@@ -28,12 +28,12 @@ from napari_unet.widgets.corrections import (
     edited,
     facts_of,
     facts_of_copy,
-    is_result,
 )
 from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution
 from napari_unet.widgets.preferences import preferences
 from napari_unet.widgets.running import one_sentence
+from napari_unet.widgets.scribbles import Scribbled
 
 MILLISECONDS_UNTIL_SAVED = 2000  # after the first stroke since the last time; 5 s are promised
 NOTHING = (None, "", b"")
@@ -88,6 +88,7 @@ class Keeper:
     ) -> None:
         self._saves = user_autosaves()
         self._origin = origin
+        self._next_origin: Origin | None = None
         self._image = ""
         self._token = uuid4().hex[:8]
         self._is_saved = False
@@ -107,12 +108,16 @@ class Keeper:
         copy._image = self._image
         return copy
 
-    def keep(self, result: Edited, facts: dict[str, Any]) -> None:
+    def move(self, origin: Origin) -> None:
+        """Save as what belongs to another image from the next time on."""
+        self._next_origin = origin
+
+    def keep(self, result: Edited | Scribbled, facts: dict[str, Any]) -> None:
         """Save what is corrected, or forget what was saved if nothing is any more.
 
         Parameters
         ----------
-        result : Edited
+        result : Edited or Scribbled
             Not copied: a stroke must not wait for that. One that comes while the labels are
             read may be saved half, and asks for the next time itself.
         facts : dict
@@ -125,7 +130,10 @@ class Keeper:
             except Exception as error:
                 self._tell(error)
 
-    def _keep(self, result: Edited, facts: dict[str, Any]) -> None:
+    def _keep(self, result: Edited | Scribbled, facts: dict[str, Any]) -> None:
+        if self._next_origin is not None:
+            self._forget()
+            self._origin, self._image, self._next_origin = self._next_origin, "", None
         try:
             found = result.find()
         except ValueError:
@@ -159,9 +167,9 @@ class Keeper:
             self._saves.delete(self._earlier.image, self._earlier.token)
             self._earlier = None
 
-    def _note(self, result: Edited, facts: dict[str, Any], n_nuclei: int) -> Note:
+    def _note(self, result: Edited | Scribbled, facts: dict[str, Any], n_nuclei: int) -> Note:
         """Return what is to be written beside the labels of the run."""
-        before, after = result.prediction.reshape(-1), result.labels.reshape(-1)
+        before, after = facts[PREDICTION].reshape(-1), result.labels.reshape(-1)
         places = np.flatnonzero(before != after).astype(np.int64, copy=False)
         values = after[places].astype(np.int32)
         confirmed = tuple(
@@ -221,7 +229,7 @@ class Watcher:
         self._timer.setInterval(MILLISECONDS_UNTIL_SAVED)
         self._timer.timeout.connect(self._save)
         for name in WATCHED:
-            getattr(layer.events, name).connect(self._save_soon)
+            getattr(layer.events, name).connect(self.save_soon)
         self._events.removed.connect(self._leave_with_layer)
         self._events.inserted.connect(self._watch_copy)
         self._quitting = quitting
@@ -241,7 +249,7 @@ class Watcher:
             self._quitting.disconnect(self.leave)
         if layer is not None:
             for name in WATCHED:
-                getattr(layer.events, name).disconnect(self._save_soon)
+                getattr(layer.events, name).disconnect(self.save_soon)
             _watchers.pop(layer, None)
 
     def _leave_with_layer(self, event: Any) -> None:
@@ -252,15 +260,17 @@ class Watcher:
     def _watch_copy(self, event: Any) -> None:
         """Give a copy of the layer facts of its own: napari lets it share those of the layer."""
         layer, copy = self._layer(), event.value
-        if layer is None or copy == layer or not is_result(copy):
+        if layer is None or copy == layer or METADATA not in copy.metadata:
             return
-        facts = facts_of(copy)
-        if facts is facts_of(layer):
-            copy.metadata[METADATA] = facts_of_copy(facts)
-            keeper = self._keeper.for_copy()
-            _watchers[copy] = Watcher(self._events, copy, keeper, self._quitting)
+        if facts_of(copy) is facts_of(layer):
+            self._take_copy(copy)
 
-    def _save_soon(self, event: Any = None) -> None:
+    def _take_copy(self, copy: Labels) -> None:
+        copy.metadata[METADATA] = facts_of_copy(facts_of(copy))
+        keeper = self._keeper.for_copy()
+        _watchers[copy] = Watcher(self._events, copy, keeper, self._quitting)
+
+    def save_soon(self, event: Any = None) -> None:
         """Save when two seconds have gone by, however much is painted until then."""
         if not self._timer.isActive():
             self._timer.start()
@@ -278,12 +288,15 @@ class Watcher:
         layer = self._layer()
         if layer is None or not preferences().autosave:
             return
-        facts = {**facts_of(layer), CONFIRMED: list(facts_of(layer)[CONFIRMED])}
         self._thread = threading.Thread(
-            target=self._keeper.keep, args=(edited(layer), facts), name="autosave"
+            target=self._keeper.keep, args=self._read(layer), name="autosave"
         )
         self._thread.start()
         _threads.add(self._thread)
+
+    def _read(self, layer: Labels) -> tuple[Edited | Scribbled, dict[str, Any]]:
+        """Return what is on the layer, and what it says of its run; this thread alone may ask."""
+        return edited(layer), {**facts_of(layer), CONFIRMED: list(facts_of(layer)[CONFIRMED])}
 
 
 _threads: WeakSet[threading.Thread] = WeakSet()
@@ -318,8 +331,9 @@ def saving() -> list[threading.Thread]:
 
 
 def _digest(note: Note) -> bytes:
-    """Return a hash of what a user made of the labels of a run."""
-    digest = blake2b(repr(note.confirmed).encode() + note.places.tobytes())
+    """Return a hash of what a user made of the labels of a run, or painted on their own."""
+    rest = repr((note.confirmed, note.facts.get(BACKGROUND)))
+    digest = blake2b(rest.encode() + note.places.tobytes())
     digest.update(note.values.data)
     return digest.digest()
 

@@ -98,8 +98,8 @@ def facts_of(layer: Labels) -> dict[str, Any]:
 
 
 def own_id(layer: Labels) -> str:
-    """Return what tells a layer from all others; a result that is brought back keeps it."""
-    return str(facts_of(layer)[RESULT] if is_result(layer) else layer.unique_id)
+    """Return what tells a layer from all others; one that is brought back keeps it."""
+    return str(layer.metadata.get(METADATA, {}).get(RESULT, layer.unique_id))
 
 
 def facts_of_copy(facts: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_unet.learning.edits import NOTHING_YET
-from napari_unet.network.files import read_card
+from napari_unet.network.files import known_hash, read_card
 from napari_unet.network.library import find_again, find_model, list_models, models_folder
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.widgets.corrections import (
@@ -23,12 +23,14 @@ from napari_unet.widgets.corrections import (
 )
 from napari_unet.widgets.counting import Counter
 from napari_unet.widgets.cut_off import file_of
-from napari_unet.widgets.finetune_form import FinetuneForm
+from napari_unet.widgets.finetune_form import SEGMENT, FinetuneForm
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
+from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.preferences import preferences, use_folder
 from napari_unet.widgets.remembering import NOTHING, store_text
-from napari_unet.widgets.scribbles import guess_image, is_scribbles, scribbled, shown_channel
+from napari_unet.widgets.scribble_saving import background_of, is_watched, watch_scribbles
+from napari_unet.widgets.scribbles import fits, guess_image, is_scribbles, scribbled, shown_channel
 from napari_unet.widgets.store_menu import StoreMenu
 
 if TYPE_CHECKING:
@@ -55,16 +57,21 @@ class FinetuneChoice(FinetuneForm):
         self._shown: Labels | None = None
         self._request: LearnRequest | None = None
         use_folder()
-        super().__init__(self._layers, self._images, _models)
+        super().__init__(self._layers, self._images, _models, Offer(viewer))
         self._counter = Counter(self._show_count, self._read)
         self.layer.changed.connect(self._show_layer)
         self.background.changed.connect(self._counter.count)
         self.image.changed.connect(self._counter.count)
+        for choice in (self.background, self.image):
+            choice.changed.connect(self._save_scribbles)
         self.model.changed.connect(self._show_store)
+        self.model.changed.connect(self._show_cut_off)
         self._menu = StoreMenu(self.stored, self._store, self._tell_store)
         self.confirm.clicked.connect(self._confirm)
         self.undo_confirm.clicked.connect(self._take_back)
         viewer.layers.selection.events.active.connect(self._follow_active)
+        for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
+            event.connect(self._offer)
         self._follow_active()
         self._show_layer()
 
@@ -82,15 +89,27 @@ class FinetuneChoice(FinetuneForm):
         """Choose the layer that is active in the viewer, if it is a result."""
         layer = self._viewer.layers.selection.active
         self.layer.reset_choices()
-        if is_result(layer) and self.layer.enabled:
+        if (is_result(layer) or is_watched(layer)) and self.layer.enabled:
             self.layer.value = layer
+        self._offer()
+
+    def _offer(self, event: Any = None) -> None:
+        """Offer what was saved of the active image, or else of the topmost, between two runs."""
+        active, images = self._viewer.layers.selection.active, self._images()
+        image = active if active in images else (images or [None])[-1]
+        self.offer.look(image if self._request is None else None)
 
     def _show_layer(self, _: Any = None) -> None:
         """Count on the chosen layer, or say that there is none."""
         layer = self.layer.value
-        if layer is None and self._shown in [it for _, it in self._layers()]:
+        choices = [it for _, it in self._layers()]
+        if layer is None and self._shown in choices:
             # It was renamed: the choices go by name.
             self.layer.value = layer = self._shown
+        elif layer is None and self._request is None and any(is_result(it) for it in choices):
+            # It was removed; this is called again.
+            self.layer.value = [it for it in choices if is_result(it)][-1]
+            return
         # By value: each time one asks, napari wraps a layer anew.
         if layer is None or layer != self._shown:
             self._shown = layer
@@ -101,6 +120,7 @@ class FinetuneChoice(FinetuneForm):
         self.enable_inputs(layer is not None)
         if self._request is None:
             self.status.value = NO_RESULT if layer is None else ""
+            self.segment.text, self.segment.visible = SEGMENT, layer is None
         self._show_first_step()
 
     def _show_scribbles(self) -> None:
@@ -110,7 +130,17 @@ class FinetuneChoice(FinetuneForm):
         if are_scribbles:
             for choice in (self.image, self.model):
                 choice.reset_choices()
-            self.image.value = guess_image(self._viewer.layers, self._shown)
+            # Both at once: with one of them alone, they would be saved as they never were.
+            with self.background.changed.blocked(), self.image.changed.blocked():
+                self.background.value = background_of(self._shown, int(self.background.value))
+                self.image.value = guess_image(self._viewer.layers, self._shown)
+            self._save_scribbles()
+
+    def _save_scribbles(self, _: Any = None) -> None:
+        """Let scribbles be saved, with what is chosen for them."""
+        layer, image = self._shown, self.image.value
+        if is_scribbles(layer) and fits(layer, image):
+            watch_scribbles(self._viewer, layer, image, int(self.background.value))
 
     def _show_count(self, text: str) -> None:
         """Show how much is corrected, and whether a view can be taken back."""
@@ -128,9 +158,15 @@ class FinetuneChoice(FinetuneForm):
         """Show how much is remembered for the model that is to learn."""
         self.show_size("" if self._shown is None else store_text(self._store()))
 
-    def _show_cut_off(self) -> None:
+    def _show_cut_off(self, _: Any = None) -> None:
         """Show the run on the chosen layer that was cut off, unless one is under way."""
-        self.cut_off.look(self._shown if self._request is None else None)
+        layer = self._shown
+        if layer is None or self._request is not None:
+            self.cut_off.look(None)
+        elif is_result(layer):
+            self.cut_off.look(layer, (facts_of(layer)["model"], facts_of(layer)["model_sha256"]))
+        else:
+            self.cut_off.look(layer, _known(str(self.model.value)))
 
     def _store(self) -> "Store":
         """Give what is remembered for the model that is to learn, and all of its line."""
@@ -183,10 +219,14 @@ class FinetuneChoice(FinetuneForm):
             raise ValueError("Expected the image that the scribbles lie on, got none; choose it.")
         return self.image.value
 
+    def _image_below(self) -> Image:
+        """Give the image that the chosen layer belongs to."""
+        layer = self._chosen()
+        return image_of(self._viewer.layers, layer) if is_result(layer) else self._image()
+
     def _new_request(self, layer: Labels, *, live: bool) -> LearnRequest:
         """Put together what is learned from, as it is now."""
-        is_corrected = is_result(layer)
-        image = image_of(self._viewer.layers, layer) if is_corrected else self._image()
+        is_corrected, image = is_result(layer), self._image_below()
         what = _of_result(layer) if is_corrected else self._of_scribbles(image)
         return LearnRequest(
             pixels=full_resolution(image),
@@ -197,8 +237,7 @@ class FinetuneChoice(FinetuneForm):
             seconds=float(self.time.value),
             data=data_folder() if self.remember.value else None,
             live=live,
-            # What is painted changes while it learns live, and scribbles are not saved.
-            saved=file_of(layer) if is_corrected and not live else None,
+            saved=file_of(layer),
             **what,
         )
 
@@ -229,6 +268,14 @@ def _line_of(model: str) -> str:
         return read_card(find_model(model).path).line
     except (ValueError, OSError):
         return model
+
+
+def _known(model: str) -> tuple[str, str]:
+    """Return a model's name and SHA-256; none if its file cannot be read."""
+    try:
+        return model, known_hash(find_model(model).path)
+    except (ValueError, OSError):
+        return model, ""
 
 
 def _of_result(layer: Labels) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The dock "Fine-tune on corrections": paint on a result, learn from it, keep what is better."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from operator import attrgetter
@@ -8,26 +9,33 @@ from pathlib import Path
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 
-from napari_unet.learning.cut_off import CutOff, forget
+from napari_unet.learning.cut_off import CutOff, Hold, forget
 from napari_unet.network.keeping import free_name, keep
 from napari_unet.network.library import list_models
 from napari_unet.widgets.before_after import BeforeAfter
 from napari_unet.widgets.corrections import labels_axes
+from napari_unet.widgets.cut_off import UNDER_WAY
 from napari_unet.widgets.finetune_choice import FinetuneChoice
+from napari_unet.widgets.finetune_form import SEGMENT_AGAIN
 from napari_unet.widgets.messages import PHASES, Glance, Learned, LearnRequest
 from napari_unet.widgets.model_events import ModelList, model_chosen
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.strokes import Strokes
 from napari_unet.widgets.tuning import comparison, learn
+from napari_unet.widgets.window import open_dock
 from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled: there is no new model, and your corrections are still there."
 SECONDS_BETWEEN_GLANCES = 1.0  # the time left is told in seconds
 ADVICE = "Better discard it, and correct more."
 NOTHING_LEARNED = "Nothing was corrected, so nothing was learned."
+NOT_SAVED = (
+    "Another window of napari learns from the same labels, so what is learned in this one is not "
+    "saved on its way."
+)
 
 
 class FinetuneDock(FinetuneChoice):
@@ -45,6 +53,8 @@ class FinetuneDock(FinetuneChoice):
         self._preview: Preview | None = None
         self._compared: BeforeAfter | None = None
         self._curve: Any = None
+        self._hold: Hold | None = None
+        self._kept = ""
         self._strokes = Strokes(self._withhold, self._hand_over)
         super().__init__(napari_viewer)
         self._models = ModelList(self.model, self.status)
@@ -57,6 +67,7 @@ class FinetuneDock(FinetuneChoice):
         self.side.changed.connect(self._switch_side)
         self.keep.clicked.connect(self._keep)
         self.discard.clicked.connect(self._discard)
+        self.segment.clicked.connect(self._open_segmenting)
         self._viewer.events.theme.connect(self._show_theme)
         self._leave_with_window()
 
@@ -67,8 +78,12 @@ class FinetuneDock(FinetuneChoice):
         self._has_left = True
         self._viewer.layers.selection.events.active.disconnect(self._follow_active)
         self._viewer.events.theme.disconnect(self._show_theme)
+        for event in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
+            event.disconnect(self._offer)
         self._counter.leave()
         self._models.leave()
+        self.offer.leave()
+        self.cut_off.leave()
         self.cancel()
         self._keep_undecided()
         self._forget()
@@ -84,7 +99,11 @@ class FinetuneDock(FinetuneChoice):
 
     def _go_on(self) -> None:
         """Go on with the run that was cut off."""
-        self._start(live=False, run=self.cut_off.run)
+        run = self.cut_off.run
+        if run is not None:
+            with self.live.changed.blocked():
+                self.live.value = run.live
+            self._start(live=run.live, run=run)
 
     def _switch_live(self, on: bool) -> None:
         """Learn while the user paints, or judge what was learned that way."""
@@ -99,9 +118,7 @@ class FinetuneDock(FinetuneChoice):
             return
         try:
             layer = self._chosen()
-            request = self._new_request(layer, live=live)
-            if run is not None:
-                request = replace(request, seconds=run.seconds, resumes=True)
+            request = self._held(self._new_request(layer, live=live), run)
         except ValueError as error:
             self._rest("")
             self._say(str(error))
@@ -110,6 +127,7 @@ class FinetuneDock(FinetuneChoice):
         self._preview = Preview(self._viewer, layer, labels_axes(request.axes))
         self._tell_view()
         self._show_cut_off()
+        self._offer()
         if live:
             self._strokes.watch(layer)
         self.show_learning(live=live)
@@ -119,6 +137,28 @@ class FinetuneDock(FinetuneChoice):
         worker.finished.connect(partial(self._end_without_result, request))
         self._worker = worker
         worker.start()
+
+    def _held(self, request: LearnRequest, run: CutOff | None) -> LearnRequest:
+        """Tell other windows that this run is under way, and go on with another one, if given.
+
+        Raises
+        ------
+        ValueError
+            If that is under way in another window by now.
+        """
+        if request.saved is None:
+            return request
+        hold = Hold(request.saved)
+        if hold.take():
+            self._hold = hold
+        elif run is not None:
+            raise ValueError(UNDER_WAY)
+        else:
+            show_info(NOT_SAVED)
+            return replace(request, saved=None)
+        if run is None:
+            return request
+        return replace(request, seconds=run.seconds or request.seconds, resumes=True)
 
     def _tell_view(self) -> None:
         """Tell the worker what the canvas shows now, if that is to be drawn."""
@@ -177,6 +217,8 @@ class FinetuneDock(FinetuneChoice):
             self.bar.value = min(100, int(100 * glance.seconds / request.seconds))
         if glance.sight is not None and self._preview is not None and self.redraw.value:
             self._preview.show(glance.sight)
+        if glance.warning:
+            show_warning(glance.warning)
         if self.stop.enabled:
             self.status.value = f"{PHASES[glance.phase]}{_time(request, glance)} …"
 
@@ -201,7 +243,7 @@ class FinetuneDock(FinetuneChoice):
         self._learned = outcome
         self._show_curve(request).draw()
         tuned = outcome.tuned
-        doubt = f"{tuned.objection} {ADVICE}" if tuned.objection else ""
+        doubt = f"{tuned.objection} {outcome.advice or ADVICE}" if tuned.objection else ""
         sentences = [comparison(tuned.before, tuned.after), doubt, outcome.note]
         name = free_name(Path(request.model).stem, [model.name for model in list_models()])
         self.show_outcome("\n".join(filter(None, sentences)), name, doubtful=bool(tuned.objection))
@@ -230,8 +272,21 @@ class FinetuneDock(FinetuneChoice):
             return
         # A long path has no spaces where its line could end.
         place = str(path.parent).replace(os.sep, f"{os.sep}\u200b")
-        self._decided(f"{path.stem!r} is kept in {place}; Segment nuclei lists it.")
+        self._decided(
+            f"{path.stem!r} is kept in {place}. Segment again with it: what you corrected stays, "
+            "the rest is redrawn."
+        )
+        self._kept = path.stem
+        self.segment.text, self.segment.visible = SEGMENT_AGAIN, True
         model_chosen(model=path.stem)
+
+    def _open_segmenting(self) -> None:
+        """Open the dock that segments, with the model that was just kept, if one was."""
+        with suppress(ValueError):
+            self._viewer.layers.selection.active = self._image_below()
+        open_dock(self._viewer, "Segment nuclei")
+        if self._kept:
+            model_chosen(model=self._kept)
 
     def _keep_undecided(self) -> None:
         """Keep a better model that the user closed the dock on: a minute of learning is in it."""
@@ -259,16 +314,19 @@ class FinetuneDock(FinetuneChoice):
         self._rest(text)
 
     def _forget_saved(self) -> None:
-        """Delete the file in which a run was saved."""
-        if self._request is not None and self._request.saved is not None:
-            forget(self._request.saved)
+        """Delete the file in which a run was saved; an older run in it is still offered."""
+        request = self._request
+        if request is not None and request.saved is not None and request.is_saved.is_set():
+            forget(request.saved)
 
     def _rest(self, text: str) -> None:
         """Show that nothing is learned, and let go of all that was."""
         self._forget()
         self.show_inputs(text)
+        self._kept = ""
         self._show_store()
         self._show_cut_off()
+        self._offer()
 
     def _forget(self) -> None:
         """Let go of a run and its layer."""
@@ -280,6 +338,9 @@ class FinetuneDock(FinetuneChoice):
             compared.leave()
         if preview is not None:
             preview.clear()
+        if self._hold is not None:
+            self._hold.let_go()
+        self._hold = None
 
 
 def _time(request: LearnRequest, glance: Glance) -> str:

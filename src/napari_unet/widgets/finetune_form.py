@@ -27,6 +27,7 @@ from napari_unet.widgets.form import (
     use_font,
     wrap,
 )
+from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.preferences import preferences
 from napari_unet.widgets.remembering import NOTHING
 
@@ -35,9 +36,10 @@ USUAL_TIME = TIMES[1][1]
 LARGEST_VALUE = 2**31 - 1  # of a label
 LEARN = "Make a new model from the one that made this result; that one stays as it is"
 SCRIBBLES = (
-    "0 is not painted. Each connected piece of any other value counts as one whole nucleus, so "
-    "pieces of two nuclei must not touch."
+    "Paint background with this value, and nuclei with others: each connected piece counts as one "
+    "whole nucleus, so two nuclei must not touch. 0 is not painted."
 )
+SEGMENT, SEGMENT_AGAIN = "Segment nuclei …", "Segment again …"
 
 
 Choices = Callable[[Any], list[Any]]
@@ -50,22 +52,26 @@ class FinetuneForm(DockForm):
     ----------
     layers, images, models : callable
         Give what can be chosen of each.
+    offer : Offer
+        Offers what was saved before napari ended.
     """
 
-    def __init__(self, layers: Choices, images: Choices, models: Choices) -> None:
+    def __init__(self, layers: Choices, images: Choices, models: Choices, offer: Offer) -> None:
         self._plotted: QWidget | None = None
         self._make_inputs(layers)
         self._make_scribble_inputs(images, models)
         self._make_run()
         self._make_outcome()
-        scribbles = [self.background, self.image, self.model, self.hint]
+        scribbles: list[Any] = [self.background, self.hint, self.image, self.model]
         fields = [self.layer, *scribbles, self.counts, self.views, self.time_place]
         self.choices = Container(widgets=fields)
         self.choices.margins = (0, 0, 0, 0)
+        self.offer = offer
         self.cut_off = CutOffLine()
-        before = [self.cut_off, self.choices, self.remembering, self.redraw, self.begin]
-        after = [self.plot, self.bar, self.running, self.status, self.judging, self.outcome]
-        super().__init__(widgets=[*before, *after], labels=False)
+        before = [self.offer, self.cut_off, self.choices, self.remembering, self.redraw, self.begin]
+        meanwhile = [self.plot, self.bar, self.running, self.status]
+        after = [self.judging, self.outcome, self.segment]
+        super().__init__(widgets=[*before, *meanwhile, *after], labels=False)
         self.native.setMinimumWidth(MINIMUM_WIDTH)
         for label in (self.counts, self.hint, self.status):
             wrap(label.native)
@@ -171,6 +177,9 @@ class FinetuneForm(DockForm):
         self.discard = PushButton(text="Discard", tooltip="Forget the new model")
         self.outcome = row(self.keep, self.discard)
         self.outcome.visible = False
+        self.segment = PushButton(
+            text=SEGMENT, tooltip="Open the dock that makes what can be corrected", visible=False
+        )
 
     def enable_inputs(self, enabled: bool) -> None:
         """Let the user do something, or not."""
@@ -201,7 +210,7 @@ class FinetuneForm(DockForm):
             self._plotted.setParent(None)
             self._plotted.deleteLater()
             self._plotted = None
-        for part in (self.plot, self.bar, self.running, self.judging, self.outcome):
+        for part in (self.plot, self.bar, self.running, self.judging, self.outcome, self.segment):
             part.visible = False
         with self.live.changed.blocked():
             self.live.value = False
@@ -212,7 +221,7 @@ class FinetuneForm(DockForm):
 
     def show_learning(self, *, live: bool) -> None:
         """Show that something is learned; live learning has no end that a bar could show."""
-        self.learn.visible = False
+        self.learn.visible = self.segment.visible = False
         self.begin.visible = live
         # Strokes on another layer are not those that are learned from.
         self.layer.enabled = not live

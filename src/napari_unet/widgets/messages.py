@@ -73,6 +73,8 @@ class LearnRequest:
         Whether learning goes on, without an end, while the user paints.
     saved : Path, optional
         File in which the run is saved as it goes on; it is not if not given.
+    is_saved : threading.Event
+        Set once that file holds this run, and not an older one that was cut off.
     resumes : bool
         Whether it goes on with the run in that file.
     view : View
@@ -98,6 +100,7 @@ class LearnRequest:
     instances: InstanceSettings | None = None
     live: bool = False
     saved: Path | None = None
+    is_saved: threading.Event = field(default_factory=threading.Event)
     resumes: bool = False
     view: View = field(default_factory=View)
     strokes: deque[Painted] = field(default_factory=lambda: deque(maxlen=1))
@@ -137,6 +140,8 @@ class Glance:
         Overlap with the corrected nuclei, where it was just taken; nan if there are none.
     sight : Sight, optional
         What the canvas shows by the network as it is now, where that was just drawn.
+    warning : str
+        What the user should hear of before the end.
     """
 
     phase: str
@@ -144,6 +149,7 @@ class Glance:
     loss: float | None = None
     mark: float | None = None
     sight: Sight | None = None
+    warning: str = ""
 
     @property
     def is_rare(self) -> bool:
@@ -173,9 +179,12 @@ class Learned:
         What the canvas shows by both, if it shows something.
     note : str
         What else went wrong, in one sentence; empty if nothing did.
+    advice : str
+        What to do if it is not better; empty if that is what usually helps.
     """
 
     parent: "Model"
     tuned: "FineTune"
     view: Compared | None = None
     note: str = ""
+    advice: str = ""

@@ -12,7 +12,7 @@ from napari_unet.widgets.measured_layer import likely_axes
 from napari_unet.widgets.results import find_result
 from napari_unet.widgets.segment_form import SegmentForm
 from napari_unet.widgets.tracks import show_tracks_of
-from napari_unet.widgets.window import PLUGIN
+from napari_unet.widgets.window import open_dock
 
 
 class NextSteps:
@@ -82,6 +82,4 @@ class NextSteps:
         if self._image() is None:
             return
         self._viewer.layers.selection.active = self.newest()
-        dock, _ = self._viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
-        dock.show()
-        dock.raise_()
+        open_dock(self._viewer, name)

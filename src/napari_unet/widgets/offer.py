@@ -9,18 +9,22 @@ from typing import Any
 
 import numpy as np
 from magicgui.widgets import PushButton
-from napari.layers import Image
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_error
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_unet.learning.autosave import Autosaves, Note
+from napari_unet.learning.autosave import SCRIBBLES, Autosaves, Note
 from napari_unet.network.library import find_again
 from napari_unet.widgets.autosave import Origin, saving, user_autosaves
+from napari_unet.widgets.corrections import RESULT, own_id
 from napari_unet.widgets.form import Question
 from napari_unet.widgets.results import bring_back, find_result
 from napari_unet.widgets.running import Failed, one_sentence
+from napari_unet.widgets.scribble_saving import bring_back_scribbles
 from napari_unet.widgets.workers import worker_for
+
+THERE = "Expected saved labels that are not shown yet, got some that are; look in the layer list."
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,9 @@ class Read:
 
 
 class Offer(Question):
-    """One line and two buttons, shown where something is saved of an image without a result.
+    """One line and two buttons, shown where something is saved of an image and not there.
+
+    That are corrections, if the image has no result, and scribbles.
 
     Parameters
     ----------
@@ -106,7 +112,15 @@ class Offer(Question):
         """Tell whether something may be offered for an image."""
         if self._has_left or image is None or image != self._image:
             return False
-        return image in self._viewer.layers and find_result(self._viewer.layers, image) is None
+        return image in self._viewer.layers
+
+    def _is_missing(self, image: Image, note: Note) -> bool:
+        """Tell whether what was saved of an image is not in the viewer."""
+        layers = self._viewer.layers
+        if not note.is_scribbles:
+            return find_result(layers, image) is None
+        there = [own_id(layer) for layer in layers if isinstance(layer, Labels)]
+        return note.facts[RESULT] not in there
 
     def _show(self, image: Image, found: Found) -> None:
         """Offer the newest of what was found, if that is still wanted."""
@@ -117,8 +131,13 @@ class Offer(Question):
             show_error(problem)
         if is_stale:
             self._timer.start(0)
-        elif found.notes and self._is_wanted(image):
-            self._note = found.notes[0]
+        elif self._is_wanted(image):
+            self._show_newest([note for note in found.notes if self._is_missing(image, note)])
+
+    def _show_newest(self, notes: list[Note]) -> None:
+        """Offer the first of what there is, if there is any."""
+        if notes:
+            self._note = notes[0]
             self.text.value = offered(self._note)
             self.visible = self.bring_back.enabled = self.delete.enabled = True
 
@@ -138,7 +157,12 @@ class Offer(Question):
         try:
             if isinstance(read, Failed):
                 raise ValueError(read.sentence)
-            bring_back(self._viewer, image, read.note, read.labels, read.prediction)
+            if not self._is_missing(image, read.note):
+                raise ValueError(THERE)
+            if read.note.is_scribbles:
+                bring_back_scribbles(self._viewer, image, read.note, read.labels)
+            else:
+                bring_back(self._viewer, image, read.note, read.labels, read.prediction)
         except ValueError as error:
             show_error(str(error))
         self.look(image)
@@ -159,6 +183,8 @@ def offered(note: Note) -> str:
     """Return in one line what is offered."""
     when = note.date.astimezone()
     date = f"{when.day} {when:%b %H:%M}"
+    if note.is_scribbles:
+        return f"Scribbles {note.facts[SCRIBBLES]!r} from {date} were saved for this image."
     if not note.n_nuclei:
         return f"An area confirmed until {date} was saved for this image."
     nuclei = "1 nucleus" if note.n_nuclei == 1 else f"{note.n_nuclei} nuclei"
@@ -187,9 +213,10 @@ def read_saved(saves: Autosaves, offered: Note, threads: Sequence[Thread] = ()) 
         thread.join()
     try:
         note = saves.again(offered)
-        model = find_again(note.facts["model_file"], note.facts["model_sha256"])
         prediction = saves.prediction(note)
-        note = replace(note, facts=note.facts | {"model_file": model})
+        if not note.is_scribbles:
+            model = find_again(note.facts["model_file"], note.facts["model_sha256"])
+            note = replace(note, facts=note.facts | {"model_file": model})
         return Read(note, note.labels(prediction), prediction)
     except (ValueError, OSError, MemoryError) as error:
         advice = "close other programs and try again"

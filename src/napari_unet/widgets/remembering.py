@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from napari_unet.learning.store import Store
     from napari_unet.network.model import Model
 
-NOTHING = "Nothing is corrected yet; paint, erase or redraw a nucleus first."
+NOTHING = (
+    "Nothing is corrected yet; in the layer controls, take the brush and a new label for a missed "
+    "nucleus, the eraser for a false one, or both for a bad outline."
+)
 
 
 def corrected_crops(request: LearnRequest, painted: Painted, model: "Model") -> list["Crop"]:

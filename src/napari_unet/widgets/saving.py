@@ -1,5 +1,6 @@
 """A fine-tune is saved as it goes on: one that napari's end cuts off can be gone on with."""
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,15 +28,22 @@ class Saver:
         The run.
     path : Path, optional
         The file; nothing is saved if not given.
+    is_saved : threading.Event
+        Set as soon as the file holds this run.
     clock : callable
         Gives the time in seconds.
     """
 
     def __init__(
-        self, run: "FineTuning", path: Path | None, clock: Callable[[], float] = time.monotonic
+        self,
+        run: "FineTuning",
+        path: Path | None,
+        is_saved: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
         self._path = path
+        self._is_saved = is_saved
         self._clock = clock
         self._saved = clock()
         self.note = ""
@@ -54,6 +62,7 @@ class Saver:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 make_room(self._path.parent)
             self._run.save(self._path)
+            self._is_saved.set()
             self.note = ""
         except OSError as error:
             advice = "make room on the disk, or allow writing there"

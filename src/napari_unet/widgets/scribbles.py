@@ -64,7 +64,7 @@ def guess_image(layers: Any, scribbles: Labels) -> Image | None:
     """Return the nearest image below scribbles that they fit, or else any that they fit."""
     order = list(layers)
     below = order[: order.index(scribbles)] if scribbles in order else []
-    fitting = [image for image in [*reversed(below), *order] if _fits(scribbles, image)]
+    fitting = [image for image in [*reversed(below), *order] if fits(scribbles, image)]
     return fitting[0] if fitting else None
 
 
@@ -77,7 +77,7 @@ def scribbled(scribbles: Labels, image: Image, viewer: Any, background: int) -> 
         If they do not fit, or the image's axes cannot be guessed.
     """
     axes = layer_axes(image)
-    if not _fits(scribbles, image):
+    if not fits(scribbles, image):
         raise ValueError(
             f"Expected scribbles of the shape {label_shape(axes, _shape(image))} of "
             f"{image.name!r}, got {scribbles.data.shape}; choose another image, or a new layer of "
@@ -101,7 +101,7 @@ def nucleus_diameter(diameter: float, default: float) -> float:
     return diameter if isfinite(diameter) else default
 
 
-def _fits(scribbles: Labels, image: Any) -> bool:
+def fits(scribbles: Labels, image: Any) -> bool:
     """Tell whether scribbles have an image's shape, with its channels or without."""
     if not isinstance(image, Image):
         return False

@@ -1,12 +1,13 @@
 """Learning from corrections in a worker thread; it touches no layer and no widget."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_unet.widgets.corrections import Place
 from napari_unet.widgets.live import Follower
 from napari_unet.widgets.messages import Compared, Glance, Learned, LearnRequest
+from napari_unet.widgets.painted_size import size_advice
 from napari_unet.widgets.remembering import NOTHING, corrected_crops, remembered
 from napari_unet.widgets.running import Failed, load, one_sentence, until
 from napari_unet.widgets.saving import Saver, restore
@@ -53,18 +54,25 @@ def _steps(request: LearnRequest) -> Generator[Glance, None, Learned | None]:
         crops, note = follower.crops, follower.note
     else:
         return None
-    yield Glance("prepare")
+    yield Glance("prepare", warning=size_advice(_own(request, crops)))
     run = FineTuning(model, crops, FineTuneSettings(seconds=request.seconds, live=request.live))
     if request.resumes and request.saved is not None:
         restore(run, request.saved)
+        request.is_saved.set()
     yield Glance("learn", mark=run.before.corrected)
-    saver = Saver(run, request.saved)
+    saver = Saver(run, request.saved, request.is_saved)
     yield from _learn(request, run, follower, saver)
     yield Glance("compare", request.seconds)
     tuned = run.conclude()
     view = compare(request, model, tuned.model, request.view.place)
     notes = [follower.note if follower else note, saver.note]
-    return Learned(model, tuned, view, " ".join(filter(None, notes)))
+    advice = size_advice(_own(request, follower.crops if follower else crops))
+    return Learned(model, tuned, view, " ".join(filter(None, notes)), advice)
+
+
+def _own(request: LearnRequest, crops: Sequence["Crop"]) -> list["Crop"]:
+    """Return those of this result, without what is remembered of others."""
+    return [crop for crop in crops if crop.source == request.source]
 
 
 def _all_crops(request: LearnRequest, model: "Model") -> tuple[list["Crop"], str]:

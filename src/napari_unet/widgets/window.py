@@ -1,4 +1,4 @@
-"""napari's own window, opened for a result."""
+"""napari's own window, opened for a result, and the docks in it."""
 
 from typing import Any
 
@@ -19,3 +19,10 @@ def show(image: NDArray[Any], labels: NDArray[np.int32], name: str) -> None:
     viewer.add_labels(labels, name=f"{name} nuclei")
     viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
     napari.run()
+
+
+def open_dock(viewer: Any, name: str) -> None:
+    """Bring one of the docks to the front, beside those that are open."""
+    dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    dock.show()
+    dock.raise_()
