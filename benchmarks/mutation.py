@@ -98,8 +98,8 @@ def modules() -> list[Path]:
 
 
 def copy_sources(copy: Path) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", ".*", "build", "dist", "site")
-    for name in ("src", "tests"):
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "build", "dist", "site", "*.png")
+    for name in ("src", "tests", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", copy)
 

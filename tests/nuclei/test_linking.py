@@ -100,6 +100,12 @@ def test_all_pairs_together_share_the_largest_overlap():
     assert match(previous, np.repeat([0, 2], [3, 8])).tolist() == [1]
 
 
+def test_a_nucleus_without_a_partner_gets_none_of_those_elsewhere():
+    previous = np.array([1] * 9 + [2, 3, 4])
+    current = np.array([1] * 3 + [2] * 6 + [0, 0, 0])
+    assert match(previous, current).tolist() == [0, 1]
+
+
 def test_pairs_are_those_of_an_exhaustive_search():
     rng = np.random.default_rng(3)
     for _ in range(20):
