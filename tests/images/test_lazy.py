@@ -101,3 +101,10 @@ def test_a_part_is_resampled_as_the_whole_is(size):
     found = resized_part(part, (60, 90), size, place)
     np.testing.assert_allclose(found, resized(pixels, size)[:, *place], atol=1e-6)
     assert read[0] < pixels.size / 2
+
+
+def test_the_last_pixels_alone_are_resampled_as_the_whole_is():
+    pixels = np.random.default_rng(0).random((1, 43, 31)).astype(np.float32)
+    place = slice(83, 84), slice(106, 107)
+    found = resized_part(lambda rows, columns: pixels[:, rows, columns], (43, 31), (84, 107), place)
+    np.testing.assert_allclose(found, resized(pixels, (84, 107))[:, *place], atol=1e-6)
