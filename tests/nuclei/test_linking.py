@@ -167,6 +167,8 @@ def test_a_nucleus_keeps_its_id_and_a_new_one_gets_the_next_free_one() -> None:
     before = np.array([[3, 3, 3, 0, 0, 0, 5, 5]])
     after = np.array([[1, 1, 0, 2, 2, 0, 9, 9]])
     assert following(before, after, highest=11).tolist() == [[3, 3, 0, 12, 12, 0, 5, 5]]
+    large = after.astype(np.int64) * 2**40
+    assert following(before, large, highest=11).tolist() == [[3, 3, 0, 12, 12, 0, 5, 5]]
 
 
 def test_planes_of_a_stack_do_not_divide():
