@@ -98,8 +98,8 @@ def modules() -> list[Path]:
 
 
 def copy_sources(copy: Path) -> None:
-    ignored = shutil.ignore_patterns("__pycache__", ".*", "build", "dist", "site")
-    for name in ("src", "tests"):
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "build", "dist", "site", "*.png")
+    for name in ("src", "tests", "docs"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", copy)
 
@@ -193,9 +193,8 @@ def ancestors(node: NodeOrLeaf) -> Iterator[tuple[Any, NodeOrLeaf]]:
 def cannot_be_told(node: NodeOrLeaf) -> bool:
     """Return whether a change of a node is in one of the places that are not drawn."""
     for parent, child in ancestors(node):
-        if parent.type in ("raise_stmt", "tfpdef"):
-            return True
-        if parent.type == "decorator" and child.type in ("arglist", "argument"):
+        # Leaving out a decorator is a change of the node itself, and not of one in it.
+        if parent.type in ("raise_stmt", "tfpdef", "decorator"):
             return True
         if parent.type == "annassign" and child is parent.children[1]:
             return True

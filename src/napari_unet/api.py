@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.images.arrays import as_array, as_image
+from napari_unet.images.arrays import as_image, read_whole
 from napari_unet.images.axes import guess_axes, parse_axes
 from napari_unet.images.spacing import anisotropy, scale_by_axis
 from napari_unet.learning.corrections import corrections
@@ -285,8 +285,8 @@ def _crops(
 ) -> list[Crop]:
     """Give the crops of one image that hold all that is known."""
     pixels, axes = _pixels_and_axes(image, axes)
-    truth = np.asarray(as_array(labels))
-    where = np.ones(truth.shape, bool) if known is None else np.asarray(as_array(known), bool)
+    truth = read_whole(labels)
+    where = np.ones(truth.shape, bool) if known is None else read_whole(known).astype(bool)
     return correction_crops(
         pixels,
         axes,

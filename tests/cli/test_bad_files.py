@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+from imageio.plugins.pillow import PillowPlugin
 
 from napari_unet.images.files import read_image, read_labels
 from napari_unet.images.synthetic import nuclei_field
@@ -36,6 +38,13 @@ def tiff_that_claims(width: int, height: int) -> bytes:
     ]  # fmt: skip
     entries = [struct.pack("<HHII", code, kind, 1, value) for code, kind, value in tags]
     return b"II" + struct.pack("<HIH", 42, 8, len(tags)) + b"".join(entries) + bytes(4)
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    """Return a PNG file that says it has so many grey pixels of 8 bits."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    content = struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return b"\x89PNG\r\n\x1a\n" + content + struct.pack(">I", 9) + b"IDAT" + bytes(13)
 
 
 def cut(suffix: str, n_bytes: int) -> Callable[[Path], Path]:
@@ -108,6 +117,12 @@ UNUSABLE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a link to itself": (as_link_to_itself, "loop"),
     "2 TB of pixels": (holding("a.tif", tiff_that_claims(2**20, 2**20)), "2199.0 GB of memory"),
     "more pixels than can be": (holding("a.tif", tiff_that_claims(2**32 - 1, 2**32 - 1)), "memory"),
+    "more pixels than a PNG may have": (
+        holding("a.png", png_that_claims(2**31 - 1, 2**31 - 1)), "exceeds limit"
+    ),
+    "a PNG without its pixels": (
+        holding("a.png", png_that_claims(9, 9)), "check that the file is whole"
+    ),
     "no pixels": (holding("a.tif", tiff_that_claims(0, 0)), "a.tif"),
     "a chain of pages in a circle": (
         holding("a.tif", tiff_that_claims(2, 2)[:-4] + struct.pack("<I", 8)),
@@ -207,14 +222,14 @@ def test_a_file_that_the_system_does_not_let_us_read_is_told(
     assert_refused(result, 1, "Permission denied")
 
 
-def test_memory_is_asked_before_it_is_taken(tmp_path, monkeypatch):
-    tifffile.imwrite(tmp_path / "a.tif", np.zeros((1000, 1000), np.uint16))
+@pytest.mark.parametrize("name", ["a.tif", "a.png"])
+def test_memory_is_asked_before_it_is_taken(tmp_path, monkeypatch, name):
+    iio.imwrite(tmp_path / name, np.zeros((1000, 1000), np.uint16))
     monkeypatch.setattr("psutil.virtual_memory", lambda: type("Free", (), {"available": 10**6}))
-    monkeypatch.setattr(
-        tifffile.TiffPageSeries, "asarray", lambda *_, **__: pytest.fail("it was read")
-    )
+    for reader, name_of_it in ((tifffile.TiffPageSeries, "asarray"), (PillowPlugin, "read")):
+        monkeypatch.setattr(reader, name_of_it, lambda *_, **__: pytest.fail("it was read"))
     with pytest.raises(ValueError, match=r"needs 2\.0 MB of memory, and 1\.0 MB are free"):
-        read_image(tmp_path / "a.tif")
+        read_image(tmp_path / name)
 
 
 def test_good_files_beside_bad_ones_are_segmented(run, tmp_path, model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unet.images.atomic import overwriting
+from napari_unet.images.atomic import move_to_new, overwriting
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -55,3 +55,23 @@ def test_a_file_that_only_its_owner_may_read_gets_the_usual_permissions(tmp_path
         temporary.chmod(0o400 | 0o200)
     usual = (tmp_path / "usual.txt").stat().st_mode
     assert (tmp_path / "a.txt").stat().st_mode == usual
+
+
+def no_second_names(*_):
+    raise OSError("not supported")
+
+
+def test_a_file_moves_to_a_new_name_alone(tmp_path, monkeypatch):
+    for name in ("mine", "theirs"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(FileExistsError, match="another program has written meanwhile"):
+        move_to_new(tmp_path / "mine", tmp_path / "theirs")
+    assert move_to_new(tmp_path / "mine", tmp_path / "new").read_text() == "mine"
+    monkeypatch.setattr("os.link", no_second_names)
+    with pytest.raises(FileExistsError, match="choose another name"):
+        move_to_new(tmp_path / "new", tmp_path / "theirs")
+    assert move_to_new(tmp_path / "new", tmp_path / "newer").read_text() == "mine"
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {
+        "newer": "mine",
+        "theirs": "theirs",
+    }

@@ -72,3 +72,22 @@ def test_a_write_that_fails_leaves_what_was_there(
         write_challenge(tmp_path / "a", LABELS[:1], TABLE[:1], overwrite=True)
     assert [it.name for it in tmp_path.iterdir()] == ["a"]
     assert len(list((tmp_path / "a").iterdir())) == 3
+
+
+def test_tracks_come_back_where_the_new_ones_cannot_take_their_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_challenge(tmp_path / "a", LABELS, TABLE)
+    rename, called = Path.rename, []
+
+    def fails_once(path: Path, target: Path) -> Path:
+        called.append(target)
+        if len(called) == 2:
+            raise OSError("in use")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fails_once)
+    with pytest.raises(OSError, match="in use"):
+        write_challenge(tmp_path / "a", LABELS[:1], TABLE[:1], overwrite=True)
+    assert [it.name for it in tmp_path.iterdir()] == ["a"]
+    assert len(list((tmp_path / "a").iterdir())) == 3

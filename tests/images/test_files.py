@@ -131,6 +131,19 @@ def test_imagej_tiff_gives_axes_and_voxel_size(tmp_path):
     assert set(image.units.values()) == {"um"}
 
 
+@pytest.mark.parametrize("unit", ["pixel", "Pixels", "inch"])
+def test_a_unit_of_imagej_that_is_none_gives_no_size(tmp_path, unit):
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        np.zeros((2, 8, 8), np.uint16),
+        imagej=True,
+        resolution=(4, 2),
+        metadata={"axes": "CYX", "unit": unit, "Labels": ["DAPI", "GFP"]},
+    )
+    image = read_image(tmp_path / "a.tif")
+    assert (image.scale, image.units, image.channels) == ({}, {}, ("DAPI", "GFP"))
+
+
 @pytest.mark.parametrize(("dots_per_inch", "scale"), [(72, {}), (50_800, {"Y": 0.5, "X": 0.5})])
 def test_print_resolution_is_not_taken_for_a_pixel_size(tmp_path, dots_per_inch, scale):
     tifffile.imwrite(

@@ -61,7 +61,8 @@ def test_a_folder_counts_by_its_path_whatever_is_written_beside_it(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("shape", "n_blocks"), [((300, 200), 9), ((5, 300, 200), 27), ((2, 5, 300, 200, 3), 27)]
+    ("shape", "n_blocks"),
+    [((300, 200), 9), ((300, 3), 9), ((5, 300, 200), 27), ((2, 5, 300, 200, 3), 27)],
 )
 def test_of_what_is_read_piece_by_piece_a_few_blocks_are_read(
     shape: tuple[int, ...], n_blocks: int

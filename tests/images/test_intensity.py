@@ -36,6 +36,13 @@ def test_limits_are_safe_where_there_is_no_range(pixels, bounds):
     assert limits(pixels) == bounds
 
 
+@pytest.mark.parametrize(
+    ("kind", "highest"), [("u1", 255), ("i2", 32767), ("u2", 65535), ("f4", 1), ("?", 1)]
+)
+def test_limits_of_a_type_are_those_that_it_can_hold(kind, highest):
+    assert limits(np.array([3, 7], kind), Normalisation(per="type")) == (0.0, highest)
+
+
 def test_few_bright_pixels_on_an_even_background_set_the_limits():
     pixels = np.full((100, 100), 10, np.uint16)
     pixels[0, :5] = 90

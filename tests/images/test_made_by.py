@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tifffile
 
 from napari_unet.images.big_tiff import write_big_labels
 from napari_unet.images.files import read_image, write_labels
@@ -24,13 +23,6 @@ def test_a_file_of_tiles_says_how_it_was_made(tmp_path):
     rows = lambda n: iter(LABELS.astype(np.uint32))  # noqa: E731
     write_big_labels(tmp_path / "a.tif", rows, LABELS.shape, "ZYX", {}, {}, 1, MADE_BY)
     assert read_made_by(tmp_path / "a.tif") == MADE_BY
-
-
-def test_a_small_file_of_tiles_is_no_bigtiff(tmp_path):
-    rows = lambda n: iter(LABELS.astype(np.uint32))  # noqa: E731
-    write_big_labels(tmp_path / "a.tif", rows, LABELS.shape, "ZYX", {}, {}, 1)
-    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
-        assert not tiff.is_bigtiff
 
 
 def test_a_tall_plane_is_read_to_its_last_row(tmp_path):

@@ -91,9 +91,17 @@ def test_geojson_has_closed_rings_with_the_label_as_name(labels, tmp_path):
 def test_polygons_of_geojson_without_labels_are_numbered(tmp_path):
     squares = [[[[x, 0], [x + 2, 0], [x + 2, 2], [x, 2], [x, 0]]] for x in (0, 4, 8)]
     shapes = [{"geometry": {"type": "Polygon", "coordinates": square}} for square in squares]
+    shapes[1]["properties"] = None
     (tmp_path / "a.geojson").write_text(json.dumps(shapes), encoding="utf-8")
     outlines, _ = read_outlines(tmp_path / "a.geojson")
     assert [outline.label for outline in outlines] == [1, 2, 3]
+
+
+def test_what_has_no_inside_is_refused(tmp_path):
+    point = {"geometry": {"type": "Point", "coordinates": [3, 4]}}
+    (tmp_path / "a.geojson").write_text(json.dumps([point]), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a Point has no inside"):
+        read_outlines(tmp_path / "a.geojson")
 
 
 def test_cocos_own_library_reads_our_masks(labels, tmp_path):

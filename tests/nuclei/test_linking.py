@@ -97,6 +97,12 @@ def test_all_pairs_together_share_the_largest_overlap():
     assert match(previous, np.repeat([0, 2], [3, 8])).tolist() == [1]
 
 
+def test_a_nucleus_without_a_partner_gets_none_of_those_elsewhere():
+    previous = np.array([1] * 9 + [2, 3, 4])
+    current = np.array([1] * 3 + [2] * 6 + [0, 0, 0])
+    assert match(previous, current).tolist() == [0, 1]
+
+
 def test_pairs_are_those_of_an_exhaustive_search():
     rng = np.random.default_rng(3)
     for _ in range(20):
@@ -158,3 +164,5 @@ def test_a_nucleus_keeps_its_id_and_a_new_one_gets_the_next_free_one() -> None:
     before = np.array([[3, 3, 3, 0, 0, 0, 5, 5]])
     after = np.array([[1, 1, 0, 2, 2, 0, 9, 9]])
     assert following(before, after, highest=11).tolist() == [[3, 3, 0, 12, 12, 0, 5, 5]]
+    large = after.astype(np.int64) * 2**40
+    assert following(before, large, highest=11).tolist() == [[3, 3, 0, 12, 12, 0, 5, 5]]

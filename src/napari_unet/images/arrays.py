@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 
 def as_image(given: Any) -> Any:
@@ -42,9 +45,15 @@ def as_array(given: Any) -> Any:
 
     Raises
     ------
+    TypeError
+        If NumPy cannot take it, as a tensor that needs a gradient.
     ValueError
         If its rows differ in length, or its shape is not known.
     """
+    if issparse(given):
+        raise TypeError(
+            f"Expected an array of all pixels, got {type(given).__name__}; convert it by toarray()."
+        )
     array = given if isinstance(getattr(given, "dtype", None), np.dtype) else _converted(given)
     # dask's way of saying that a length is known only once the blocks are computed.
     if any(length != length for length in array.shape):
@@ -63,19 +72,39 @@ def read_part(image: Any, index: tuple[int | slice, ...]) -> NDArray[Any]:
     ValueError
         If a lazy image cannot be read there.
     """
-    try:
+    with reading():
         pixels = image[index]
         if isinstance(pixels, np.ma.MaskedArray):
             floating = pixels.astype(np.promote_types(pixels.dtype, np.float32))
             return np.asarray(np.ma.filled(floating, np.nan))
         return np.asarray(pixels)
+
+
+def read_whole(given: Any) -> NDArray[Any]:
+    """Return what is given as a NumPy array of any kind, lazy arrays read.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_array`, and if a lazy array cannot be read.
+    """
+    array = as_array(given)
+    with reading():
+        return np.asarray(array)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Say in one sentence why a lazy array cannot be read."""
+    try:
+        yield
     except MemoryError:
         raise
     # Lazy arrays raise whatever the file system, a decoder or a user's own function raises.
     except Exception as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(
-            f"Expected pixels that can be read, got an error ({type(error).__name__}: {reason}); "
+            "Expected pixels that can be read, got an error "
+            f"({type(error).__name__}: {_reason(error)}); "
             "check the file or the computation behind the image."
         ) from error
 
@@ -87,3 +116,13 @@ def _converted(given: Any) -> NDArray[Any]:
         raise ValueError(
             f"Expected rows of equal length, got {type(given).__name__} of several; give an array."
         ) from error
+    # Tensors do so that need a gradient, or are of a type that NumPy lacks.
+    except (RuntimeError, TypeError) as error:
+        raise TypeError(
+            f"Expected an array that NumPy can take, got {type(given).__name__} "
+            f"({_reason(error)}); convert it first."
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

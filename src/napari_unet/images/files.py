@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -211,7 +212,9 @@ def _decoding(file: Path) -> Iterator[None]:
         raise
     # Decoders raise nearly every kind of exception when they meet a broken file.
     except Exception as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        # imageio's own words are that it does not know why.
+        cause = error.__cause__ or error
+        reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
         raise ValueError(
             f"Expected an image that can be read, got {str(file)!r} ({reason}); "
             "check that the file is whole and of the type that its name says."
@@ -239,7 +242,10 @@ def _check_whole(tiff: tifffile.TiffFile) -> None:
 
 
 def _read_flat(file: Path) -> ImageFile:
-    data = iio.imread(file, plugin="pillow", index=0)
+    with iio.imopen(file, "r", plugin="pillow") as flat:
+        told = flat.properties(index=0)
+        check_memory(math.prod(told.shape) * told.dtype.itemsize)
+        data = flat.read(index=0)
     if data.ndim == 3 and data.shape[2] == 2:
         data = data[..., 0]  # grey with alpha
     return ImageFile(data, "YX" if data.ndim == 2 else "YXS")

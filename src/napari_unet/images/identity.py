@@ -66,7 +66,7 @@ def _blocks(pixels: Any) -> Iterator[NDArray[Any]]:
         yield pixels
         return
     # Colours are read with their pixel.
-    n_inner = 3 if len(pixels.shape) > 2 and pixels.shape[-1] <= 4 else 2
+    n_inner = 3 if pixels.shape[-1] <= 4 else 2
     leading, inner = pixels.shape[:-n_inner], pixels.shape[-n_inner:]
     for depth, *corner in product(PARTS if leading else PARTS[:1], PARTS, PARTS):
         plane = [round(depth * (n - 1)) for n in leading]

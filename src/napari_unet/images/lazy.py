@@ -39,7 +39,7 @@ def open_image(path: Path, axes: str | None = None) -> ImageFile:
 
 
 def _open_file(path: Path) -> ImageFile:
-    if path.suffix.lower() not in TIFF_SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in TIFF_SUFFIXES:
         return read_image(path)
     try:
         with tifffile.TiffFile(path) as tiff:

@@ -208,7 +208,7 @@ def _feature(outline: Outline) -> dict[str, Any]:
 def _read_geojson(path: Path) -> tuple[list[Outline], None]:
     document = json.loads(path.read_text(encoding="utf-8"))
     features = document["features"] if isinstance(document, dict) else document
-    names = [str(feature.get("properties", {}).get("name", "")) for feature in features]
+    names = [str((feature.get("properties") or {}).get("name", "")) for feature in features]
     is_own = all(name.isdecimal() and int(name) > 0 for name in names)
     labels = map(int, names) if is_own else range(1, len(features) + 1)
     return [_from_feature(f, label) for f, label in zip(features, labels, strict=True)], None

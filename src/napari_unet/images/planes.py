@@ -228,7 +228,8 @@ def _in_each(
 def seen_of(part: slice, length: int, size: int) -> slice:
     """Return what a stretch of an axis is resampled from, when its length becomes a size."""
     ratio = length / size
-    margin = math.ceil(FILTER_WIDTH * max(0.0, (ratio - 1) / 2)) + 2
+    # One more, since a last pixel that is read alone would be its own neighbour.
+    margin = math.ceil(FILTER_WIDTH * max(0.0, (ratio - 1) / 2)) + 1
     start, stop = (part.start + 0.5) * ratio - 0.5, (part.stop - 0.5) * ratio - 0.5
     return slice(max(0, math.floor(start) - margin), min(length, math.ceil(stop) + margin + 1))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.images.arrays import read_part, reading
 from napari_unet.nuclei.brightness import backgrounds, free_pixels, intensities, surroundings
 from napari_unet.nuclei.cleaning import rim_ids
 from napari_unet.nuclei.hulls import hull_size
@@ -171,8 +172,9 @@ def _shares(
 def _part(task: Task, index: Mapping[str, int]) -> Generator[float, None, tuple[Columns, Floats]]:
     """Measure one frame or plane."""
     place = tuple(index.get(letter, slice(None)) for letter in task.axes)
-    # A copy, since the user may paint on the labels meanwhile.
-    labels = np.array(task.labels[place])
+    with reading():
+        # A copy, since the user may paint on the labels meanwhile.
+        labels = np.array(task.labels[place])
     labels = labels.astype(np.uint8) if labels.dtype == bool else labels
     if labels.min(initial=0) < 0:
         raise ValueError(
@@ -195,7 +197,7 @@ def _part(task: Task, index: Mapping[str, int]) -> Generator[float, None, tuple[
     )
     columns["touches_rim"] = np.isin(numbered.ids, rim_ids(labels, range(labels.ndim)))
     diameters = columns[f"equivalent_diameter_{task.unit}"]
-    images = {name: np.asarray(image[place]) for name, image in task.images.items()}
+    images = {name: read_part(image, place) for name, image in task.images.items()}
     columns |= _brightness(numbered, images, diameters, spacing)
     return columns, middles
 

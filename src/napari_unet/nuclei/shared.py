@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from napari_unet.images.arrays import as_array
+from napari_unet.images.arrays import read_whole
 from napari_unet.nuclei.tables import counted
 
 LARGEST_TABLE = 2**24  # ids up to this are looked up, which is faster than to search them
@@ -120,8 +120,8 @@ def _counted(
 
 
 def _checked(labels: npt.ArrayLike, kind: str) -> npt.NDArray[np.integer]:
-    labels = np.asarray(as_array(labels))
-    if labels.size and not np.issubdtype(labels.dtype, np.integer):
+    labels = read_whole(labels)
+    if labels.size and labels.dtype.kind not in "iu":
         raise TypeError(
             f"Expected {kind} labels of an integer type, got {labels.dtype}; "
             "convert them with astype(int) if they are labels."

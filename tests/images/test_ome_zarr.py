@@ -1,0 +1,29 @@
+"""Folders that are no OME-Zarr images."""
+
+from __future__ import annotations
+
+import pytest
+import zarr
+
+from napari_unet.images.ome_zarr import open_ome_zarr
+
+
+def test_a_folder_that_is_missing_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError, match="check the path"):
+        open_ome_zarr(tmp_path / "none.zarr")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({}, "it has no multiscales metadata"),
+        ({"multiscales": []}, "index out of range"),
+        ({"multiscales": [{"datasets": [{"path": "a"}]}]}, "its largest level is no array"),
+        ({"multiscales": [{"datasets": [{"path": "none"}]}]}, "none"),
+        ({"multiscales": "all"}, "name the folder"),
+    ],
+)
+def test_a_group_without_an_image_is_told(tmp_path, attributes, reason):
+    zarr.create_group(tmp_path / "a.zarr", attributes=attributes).create_group("a")
+    with pytest.raises(ValueError, match=f"Expected an OME-Zarr image, got .*{reason}"):
+        open_ome_zarr(tmp_path / "a.zarr")
