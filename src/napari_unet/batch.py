@@ -97,7 +97,7 @@ def segment_files(
     Yields
     ------
     FileResult
-        One per job, as soon as its labels are written.
+        One per job, as soon as its labels are written, or with the error that left it without.
     """
     for job in jobs:
         started = time.monotonic()
@@ -177,7 +177,22 @@ def segment_in_memory(
     overwrite: bool = False,
     made_by: Mapping[str, Any] | None = None,
 ) -> tuple[int, tuple[str, ...]]:
-    """Read an image, segment it and write what the job says; return the nuclei, and remarks."""
+    """Read an image, segment it and write what the job says; return the nuclei, and remarks.
+
+    Parameters
+    ----------
+    job : Job
+        What to read and to write.
+    progress : callable, optional
+        Called with every step of the walk.
+    predict, settings, axes, channel_name, anisotropy_is_given, overwrite, made_by
+        As for `segment_files`.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError, ValueError, OSError
+        If the image cannot be read or does not fit, or the labels cannot be written.
+    """
     image = read_input(job.source, axes)
     check_tracks(job.tracks, image.axes, overwrite=overwrite)
     settings = with_channel(settings, image, channel_name)
