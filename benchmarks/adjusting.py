@@ -28,7 +28,7 @@ from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import SegmentSettings, finish, label_maps
 from napari_unet.widgets.results import add_result, draw
-from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segmenting import Finished
 
 PLUGIN = "napari-unet-nuclei"
 DIAMETER = 20.0

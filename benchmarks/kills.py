@@ -28,9 +28,10 @@ import tifffile
 import torch
 
 from napari_unet.api import model_settings
-from napari_unet.batch import Job, segment_files
+from napari_unet.batch import segment_files
 from napari_unet.images.files import read_labels
 from napari_unet.images.synthetic import nuclei_field
+from napari_unet.jobs import Job
 from napari_unet.learning.augment import Batch
 from napari_unet.learning.autosave import Autosaves, Note
 from napari_unet.learning.checkpoint import restore_checkpoint, save_checkpoint

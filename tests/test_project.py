@@ -45,11 +45,12 @@ MAY_IMPORT = {
     "large": {"chunked", "segmentation", "tracking", *MODELS, "network", "nuclei", "images"},
     "api": ENGINE,
     "widgets": ENGINE | {"api", "methods", "programs"},
-    "batch": ENGINE | {"api"},
-    "work_list": {"batch", "images"},
+    "jobs": {"large", "images"},
+    "batch": ENGINE | {"api", "jobs"},
+    "work_list": {"batch", "jobs", "images"},
     # `napari-unet demo` opens a window where there is a display.
     "demo": ENGINE | {"api", "widgets"},
-    "cli": ENGINE | {"api", "batch", "work_list", "demo", "widgets"},
+    "cli": ENGINE | {"api", "jobs", "batch", "work_list", "demo", "widgets"},
     "": ENGINE | {"api"},
 }
 GUI = {"napari", "magicgui", "qtpy", "superqt", "pyqtgraph", "PyQt6", "PySide6"}

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_unet.batch import FileResult, Job
+from napari_unet.batch import FileResult
 from napari_unet.images.files import write_labels
+from napari_unet.jobs import Job
 from napari_unet.work_list import COLUMNS, WorkTable, left_to_do
 
 

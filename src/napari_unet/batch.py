@@ -1,14 +1,11 @@
-"""The work list behind ``napari-unet segment``: one function per step, one result per file."""
+"""The run behind ``napari-unet segment``: one function per step, one result per file."""
 
 from __future__ import annotations
 
-import os
 import time
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
-from napari_unet.images.files import (
-    TIFF_SUFFIXES,
-    ImageFile,
-    image_files,
-    read_image,
-    write_labels,
-)
-from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr
+from napari_unet.images.files import ImageFile, read_image, write_labels
 from napari_unet.images.spacing import anisotropy
-from napari_unet.large import labels_inside
+from napari_unet.jobs import Job
 from napari_unet.segmentation import (
     Predict,
     Progress,
@@ -37,21 +27,7 @@ from napari_unet.segmentation import (
 from napari_unet.segmentation import segment as walk
 from napari_unet.tracking import check_tracks, write_tracks
 
-LABELS = "_labels"
-ENDING = f"{LABELS}.tif"
-ZARR_ENDING = f"{LABELS}.ome.zarr"
-FILE_SUFFIXES = (*TIFF_SUFFIXES, ZARR_SUFFIX)
-
 Steps = Generator[Progress, None, int]
-
-
-@dataclass(frozen=True)
-class Job:
-    """One image file to read, and what to write for it: a label file, and a folder of tracks."""
-
-    source: Path
-    target: Path
-    tracks: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -79,122 +55,6 @@ class FileResult:
     remarks: tuple[str, ...] = ()
 
 
-def find_inputs(paths: Iterable[Path]) -> list[Path]:
-    """Return the image files that paths stand for, each once.
-
-    Label files as :func:`choose_outputs` names them are left out: those in a folder, and those
-    named together with their image, as ``*.tif`` does in a shell. A path without any image stays
-    in the list, for :func:`read_input` to say what is wrong with it.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        Files, and folders whose own files are taken.
-    """
-    found = [file for path in paths for file in files_at(path)]
-    unique = list({os.path.realpath(file): file for file in found}.values())
-    images = {(file.parent, stem_of(file)) for file in unique}
-    return [
-        file
-        for file in unique
-        if not is_label_file(file) or (file.parent, stem_of(file)[: -len(LABELS)]) not in images
-    ]
-
-
-def files_at(path: Path) -> list[Path]:
-    """Return the images in a folder, or the path itself if it is none or holds none."""
-    if not path.is_dir() or is_zarr(path):
-        return [path]
-    return [file for file in image_files(path) if not is_label_file(file)] or [path]
-
-
-def is_label_file(path: Path) -> bool:
-    """Tell whether a file bears the name of labels that a run has written."""
-    return path.name.lower().endswith(ENDING)
-
-
-def stem_of(path: Path) -> str:
-    """Return a file's name without its ending, of which ".ome" is a part.
-
-    Examples
-    --------
-    >>> stem_of(Path("plate7/a01.ome.tif")), stem_of(Path("a.b.png"))
-    ('a01', 'a.b')
-    """
-    return path.stem[:-4] if path.stem.lower().endswith(".ome") else path.stem
-
-
-def choose_outputs(inputs: Sequence[Path], folder: Path | None = None) -> list[Job]:
-    """Return a label file of its own for every input: ``<stem>_labels.tif``.
-
-    Labels of OME-Zarr images are OME-Zarr themselves, inside the image if no folder is given. A
-    ``folder`` whose name ends in .tif or .zarr is the label file of the one input.
-
-    Inputs that would share it get longer names, the first of these that tells them apart:
-    with the ending (``a_png_labels.tif``), with the folder (``plate7_a_labels.tif``), with both,
-    with a number. No output is one of the inputs.
-
-    Parameters
-    ----------
-    inputs : sequence of Path
-        Image files.
-    folder : Path, optional
-        Where the labels go; beside each image if not given.
-
-    Raises
-    ------
-    ValueError
-        If one label file is named for several images.
-    """
-    if folder is not None and folder.suffix.lower() in FILE_SUFFIXES:
-        if len(inputs) != 1:
-            raise ValueError(
-                f"Expected one image for the label file {folder}, got {len(inputs)}; name a folder "
-                "for them."
-            )
-        return [Job(inputs[0], folder)]
-    wanted = Counter(
-        (level, identity(target))
-        for source in inputs
-        for level, target in enumerate(targets(source, folder))
-    )
-    taken = {identity(source) for source in inputs}
-    jobs = []
-    for source in inputs:
-        free = (
-            target
-            for level, target in enumerate([*targets(source, folder)])
-            if wanted[level, identity(target)] == 1 and identity(target) not in taken
-        )
-        target = next(free, None) or numbered(source, folder, taken)
-        taken.add(identity(target))
-        jobs.append(Job(source, target))
-    return jobs
-
-
-def targets(source: Path, folder: Path | None) -> list[Path]:
-    """Return the names that the labels of an image may have, the shortest first."""
-    stem, parent = stem_of(source), source.absolute().parent.name
-    ending = source.name[len(stem) + 1 :].replace(".", "_")
-    stems = (stem, f"{stem}_{ending}", f"{parent}_{stem}", f"{parent}_{stem}_{ending}")
-    if is_zarr(source):
-        inside = [] if folder else [labels_inside(source)]
-        return inside + [(folder or source.parent) / f"{name}{ZARR_ENDING}" for name in stems]
-    return [(folder or source.parent) / f"{name}{ENDING}" for name in stems]
-
-
-def numbered(source: Path, folder: Path | None, taken: set[str]) -> Path:
-    """Return a free name with a number, for images that no other name tells apart."""
-    place, stem = folder or source.parent, stem_of(source)
-    names = (place / f"{stem}_{number}{ENDING}" for number in count(2))
-    return next(path for path in names if identity(path) not in taken)
-
-
-def identity(path: Path) -> str:
-    """Return what two paths share that may be one file: many file systems ignore case."""
-    return os.path.realpath(path).casefold()
-
-
 def segment_files(
     jobs: Iterable[Job],
     predict: Predict,
@@ -213,7 +73,7 @@ def segment_files(
     Parameters
     ----------
     jobs : iterable of Job
-        From :func:`choose_outputs`.
+        From :func:`napari_unet.jobs.choose_outputs`.
     predict : callable
         The network.
     settings : SegmentSettings
@@ -237,7 +97,7 @@ def segment_files(
     Yields
     ------
     FileResult
-        One per job, as soon as its labels are written.
+        One per job, as soon as its labels are written, or with the error that left it without.
     """
     for job in jobs:
         started = time.monotonic()
@@ -317,7 +177,22 @@ def segment_in_memory(
     overwrite: bool = False,
     made_by: Mapping[str, Any] | None = None,
 ) -> tuple[int, tuple[str, ...]]:
-    """Read an image, segment it and write what the job says; return the nuclei, and remarks."""
+    """Read an image, segment it and write what the job says; return the nuclei, and remarks.
+
+    Parameters
+    ----------
+    job : Job
+        What to read and to write.
+    progress : callable, optional
+        Called with every step of the walk.
+    predict, settings, axes, channel_name, anisotropy_is_given, overwrite, made_by
+        As for `segment_files`.
+
+    Raises
+    ------
+    FileNotFoundError, FileExistsError, ValueError, OSError
+        If the image cannot be read or does not fit, or the labels cannot be written.
+    """
     image = read_input(job.source, axes)
     check_tracks(job.tracks, image.axes, overwrite=overwrite)
     settings = with_channel(settings, image, channel_name)

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_unet.batch import FileResult, Job
+from napari_unet.batch import FileResult
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.made_by import differences, read_made_by
+from napari_unet.jobs import Job
 
 COLUMNS = ("file", "labels", "status", "nuclei", "seconds", "remarks")
 DONE, FAILED = "done", "failed"
@@ -27,7 +28,7 @@ def left_to_do(
     Parameters
     ----------
     jobs : sequence of Job
-        From `napari_unet.batch.choose_outputs`.
+        From `napari_unet.jobs.choose_outputs`.
     made_by : mapping
         What labels of this run say of it.
     overwrite : bool

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 import tifffile
 
 import napari_unet
-from napari_unet.learning.finetune import FineTuning
+from napari_unet.cli.finetune import finetune
+from napari_unet.learning.finetune import FineTuneSettings, FineTuning
 
 
 @pytest.fixture
@@ -108,3 +110,8 @@ def test_a_run_that_was_stopped_goes_on(
     assert result.exit_code == 0, result.output
     assert napari_unet.load_model(output).card.training["steps"] > 1
     assert [path.name for path in tmp_path.glob("*.checkpoint.*")] == []
+
+
+def test_the_help_shows_the_time_that_a_fine_tune_takes_if_none_is_given() -> None:
+    _, option = get_args(get_type_hints(finetune, include_extras=True)["seconds"])
+    assert option.show_default == f"{FineTuneSettings.seconds:g}"

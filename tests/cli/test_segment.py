@@ -160,7 +160,7 @@ def test_an_error_that_no_user_can_cause_is_not_hidden(run, images, model, monke
     def fail(*arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("napari_unet.batch.find_inputs", fail)
+    monkeypatch.setattr("napari_unet.jobs.find_inputs", fail)
     assert isinstance(
         run("segment", images, "-m", model, "--diameter", 18).exception, ZeroDivisionError
     )

@@ -20,8 +20,8 @@ from napari_unet.network.files import known_hash
 from napari_unet.network.library import use_home
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.results import add_result, draw
-from napari_unet.widgets.running import Finished
 from napari_unet.widgets.segment_dock import SegmentDock
+from napari_unet.widgets.segmenting import Finished
 from napari_unet.widgets.window import PLUGIN
 
 MANIFEST = PluginManifest.from_file(Path(napari_unet.__file__).with_name("napari.yaml"))

@@ -30,7 +30,7 @@ from napari_unet.widgets.corrections import (
     take_back,
 )
 from napari_unet.widgets.results import bring_back, draw, update_result
-from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segmenting import Finished
 
 AddResult = Callable[..., Labels]
 
@@ -351,7 +351,7 @@ import napari, numpy as np
 from qtpy.QtCore import QTimer
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.results import add_result, draw
-from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segmenting import Finished
 
 pixels = np.random.default_rng(0).integers(0, 255, (3, 64, 80), np.uint8)
 labels = np.zeros(pixels.shape, np.int32)

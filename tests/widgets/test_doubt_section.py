@@ -23,8 +23,8 @@ from napari_unet.widgets.doubt_form import DELETE, NEXT, PREVIOUS, RIGHT, SPLIT
 from napari_unet.widgets.doubt_section import NONE_LEFT, UNKNOWN
 from napari_unet.widgets.highlight import Highlight
 from napari_unet.widgets.results import add_result, draw
-from napari_unet.widgets.running import Finished
 from napari_unet.widgets.segment_dock import SegmentDock
+from napari_unet.widgets.segmenting import Finished
 
 PLUGIN = "napari-unet-nuclei"
 KEYS = (NEXT, PREVIOUS, RIGHT, DELETE, SPLIT)

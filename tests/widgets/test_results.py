@@ -26,7 +26,7 @@ from napari_unet.widgets.results import (
     result_to_update,
     update_result,
 )
-from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segmenting import Finished
 
 
 @pytest.fixture

@@ -536,7 +536,7 @@ def test_a_cancelled_run_leaves_nothing_in_memory(
             yield Progress("network", done % 100, 100)
         raise AssertionError(large)
 
-    monkeypatch.setattr("napari_unet.widgets.running._walk", steps)
+    monkeypatch.setattr("napari_unet.widgets.segmenting._walk", steps)
     viewer.add_image(picture(40, 50))
     dock.start()
     qtbot.waitUntil(lambda: dock.status.value.startswith("Running"), timeout=60_000)

@@ -10,8 +10,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_unet.batch import stem_of
 from napari_unet.images.atomic import overwriting
+from napari_unet.jobs import stem_of
 from napari_unet.nuclei.errors import COLOURS, Kind
 from napari_unet.segmentation import WALK
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.batch import LABELS, read_input, segment_image, stem_of
+from napari_unet.batch import read_input, segment_image
 from napari_unet.images.files import image_files, read_labels
+from napari_unet.jobs import LABELS, stem_of
 from napari_unet.learning.datasets import Pair, find_pairs, read_truth
 from napari_unet.nuclei.comparison import Comparison, compare, n_by_kind
 from napari_unet.nuclei.errors import Kind

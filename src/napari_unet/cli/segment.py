@@ -34,8 +34,9 @@ from napari_unet.cli.options import (
 from napari_unet.network import PRECISIONS
 
 if TYPE_CHECKING:
-    from napari_unet.batch import FileResult, Job, Steps
+    from napari_unet.batch import FileResult, Steps
     from napari_unet.chunked.walk import Run
+    from napari_unet.jobs import Job
     from napari_unet.large import InBlocks
     from napari_unet.network.model import Model
     from napari_unet.segmentation import Progress, SegmentSettings
@@ -231,7 +232,7 @@ def remaining(
 
 def jobs_for(paths: list[Path], output: Path | None) -> list[Job]:
     """Return what is read and written; an output that cannot be is wrong usage."""
-    from napari_unet.batch import FILE_SUFFIXES, choose_outputs, find_inputs
+    from napari_unet.jobs import FILE_SUFFIXES, choose_outputs, find_inputs
 
     is_file = output is not None and output.suffix.lower() in FILE_SUFFIXES
     if output is not None and output.is_file() and not is_file:

@@ -207,14 +207,27 @@ def _metadata(
 
 
 def level_blocks(path: Path, level: int, side: int) -> list[Block]:
-    """Return the blocks in which a level of a pyramid is written."""
+    """Return the blocks in which a level of a pyramid is written.
+
+    Parameters
+    ----------
+    path : Path
+        Of the group that `create_labels` has made.
+    level : int
+        0 is the whole.
+    side : int
+        Of the blocks along y and x, in pixels; along other axes they are one pixel.
+    """
     array = _level(path, level, "r")
     sides = (*(1 for _ in array.shape[:-2]), side, side)
     return blocks(array.shape, sides, [0] * array.ndim)
 
 
 def write_level(path: Path, level: int, block: Block) -> None:
-    """Write one block of a level from the level above it: every second pixel."""
+    """Write one block of a level from the level above it: every second pixel of y and x.
+
+    Labels cannot be averaged: the mean of two ids is the id of a third nucleus.
+    """
     above, array = _level(path, level - 1, "r"), _level(path, level, "r+")
     rows, columns = (slice(2 * part.start, 2 * part.stop, 2) for part in block.core[-2:])
     array[block.core] = above[*block.core[:-2], rows, columns]
@@ -223,7 +236,17 @@ def write_level(path: Path, level: int, block: Block) -> None:
 def write_labels_at(
     path: Path, place: tuple[int | slice, ...], labels: NDArray[np.integer]
 ) -> None:
-    """Write a part of the largest level of a label image."""
+    """Write a part of the largest level of a label image.
+
+    Parameters
+    ----------
+    path : Path
+        Of the group that `create_labels` has made.
+    place : tuple of int and slice
+        Of the part; chunks that lie in it in part must not be written by others meanwhile.
+    labels : array of int, shape of the part
+        From 0 to 2**32 - 1.
+    """
     _level(path, 0, "r+")[place] = labels.astype(np.uint32)
 
 

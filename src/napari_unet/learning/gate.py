@@ -139,7 +139,15 @@ def agreement(found: Labels, expected: Labels, zone: NDArray[np.bool_]) -> tuple
 
 
 def elsewhere(labels: Labels, known: NDArray[np.bool_]) -> Labels:
-    """Return the nuclei of which nothing is known and which the crop shows whole."""
+    """Return the nuclei of which nothing is known and which the crop shows whole.
+
+    Parameters
+    ----------
+    labels : (y, x) int32
+        Of all nuclei of a crop.
+    known : (y, x) bool
+        Where the user vouches for the labels.
+    """
     whole = clear_border(labels)
     return np.where(np.isin(whole, labels[known]), 0, whole)
 
@@ -150,7 +158,17 @@ def nowhere(labels: Labels) -> NDArray[np.bool_]:
 
 
 def label_scene(network: UNet, card: Card, scene: Scene) -> Found:
-    """Return a network's labels of a scene at its own scale, and how sure it is of them."""
+    """Return a network's labels of a scene at its own scale, and how sure it is of them.
+
+    Parameters
+    ----------
+    network : UNet
+        Any of this kind, on any device.
+    card : Card
+        Says how labels are made of its maps.
+    scene : Scene
+        Its pixels are taken as they are, without scaling.
+    """
     maps = Model(network, card).predict(scene.pixels)
     inside = maps[0] > card.instances.threshold
     return Found(instances(maps, card.instances), sureness(maps[0], inside))

@@ -13,7 +13,7 @@ from napari_unet.widgets.adjust import AdjustForm, Measure
 from napari_unet.widgets.adjusting import Adjusting, settings_of
 from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.layers import pixel_size
-from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segmenting import Finished
 
 
 class AdjustSection:

@@ -31,7 +31,8 @@ from napari_unet.widgets.lane import Lane
 from napari_unet.widgets.layers import shown_plane
 from napari_unet.widgets.placing import Changes, Placing
 from napari_unet.widgets.results import Drawn
-from napari_unet.widgets.running import Failed, Finished, until
+from napari_unet.widgets.running import Failed, until
+from napari_unet.widgets.segmenting import Finished
 
 MILLISECONDS_OF_REST = 400  # of the sliders, before all planes follow the shown one
 ADVICE = "segment the image again"

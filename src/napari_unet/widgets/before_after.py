@@ -104,7 +104,7 @@ class BeforeAfter:
 def _compare(
     request: LearnRequest, parent: "Model", tuned: "Model", place: Place
 ) -> Compared | Failed | None:
-    """Return a place by two models; an error becomes a sentence, see `running.run`."""
+    """Return a place by two models; an error becomes a sentence, see `running`."""
     try:
         return compare(request, parent, tuned, place)
     # Whatever the image's own array or the network raises: the user must hear of it.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_unet.images.axes import label_axes
 from napari_unet.nuclei.confidence import carried_over
 from napari_unet.nuclei.tracks import Table, track_table
-from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segmenting import Finished
 
 INDEX, CONFIDENCE, PARENT = "index", "confidence", "parent"  # the columns
 

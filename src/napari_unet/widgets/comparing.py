@@ -40,7 +40,7 @@ class CompareRequest:
 
 
 def run_comparison(request: CompareRequest) -> Generator[Done, None, Comparison | Failed | None]:
-    """Compare; errors become a sentence, see `running.run`, and None is cancelled."""
+    """Compare; errors become a sentence, see `running`, and None is cancelled."""
     try:
         return (yield from until(request.cancelled, _steps(request)))
     except MemoryError:

@@ -120,7 +120,7 @@ def file_of(image: Image) -> str | None:
 
 
 def copied(kind: str, told: Told) -> Copied | Failed:
-    """Return a text about a result; errors become a sentence, see `running.run`."""
+    """Return a text about a result; errors become a sentence, see `running`."""
     try:
         return _copied(kind, told)
     except KeyError:

@@ -20,7 +20,8 @@ from napari_unet.network.library import find_model
 from napari_unet.nuclei.instances import instances
 from napari_unet.segmentation import SegmentSettings
 from napari_unet.widgets.lane import Lane
-from napari_unet.widgets.running import Failed, Request, load
+from napari_unet.widgets.running import Failed, load
+from napari_unet.widgets.segmenting import Request
 
 MILLISECONDS_OF_REST = 700  # of the choices, before anything is looked up
 LONG = 8_000_000  # px; with fewer, nobody waits long enough to ask

@@ -15,7 +15,8 @@ from napari_unet.widgets.corrections import Edited, edited
 from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution, pixel_size
 from napari_unet.widgets.results import Drawn, add_result, draw, result_to_update, update_result
-from napari_unet.widgets.running import Failed, Finished, one_sentence
+from napari_unet.widgets.running import Failed, one_sentence
+from napari_unet.widgets.segmenting import Finished
 from napari_unet.widgets.workers import worker_for
 
 NONE_FOUND = "No nuclei found"

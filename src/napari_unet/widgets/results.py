@@ -31,7 +31,7 @@ from napari_unet.widgets.layers import (
     full_resolution,
     spatial_fields,
 )
-from napari_unet.widgets.running import Finished
+from napari_unet.widgets.segmenting import Finished
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,9 +24,9 @@ from napari_unet.widgets.next_steps import NextSteps
 from napari_unet.widgets.offer import Offer
 from napari_unet.widgets.preferences import preferences, use_folder
 from napari_unet.widgets.results import find_result
-from napari_unet.widgets.running import Request
 from napari_unet.widgets.segment_form import REGIONS, SegmentForm
 from napari_unet.widgets.segment_run import SegmentRun
+from napari_unet.widgets.segmenting import Request
 from napari_unet.widgets.window import PLUGIN
 
 if TYPE_CHECKING:

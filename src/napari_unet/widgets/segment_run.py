@@ -14,8 +14,9 @@ from napari_unet.widgets.adjust_section import AdjustSection
 from napari_unet.widgets.filling import Filling
 from napari_unet.widgets.placing import Placing, summary
 from napari_unet.widgets.results import Drawn, result_to_update
-from napari_unet.widgets.running import Failed, Finished, Request, TimeLeft, run, seldom
+from napari_unet.widgets.running import Failed, TimeLeft, seldom
 from napari_unet.widgets.segment_form import SegmentForm
+from napari_unet.widgets.segmenting import Finished, Request, run
 from napari_unet.widgets.workers import worker_for
 
 CANCELLED = "Cancelled, nothing was changed."

@@ -98,7 +98,7 @@ class StoreMenu:
 
 
 def _carried_out(action: Callable[[], str]) -> str | Failed:
-    """Do something, off the window's thread; an error becomes a sentence, see `running.run`."""
+    """Do something, off the window's thread; an error becomes a sentence, see `running`."""
     try:
         return action()
     except Exception as error:

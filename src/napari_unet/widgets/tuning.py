@@ -26,7 +26,7 @@ LAST_STEPS = 5  # in which what was painted just before the end is learned too
 def learn(request: LearnRequest) -> Generator[Glance, None, Learned | Failed | None]:
     """Learn from what is painted; errors become a sentence, None is without a result.
 
-    An error must not leave the generator, see `running.run`.
+    An error must not leave the generator, see `running`.
     """
     try:
         return (yield from until(request.cancelled, _steps(request)))
