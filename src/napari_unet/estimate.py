@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from napari_unet.images.axes import label_shape
 from napari_unet.images.planes import zoomed_size
 from napari_unet.images.roomy import LARGEST_IN_MEMORY, size_text
-from napari_unet.images.sides import is_deep
 from napari_unet.images.tiling import tiles
 from napari_unet.images.turns import TURNS
 from napari_unet.nuclei.sizing import zoom_between
 from napari_unet.nuclei.strips import PIXELS as STRIP
-from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes
+from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes, is_seen_from_sides
 
 SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of a strip or volume, measured
 FOUND = 2 * 4  # bytes per pixel of a plane that it holds beside a strip: labels, twice
@@ -111,10 +110,8 @@ def _from_sides(
     n_planes: int, plane: tuple[int, int], zoom: float, settings: SegmentSettings
 ) -> float:
     """Return how many pixels of a stack the network sees from its two sides, for each plane."""
-    distance = settings.anisotropy * zoom
-    diameter = (settings.diameter or settings.model_diameter) * zoom
-    is_seen = settings.views == "three" and is_deep(n_planes, n_planes * distance, diameter)
-    return 2 * distance * math.prod(plane) if is_seen else 0.0
+    is_seen = is_seen_from_sides(n_planes, zoom, settings)
+    return 2 * settings.anisotropy * zoom * math.prod(plane) if is_seen else 0.0
 
 
 def _tile_shapes(plane: tuple[int, int], settings: SegmentSettings) -> list[list[int]]:
