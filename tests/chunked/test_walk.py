@@ -83,6 +83,25 @@ def test_nuclei_of_volumes_are_those_of_the_walk_in_memory(axes, side, link, tmp
     np.testing.assert_array_equal(in_blocks(image, axes, settings, side, tmp_path), whole)
 
 
+@pytest.mark.parametrize(
+    ("axes", "link", "most_voxels"), [("ZYX", "volume", 1 << 24), ("ZTYX", "none", 30_000)]
+)
+def test_three_views_are_those_of_the_walk_in_memory(
+    axes, most_voxels, link, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("napari_unet.chunked.plan.MOST_VOXELS", most_voxels)
+    image = nuclei_stack((14, 50, 130), n=40, anisotropy=3.0, seed=1)[0]
+    if axes == "ZTYX":
+        image = np.stack([image, np.roll(image, 2, axis=-1)], axis=1)
+    settings = SegmentSettings(diameter=18.0, link=link, tile=96, overlap=64, anisotropy=3.0)
+    settings = replace(settings, views="three")
+    whole = finish(segment(image, axes, blurred, settings)).labels.transpose(walk_order(axes)[0])
+    planes = finish(segment(image, axes, blurred, replace(settings, views="planes"))).labels
+    assert whole.max() > 10
+    assert np.count_nonzero((whole > 0) != (planes.transpose(walk_order(axes)[0]) > 0)) > 500
+    np.testing.assert_array_equal(in_blocks(image, axes, settings, 50, tmp_path), whole)
+
+
 def colours() -> NDArray[np.integer]:
     grey = crowd("YX")
     return np.stack([grey, grey // 2, grey // 3, np.full_like(grey, 9)], axis=-1)
@@ -123,8 +142,23 @@ def test_a_rescaled_image_has_the_same_nuclei_whatever_the_blocks(diameter, tmp_
 def test_a_block_of_a_volume_sees_what_memory_is_for(depth, anisotropy, tmp_path):
     settings = SegmentSettings(diameter=22.0, anisotropy=anisotropy)
     plan = Plan(tmp_path, "ZYX", (depth, 5000, 5000), settings)
-    seen = [math.prod(part.stop - part.start for part in block.view) for block in plan.blocks]
+    seen = [pixels_of(block.view) for block in plan.blocks]
     assert MOST_VOXELS / 5 < max(seen) <= MOST_VOXELS
+
+
+@pytest.mark.parametrize("depth", [30, 300])
+def test_a_slab_of_a_stack_sees_what_memory_is_for(depth, tmp_path):
+    settings = SegmentSettings(diameter=22.0, anisotropy=2.0, views="three")
+    plan = Plan(tmp_path, "ZYX", (depth, 2000, 3000), settings)
+    seen = [depth * pixels_of(slab.block.view) for slab in plan.slabs]
+    assert MOST_VOXELS / 5 < max(seen) <= MOST_VOXELS
+    for axis in (0, 1):
+        cores = [pixels_of(slab.block.core) for slab in plan.slabs if slab.axis == axis]
+        assert sum(cores) == 2000 * 3000
+
+
+def pixels_of(place: tuple[slice, ...]) -> int:
+    return math.prod(part.stop - part.start for part in place)
 
 
 def test_an_image_without_pixels_is_refused(tmp_path):

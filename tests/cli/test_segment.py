@@ -265,4 +265,7 @@ def test_a_stack_can_be_seen_from_three_sides(run, assert_refused, tmp_path, mod
         stack, "ZYX", model=model, diameter=18, scale={"Z": 3, "Y": 1}, views="three", device="cpu"
     )
     np.testing.assert_array_equal(read_labels(tmp_path / "a_labels.tif"), expected)
+    blocks = ("--blocks", 32, "-o", tmp_path / "b.tif")
+    assert run("segment", tmp_path / "a.tif", *options, "three", *blocks).exit_code == 0
+    np.testing.assert_array_equal(read_labels(tmp_path / "b.tif"), expected)
     assert_refused(run("segment", tmp_path / "a.tif", *options, "two"), 2, "'two'")

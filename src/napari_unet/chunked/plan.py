@@ -10,10 +10,14 @@ from pathlib import Path
 from napari_unet.images.axes import Plane, label_shape, parse_axes, planes
 from napari_unet.images.blocks import Block, blocks
 from napari_unet.images.planes import zoomed_size
-from napari_unet.images.tiling import Tile, tiles
+from napari_unet.images.sides import reach
+from napari_unet.images.tiling import Tile
 from napari_unet.nuclei.instances import least_size
-from napari_unet.nuclei.sizing import zoom_between
-from napari_unet.segmentation import SegmentSettings, is_in_volumes, walk_order
+from napari_unet.segmentation import (
+    SegmentSettings,
+    is_in_volumes,
+    walk_order,
+)
 
 SIDE = 1024
 """Side of a block's core along y and x, in pixels."""
@@ -21,7 +25,7 @@ SIDE = 1024
 DEPTH = 64  # planes of a block's core in a volume
 LARGEST_VOLUME_SIDE = 512  # px
 SIDE_STEP = 64  # px
-MOST_VOXELS = 1 << 24  # that a block sees of a volume; each takes up to 60 bytes
+MOST_VOXELS = 1 << 24  # that a block or slab sees of a volume; each takes up to 60 bytes
 HALOS = {2: 3.0, 3: 2.0}
 """What a block of 2-D or 3-D sees around its core, in typical diameters.
 
@@ -29,6 +33,22 @@ Large nuclei, and what they touch; in 3-D more would be most of what is computed
 """
 
 SMALLEST_HALO = 32  # px
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A part of a stack that the network sees from one side.
+
+    Parameters
+    ----------
+    axis : int
+        Its planes along Z follow each other along y (0) or x (1).
+    block : Block
+        Where it is in a plane (y, x) as the network sees it.
+    """
+
+    axis: int
+    block: Block
 
 
 @dataclass(frozen=True)
@@ -72,11 +92,6 @@ class Plan:
                 f"Expected blocks of at least 1 pixel, got {self.side}; {SIDE} suits most images."
             )
 
-    @property
-    def diameter(self) -> float:
-        """Of a typical nucleus, in pixels."""
-        return self.settings.diameter or self.settings.model_diameter
-
     @cached_property
     def label_axes(self) -> str:
         """Axes of the labels, in the order in which they are walked."""
@@ -102,14 +117,43 @@ class Plan:
     @cached_property
     def network_shape(self) -> tuple[int, int]:
         """Shape (y, x) of a plane as the network sees it."""
-        zoom = zoom_between(self.diameter, self.settings.model_diameter)
-        return zoomed_size(self.plane_shape, zoom)
+        return zoomed_size(self.plane_shape, self.settings.zoom)
 
     @cached_property
     def tiles(self) -> list[Tile]:
         """The tiles of a plane as the network sees it: those of the walk in memory."""
-        settings = self.settings
-        return tiles(self.network_shape, settings.tile, settings.overlap, settings.grid)
+        return self.settings.tiles_of(self.network_shape)
+
+    @property
+    def n_depth(self) -> int:
+        """How many planes a stack has; 1 without an axis Z."""
+        return self.label_shape[-3] if "Z" in self.label_axes else 1
+
+    @property
+    def distance(self) -> float:
+        """Between planes along Z, in pixels as the network sees them."""
+        return self.settings.anisotropy * self.settings.zoom
+
+    @cached_property
+    def slabs(self) -> list[Slab]:
+        """The slabs of a stack that the network sees from its sides; none if it does not."""
+        if not self.settings.sees_sides(self.n_depth):
+            return []
+        rows, columns = (self._slabs(axis) for axis in (0, 1))
+        return [*rows, *columns]
+
+    def _slabs(self, axis: int) -> list[Slab]:
+        """Return the slabs whose planes follow each other along y (0) or x (1)."""
+        tile, overlap = self.settings.tile, self.settings.overlap // 2
+        length, halo = self.network_shape[1 - axis], reach(self.distance)
+        seen = min(tile, length)
+        thickness = max(1, MOST_VOXELS // (self.n_depth * seen) - 2 * halo)
+        sides, halos = (thickness, seen), (halo, 0)
+        if length > tile:  # one beside the other
+            sides, halos = (thickness, tile - 2 * overlap), (halo, overlap)
+        step = 1 if axis == 0 else -1
+        found = blocks(self.network_shape, sides[::step], halos[::step])
+        return [Slab(axis, block) for block in found]
 
     @property
     def links_sections(self) -> bool:
@@ -168,7 +212,9 @@ class Plan:
     def _halos(self) -> tuple[int, ...]:
         if self.sections:
             return (0, 0, 0)
-        halo = max(SMALLEST_HALO, math.ceil(HALOS[self.n_unit_axes] * self.diameter))
+        halo = max(
+            SMALLEST_HALO, math.ceil(HALOS[self.n_unit_axes] * self.settings.likely_diameter)
+        )
         depth = math.ceil(halo / self.settings.anisotropy)
         return (depth, halo, halo)[-self.n_unit_axes :]
 

@@ -14,7 +14,7 @@ from napari_unet.chunked import scratch
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.scratch import Item
 from napari_unet.images.arrays import read_part
-from napari_unet.images.blocks import Block, in_common
+from napari_unet.images.blocks import Block, in_common, within
 from napari_unet.images.ome_zarr import write_labels_at
 from napari_unet.images.planes import (
     as_bytes,
@@ -24,6 +24,7 @@ from napari_unet.images.planes import (
     resized_part,
     stack_limits,
 )
+from napari_unet.images.sides import smoothed
 from napari_unet.images.tiling import Stitch
 from napari_unet.images.turns import averaged_over_turns
 from napari_unet.nuclei.cleaning import distinct
@@ -33,7 +34,7 @@ from napari_unet.nuclei.instances import depth_counts, grown
 from napari_unet.nuclei.joining import Parts, core_parts, facing, seam
 from napari_unet.nuclei.shared import share
 from napari_unet.nuclei.stacking import fill
-from napari_unet.segmentation import Predict
+from napari_unet.segmentation import Predict, mean_of_both, predict_side, with_sides
 
 Open = Callable[[], Any]
 """Gives the image, opened in this process."""
@@ -48,7 +49,7 @@ These are sections of the plane below, the plane's own, and what those of the pl
 of the first and the last plane of a volume its own alone.
 """
 
-LIMITS, TILES, BLOCKS, SEAMS = "limits", "tiles", "blocks", "seams"
+LIMITS, TILES, SLABS, BLOCKS, SEAMS = "limits", "tiles", "slabs", "blocks", "seams"
 
 
 def find_limits(plan: Plan, open_image: Open, item: Item) -> None:
@@ -62,19 +63,46 @@ def find_limits(plan: Plan, open_image: Open, item: Item) -> None:
 def predict_tile(plan: Plan, open_image: Open, open_network: OpenNetwork, item: Item) -> None:
     """Write the maps of one tile of a plane, as the network sees it."""
     number, index = item
-    how, image, plane = plan.settings.normalisation, open_image(), plan.planes[number]
+    pixels = _pixels(plan, open_image(), number, plan.tiles[index].read)
+    maps = _network(plan, open_network)(pixels)
+    scratch.write(plan.folder, TILES, item, maps=as_bytes(maps))
+
+
+def predict_slab(plan: Plan, open_image: Open, open_network: OpenNetwork, item: Item) -> None:
+    """Write the maps of one slab of a frame, seen from the side, plane by plane of the stack."""
+    frame, index = item
+    axis, block = plan.slabs[index].axis, plan.slabs[index].block
+    image, planes = open_image(), range(frame * plan.n_depth, (frame + 1) * plan.n_depth)
+    stack = np.stack([_pixels(plan, image, number, block.view) for number in planes], axis=1)
+    stack = smoothed(stack, plan.distance)
+    predict, found, own = _network(plan, open_network), [], block.inner
+    for at in range(own[axis].start, own[axis].stop):
+        side = np.moveaxis(stack, 2 + axis, 0)[at]
+        maps = predict_side(side, predict, plan.settings, plan.distance)
+        found.append(maps[:, :, own[1 - axis]])
+    maps = np.stack(found, axis=2 + axis)
+    # A plane is read by itself.
+    scratch.write(plan.folder, SLABS, item, **{f"z{z}": maps[:, z] for z in range(plan.n_depth)})
+
+
+def _network(plan: Plan, open_network: OpenNetwork) -> Predict:
+    predict = open_network()
+    if plan.settings.quality == "best":
+        return averaged_over_turns(predict, plan.settings.grid)
+    return predict
+
+
+def _pixels(plan: Plan, image: Any, number: int, place: tuple[slice, ...]) -> NDArray[np.float32]:
+    """Return a part (3, y, x) of a plane as the network sees it."""
+    how, plane = plan.settings.normalisation, plan.planes[number]
     which = number if how.per != "stack" else 0
     low, high = scratch.read(plan.folder, LIMITS, (which, 0), "bounds")[0].tolist()
 
     def read(rows: slice, columns: slice) -> NDArray[np.float32]:
         return network_input(read_part(image, part_of(plane, rows, columns)), how, (low, high))
 
-    place = plan.tiles[index].read
-    pixels = resized_part(read, plan.plane_shape, plan.network_shape, place)
-    predict = open_network()
-    if plan.settings.quality == "best":
-        predict = averaged_over_turns(predict, plan.settings.grid)
-    scratch.write(plan.folder, TILES, item, maps=as_bytes(predict(pixels)))
+    rows, columns = place
+    return resized_part(read, plan.plane_shape, plan.network_shape, (rows, columns))
 
 
 def label_block(plan: Plan, item: Item) -> None:
@@ -127,8 +155,28 @@ def _maps_of_view(plan: Plan, unit: int, block: Block) -> NDArray[np.uint8]:
 
 
 def _maps_of_plane(plan: Plan, number: int, place: tuple[slice, slice]) -> NDArray[np.uint8]:
-    read = partial(_stitched, plan, number)
-    return as_bytes(resized_part(read, plan.network_shape, plan.plane_shape, place))
+    shapes = plan.network_shape, plan.plane_shape
+    maps = as_bytes(resized_part(partial(_stitched, plan, number), *shapes, place))
+    if not plan.slabs:
+        return maps
+    return with_sides(maps, resized_part(partial(_from_sides, plan, number), *shapes, place))
+
+
+def _from_sides(plan: Plan, number: int, rows: slice, columns: slice) -> NDArray[np.float32]:
+    """Return a part of the maps of a plane, seen from both sides, from its slabs."""
+    frame, z = divmod(number, plan.n_depth)
+    both = np.zeros((0, 0, 0), np.uint16)
+    for index, slab in enumerate(plan.slabs):
+        common = in_common(slab.block.core, (rows, columns))
+        if any(part.start == part.stop for part in common):
+            continue
+        (maps,) = scratch.read(plan.folder, SLABS, (frame, index), f"z{z}")
+        if not both.size:
+            shape = (part.stop - part.start for part in (rows, columns))
+            both = np.zeros((len(maps), *shape), np.uint16)
+        part = maps[:, *within(common, slab.block.core)]
+        both[:, *within(common, (rows, columns))] += part
+    return mean_of_both(both)
 
 
 def _stitched(plan: Plan, number: int, rows: slice, columns: slice) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from napari_unet.chunked.steps import (
     BLOCKS,
     LIMITS,
     SEAMS,
+    SLABS,
     TILES,
     Open,
     OpenNetwork,
@@ -22,6 +23,7 @@ from napari_unet.chunked.steps import (
     find_limits,
     find_seam,
     label_block,
+    predict_slab,
     predict_tile,
     write_block,
 )
@@ -65,7 +67,7 @@ def segment_in_blocks(
     Yields
     ------
     Progress
-        After every tile and every block.
+        After every tile, slab and block.
     """
     per_stack = plan.settings.normalisation.per == "stack"
     planes = range(len(plan.planes))
@@ -75,6 +77,10 @@ def segment_in_blocks(
     yield from _step(plan, LIMITS, "", partial(find_limits, plan, open_image), first, run)
     predict = partial(predict_tile, plan, open_image, open_network)
     yield from _step(plan, TILES, "network", predict, tiles, run)
+    frames = range(len(plan.planes) // plan.n_depth)
+    slabs = [(number, index) for number in frames for index in range(len(plan.slabs))]
+    from_side = partial(predict_slab, plan, open_image, open_network)
+    yield from _step(plan, SLABS, "sides", from_side, slabs, run)
     yield from _step(plan, BLOCKS, "nuclei", partial(label_block, plan), blocks, run)
     seams = _step(plan, SEAMS, "linking", partial(find_seam, plan), blocks, run)
     if plan.links_sections:
@@ -113,7 +119,7 @@ def _step(
 ) -> Iterator[Progress]:
     """Do what is not done yet of one step; report it where it has a name."""
     todo = scratch.missing(plan.folder, kind, items)
-    steps = run(function, [job(item) for item in todo], network=kind == TILES)
+    steps = run(function, [job(item) for item in todo], network=kind in (TILES, SLABS))
     for done, _ in enumerate(steps, start=len(items) - len(todo) + 1):
         if name:
             yield Progress(name, done, len(items))

@@ -269,15 +269,9 @@ def in_blocks(
     from napari_unet.batch import with_channel
     from napari_unet.images.lazy import open_image
     from napari_unet.large import is_large, segment_large
-    from napari_unet.segmentation import VIEWS
 
     if not is_large(job.source, job.target, how):
         return None
-    if settings.views != VIEWS[0]:
-        raise ValueError(
-            f"Expected the views {VIEWS[0]} of a stack that is segmented in blocks, got "
-            f"{settings.views}; leave --views out."
-        )
     if channel is not None:
         settings = with_channel(settings, open_image(job.source, given["axes"]), channel)
     about = {"tracks": job.tracks, **given}

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 FEWEST_PLANES = 8
 LEAST_HEIGHT = 2.0  # of a stack in diameters of a nucleus: in a slice there is nothing to see
+FILTER_WIDTH = 4.0  # sigmas
 SMOOTHING = 0.5  # of the distance between planes: within it nothing is resolved along Z either
 
 
@@ -43,10 +44,7 @@ def is_deep(n_planes: int, height: float, diameter: float) -> bool:
 
 
 def sides(stack: NDArray[np.float32], distance: float) -> Iterator[Side]:
-    """Give all planes of a stack along Z and X, then all along Z and Y.
-
-    They are smoothed along y and x by half the distance between planes: noise of single pixels
-    would become columns when the planes along Z are stretched.
+    """Give all planes of a stack along Z and X, then all along Z and Y; they are `smoothed`.
 
     Parameters
     ----------
@@ -55,10 +53,27 @@ def sides(stack: NDArray[np.float32], distance: float) -> Iterator[Side]:
     distance : float
         Between planes along Z, in pixels.
     """
-    width = SMOOTHING * distance
-    smooth = ndimage.gaussian_filter(stack, (0, 0, width, width))
+    smooth = smoothed(stack, distance)
     everything = slice(None)
     for y in range(stack.shape[2]):
         yield Side((everything, everything, y), smooth[:, :, y])
     for x in range(stack.shape[3]):
         yield Side((everything, everything, everything, x), smooth[:, :, :, x])
+
+
+def smoothed(stack: NDArray[np.float32], distance: float) -> NDArray[np.float32]:
+    """Return a stack that is smoothed along y and x by half the distance between planes.
+
+    Noise of single pixels would become columns when planes along Z are stretched. Takes the same
+    as `sides`.
+    """
+    width = SMOOTHING * distance
+    smooth: NDArray[np.float32] = ndimage.gaussian_filter(
+        stack, (0, 0, width, width), truncate=FILTER_WIDTH
+    )
+    return smooth
+
+
+def reach(distance: float) -> int:
+    """Return how many pixels far `smoothed` looks along y and x."""
+    return int(FILTER_WIDTH * SMOOTHING * distance + 0.5)

@@ -5,6 +5,7 @@ The network comes as a plain callable, so that everything here runs without torc
 
 from napari_unet.images.planes import Predict
 from napari_unet.segmentation.diameter import image_diameter, with_diameter
+from napari_unet.segmentation.from_sides import mean_of_both, predict_side, with_sides
 from napari_unet.segmentation.labelling import WALK, Find, label_maps, walk_order
 from napari_unet.segmentation.predicting import N_MAPS, predict_maps
 from napari_unet.segmentation.progress import STEPS, Progress, finish
@@ -33,8 +34,11 @@ __all__ = [
     "image_diameter",
     "is_in_volumes",
     "label_maps",
+    "mean_of_both",
     "predict_maps",
+    "predict_side",
     "segment",
     "walk_order",
     "with_diameter",
+    "with_sides",
 ]

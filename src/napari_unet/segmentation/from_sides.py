@@ -62,31 +62,60 @@ def _deep_stacks(walk: Sequence[Plane], settings: SegmentSettings) -> list[list[
 
 def _predict_sides(
     stack: NDArray[np.float32], n_maps: int, predict: Predict, settings: SegmentSettings
-) -> Generator[Progress, None, NDArray[np.float16]]:
-    """Run the network over planes along Z; return the mean of both directions (maps, z, y, x)."""
-    _, n_planes, n_rows, n_columns = stack.shape
+) -> Generator[Progress, None, NDArray[np.uint16]]:
+    """Run the network over planes along Z; return the sum of both directions (maps, z, y, x)."""
+    _, _, n_rows, n_columns = stack.shape
     distance = settings.anisotropy * settings.zoom
-    height, total = max(1, round(n_planes * distance)), n_rows + n_columns
-    mean = np.zeros((n_maps, *stack.shape[1:]), np.float16)
+    both = np.zeros((n_maps, *stack.shape[1:]), np.uint16)
     for done, side in enumerate(sides(stack, distance), start=1):
-        size = (n_planes, side.pixels.shape[2])
-        read = partial(_part, side.pixels)
-        found = predict_tiles(read, size, (height, size[1]), predict, settings)
-        for place, piece in chain.from_iterable(found):
-            mean[side.place][:, *place] += piece / 2
-        yield Progress("sides", done, total)
-    return mean
+        both[side.place] += predict_side(side.pixels, predict, settings, distance)
+        yield Progress("sides", done, n_rows + n_columns)
+    return both
+
+
+def predict_side(
+    pixels: NDArray[np.float32], predict: Predict, settings: SegmentSettings, distance: float
+) -> NDArray[np.uint8]:
+    """Run the network over one plane along Z; return its maps (maps, z, length).
+
+    Parameters
+    ----------
+    pixels : array of float32, (c, z, length)
+        As `napari_unet.images.sides.sides` gives them.
+    predict, settings
+        See :func:`napari_unet.segmentation.segment`.
+    distance : float
+        Between planes along Z, in pixels as the network sees them.
+    """
+    n_planes, length = pixels.shape[1:]
+    seen = max(1, round(n_planes * distance)), length
+    found = predict_tiles(partial(_part, pixels), (n_planes, length), seen, predict, settings)
+    maps = np.zeros((0, n_planes, length), np.uint8)
+    for place, piece in chain.from_iterable(found):
+        if not len(maps):
+            maps = np.zeros((len(piece), n_planes, length), np.uint8)
+        maps[:, *place] = as_bytes(piece)
+    return maps
 
 
 def _part(pixels: NDArray[np.float32], rows: slice, columns: slice) -> NDArray[np.float32]:
     return pixels[:, rows, columns]
 
 
-def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.float16], stack: list[Plane]) -> None:
+def _average(maps: NDArray[np.uint8], from_sides: NDArray[np.uint16], stack: list[Plane]) -> None:
     """Take the mean of the maps of planes and those of a stack seen from its sides, in place."""
     for z, plane in enumerate(stack):
         size = maps[0][plane.write].shape
-        other = resized(from_sides[:, z].astype(np.float32), size)
-        own = maps[:, *plane.write].astype(np.float32) / 255
-        mean = (1 - WEIGHT_OF_SIDES) * own + WEIGHT_OF_SIDES * other
-        maps[:, *plane.write] = as_bytes(mean.astype(np.float32))
+        other = resized(mean_of_both(from_sides[:, z]), size)
+        maps[:, *plane.write] = with_sides(maps[:, *plane.write], other)
+
+
+def mean_of_both(added: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Return maps of float32 in 0..1, from the sum of those of both sides as bytes."""
+    return added.astype(np.float32) / np.float32(510)
+
+
+def with_sides(own: NDArray[np.uint8], other: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Return the mean of the maps of a plane (maps, y, x), and of those seen from its sides."""
+    mean = (1 - WEIGHT_OF_SIDES) * (own.astype(np.float32) / 255) + WEIGHT_OF_SIDES * other
+    return as_bytes(mean.astype(np.float32))
