@@ -8,12 +8,15 @@ import statistics
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from npe2 import PluginManifest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import napari_unet
 
@@ -227,6 +230,29 @@ def test_the_manifest_at_the_root_is_a_link_to_that_of_the_package() -> None:
     link = ROOT / "napari.yaml"
     assert link.is_symlink()
     assert link.resolve() == PACKAGE / "napari.yaml"
+
+
+def bounds() -> dict[str, set[SpecifierSet]]:
+    """Return the versions that the package and its extras ask for, by the name of a library."""
+    extras = [text for extra in PROJECT["optional-dependencies"].values() for text in extra]
+    found: dict[str, set[SpecifierSet]] = defaultdict(set)
+    for requirement in map(Requirement, [*PROJECT["dependencies"], *extras]):
+        if requirement.name != PROJECT["name"]:
+            found[requirement.name].add(requirement.specifier)
+    return found
+
+
+def test_a_library_has_the_same_bounds_wherever_it_is_asked_for() -> None:
+    assert {name: each for name, each in bounds().items() if len(each) > 1} == {}
+
+
+def test_what_constraints_pin_is_allowed() -> None:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    asked = bounds()
+    for pin in (Requirement(line) for line in lines if not line.startswith("#")):
+        (allowed,) = asked[pin.name]
+        versions = [it.version for it in pin.specifier if it.operator == "=="]
+        assert pin.specifier == allowed or (versions and allowed.contains(versions[0])), pin
 
 
 def test_the_version_is_the_same_everywhere() -> None:
