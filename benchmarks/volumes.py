@@ -1,9 +1,10 @@
 """Nuclei of stacks: AP50 and AP75 by the link of planes and the views of the network.
 
 python benchmarks/volumes.py [--model nuclei] [--looks touching embryo] [--links volume overlap]
-    [--seeds 4 5] [--stack IMAGE LABELS]
+    [--seeds 4 5] [--unknown] [--stack IMAGE LABELS]
 
-The diameter of the nuclei is estimated. A look is taken if its name begins with one that is given.
+The diameter of the nuclei is estimated, and the anisotropy where it is not known. A look is taken if
+its name begins with one that is given.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from napari_unet.images.synthetic import SyntheticSettings, nuclei_stack
 from napari_unet.network.library import load_model
 from napari_unet.network.model import Model
 from napari_unet.nuclei.metrics import evaluate
-from napari_unet.segmentation import VIEWS, finish, image_diameter, label_maps, predict_maps
+from napari_unet.segmentation import VIEWS, finish, label_maps, predict_maps, with_sizes
 
 
 @dataclass(frozen=True)
@@ -87,15 +88,16 @@ def share_touching(labels: NDArray[np.int32]) -> float:
     return len(touching) / max(1, np.count_nonzero(np.unique(labels)))
 
 
-Case = tuple[str, NDArray[Any], NDArray[np.int32], float]
+Case = tuple[str, NDArray[Any], NDArray[np.int32], float | None]
 
 
 def cases(options: argparse.Namespace) -> Iterator[Case]:
-    """Give name, image, labels and anisotropy of all stacks."""
+    """Give name, image, labels and anisotropy, None if that is not known, of all stacks."""
     for name, look in LOOKS.items():
         if name.startswith(tuple(options.looks)):
             for seed in options.seeds:
-                yield name, *stack_of(look, seed), look.anisotropy
+                distance = None if options.unknown else look.anisotropy
+                yield name, *stack_of(look, seed), distance
     if options.stack:
         image = read_image(options.stack[0])
         distance = anisotropy(image.scale, image.units)
@@ -107,9 +109,9 @@ def scored(case: Case, model: Model, links: list[str]) -> dict[tuple[str, str], 
     _, image, truth, distance = case
     found = {}
     settings = model_settings(model, anisotropy=distance)
-    diameter = image_diameter(image, "ZYX", model.predict, settings)
+    settings = finish(with_sizes(image, "ZYX", model.predict, settings))
     for views in VIEWS:
-        settings = replace(settings, diameter=diameter, views=views)
+        settings = replace(settings, views=views)
         started = time.process_time()
         maps = finish(predict_maps(image, "ZYX", model.predict, settings))
         network = time.process_time() - started
@@ -128,6 +130,7 @@ def main() -> None:
     parser.add_argument("--looks", nargs="*", default=[""])
     parser.add_argument("--links", nargs="+", default=["volume", "overlap", "none"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[4, 5])
+    parser.add_argument("--unknown", action="store_true", help="do not tell the anisotropy")
     parser.add_argument("--stack", type=Path, nargs=2, metavar=("IMAGE", "LABELS"))
     options = parser.parse_args()
     model = load_model(options.model)

@@ -41,7 +41,13 @@ def moving_squares(axes: str) -> NDArray[np.uint8]:
 
 def settings_of(link: str, **more: Any) -> SegmentSettings:
     return SegmentSettings(
-        diameter=12.0, model_diameter=12.0, tile=64, overlap=16, link=link, **more
+        diameter=12.0,
+        model_diameter=12.0,
+        anisotropy=1.0,
+        tile=64,
+        overlap=16,
+        link=link,
+        **more,
     )
 
 

@@ -106,6 +106,13 @@ def test_the_text_says_how_planes_became_nuclei(link: str, words: str) -> None:
     assert ("Over time" in text) == (link != "none")
 
 
+def test_the_text_says_that_the_distance_of_planes_was_estimated() -> None:
+    made = facts(axes="ZYX", settings={"anisotropy": 2.3456})
+    assert "with planes 2.35 px apart." in methods_text(made)
+    text = methods_text(made | {"anisotropy_is_given": False})
+    assert "with planes 2.35 px apart, as estimated by the shape of nuclei." in text
+
+
 def test_the_text_names_the_part_that_was_segmented_and_what_lies_around_it() -> None:
     part = facts(region=[(0, 18), (None, None)])
     assert "Of the image, [0:18, :] of (40, 50) was segmented." in methods_text(part)

@@ -15,12 +15,13 @@ from napari_unet.segmentation import (
     Progress,
     SegmentSettings,
     finish,
+    image_spacing,
     label_maps,
     predict_maps,
     segment,
 )
 
-SETTINGS = SegmentSettings(diameter=22.0, tile=64, overlap=16)
+SETTINGS = SegmentSettings(diameter=22.0, anisotropy=1.0, tile=64, overlap=16)
 SHAPES = {
     "YX": (40, 50),
     "ZYX": (4, 40, 50),
@@ -270,7 +271,9 @@ def test_planes_that_are_linked_do_not_divide():
     assert labels[:, 0].tolist() == [[1] * 6, [2, 2, 0, 1, 1, 1]]
 
 
-DEEP = SegmentSettings(diameter=6.0, model_diameter=6.0, views="three", tile=64, overlap=16)
+DEEP = SegmentSettings(
+    diameter=6.0, model_diameter=6.0, anisotropy=1.0, views="three", tile=64, overlap=16
+)
 
 
 def block() -> NDArray[np.uint8]:
@@ -316,6 +319,36 @@ def test_the_diameter_comes_from_a_plane_that_shows_nuclei():
         image[1, corner : corner + 20, corner : corner + 20] = 200
     result = finish(segment(image, "ZYX", bright_is_nucleus, SegmentSettings(link="none")))
     assert result.diameter == pytest.approx(2 * np.sqrt(400 / np.pi))
+
+
+def flat_boxes(n: int) -> NDArray[np.uint8]:
+    """Return a stack with n nuclei that are 8 pixels wide and two planes high."""
+    image = np.zeros((6, 60, 60), np.uint8)
+    for at in range(n):
+        row, column = 14 * (at // 4) + 3, 14 * (at % 4) + 3
+        image[2:4, row : row + 8, column : column + 8] = 200
+    return image
+
+
+@pytest.mark.parametrize(
+    ("n", "link", "expected"),
+    [(12, "volume", 4.5), (12, "overlap", 4.5), (7, "volume", 1.0), (12, "none", None)],
+)
+def test_an_unknown_distance_of_planes_follows_from_the_shape_of_nuclei(n, link, expected):
+    settings = replace(SETTINGS, anisotropy=None, link=link)
+    steps: list[Progress] = []
+    result = finish(segment(flat_boxes(n), "ZYX", bright_is_nucleus, settings), steps.append)
+    assert result.settings == replace(settings, anisotropy=pytest.approx(expected, abs=0.05))
+    assert ("spacing" in {step.step for step in steps}) == (link != "none")
+    assert result.labels.max() == (n if link != "none" else 2 * n)
+
+
+def test_a_distance_of_planes_is_told_in_pixels_of_the_image():
+    """The network sees the nuclei at half of their size."""
+    settings = replace(SETTINGS, anisotropy=None, diameter=44.0)
+    large = flat_boxes(12).repeat(4, axis=1).repeat(4, axis=2)
+    found = image_spacing(large, "ZYX", bright_is_nucleus, settings)
+    assert found == pytest.approx(4 * 4.5, rel=0.1)
 
 
 def test_linked_planes_leave_no_flat_pieces_between_nuclei():

@@ -65,7 +65,8 @@ def segment(
     channel : int, optional
         Which channel holds the nuclei, where there is an axis C; the first if not given.
     scale : mapping of str to float, or sequence of float, optional
-        Voxel size by axis letter, or one per axis; only the ratio of Z to Y counts.
+        Voxel size by axis letter, or one per axis; only the ratio of Z to Y counts. If it is not
+        given, that is estimated by the shape of the nuclei.
     diameter : float, optional
         Of a typical nucleus, in pixels of y and x; estimated if not given.
     link : {"auto", "volume", "overlap", "none"}

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
 from napari_unet.images.files import ImageFile, read_image, write_labels
-from napari_unet.images.spacing import anisotropy
 from napari_unet.jobs import Job
 from napari_unet.segmentation import (
     Predict,
@@ -23,6 +22,7 @@ from napari_unet.segmentation import (
     SegmentSettings,
     finish,
     walk_order,
+    with_distance,
 )
 from napari_unet.segmentation import segment as walk
 from napari_unet.tracking import check_tracks, write_tracks
@@ -62,7 +62,6 @@ def segment_files(
     *,
     axes: str | None = None,
     channel_name: str | None = None,
-    anisotropy_is_given: bool = False,
     overwrite: bool = False,
     progress: Callable[[Job, Progress], None] = lambda job, step: None,
     large: Callable[[Job], Steps | None] = lambda job: None,
@@ -77,13 +76,11 @@ def segment_files(
     predict : callable
         The network.
     settings : SegmentSettings
-        How; the distance between planes is taken from each file.
+        How; a distance between planes that is not given is taken from each file.
     axes : str, optional
         One letter per axis, for files that do not say or are wrong.
     channel_name : str, optional
         Of the channel with the nuclei, looked up in each file, instead of that of the settings.
-    anisotropy_is_given : bool
-        Take the distance between planes from the settings instead.
     overwrite : bool
         Whether existing label files may be replaced.
     progress : callable
@@ -119,7 +116,6 @@ def segment_files(
                     report,
                     axes=axes,
                     channel_name=channel_name,
-                    anisotropy_is_given=anisotropy_is_given,
                     overwrite=overwrite,
                     made_by=made_by,
                 )
@@ -152,16 +148,24 @@ def with_channel(settings: SegmentSettings, image: ImageFile, name: str | None) 
     return replace(settings, channel=number if "C" in image.axes else None)
 
 
-def remarks(
-    image: ImageFile, n_nuclei: int, *, anisotropy_is_given: bool = False
-) -> tuple[str, ...]:
-    """Return sentences on what is doubtful of a result."""
+def remarks(n_nuclei: int, estimated: float | None) -> tuple[str, ...]:
+    """Return sentences on what is doubtful of a result.
+
+    Parameters
+    ----------
+    n_nuclei : int
+        That were found.
+    estimated : float, optional
+        The distance between planes in pixels, where it was estimated.
+    """
     said = []
     if not n_nuclei:
         said.append("No nuclei were found.")
-    is_known = anisotropy_is_given or {"Z", "Y"} <= image.scale.keys()
-    if "Z" in image.axes and not is_known:
-        said.append("The distance between planes is not in the file and was taken to be 1 pixel.")
+    if estimated is not None:
+        said.append(
+            "The distance between planes is not in the file and was taken to be "
+            f"{estimated:.2g} px by the shape of the nuclei."
+        )
     return tuple(said)
 
 
@@ -173,7 +177,6 @@ def segment_in_memory(
     *,
     axes: str | None = None,
     channel_name: str | None = None,
-    anisotropy_is_given: bool = False,
     overwrite: bool = False,
     made_by: Mapping[str, Any] | None = None,
 ) -> tuple[int, tuple[str, ...]]:
@@ -185,7 +188,7 @@ def segment_in_memory(
         What to read and to write.
     progress : callable, optional
         Called with every step of the walk.
-    predict, settings, axes, channel_name, anisotropy_is_given, overwrite, made_by
+    predict, settings, axes, channel_name, overwrite, made_by
         As for `segment_files`.
 
     Raises
@@ -196,9 +199,7 @@ def segment_in_memory(
     image = read_input(job.source, axes)
     check_tracks(job.tracks, image.axes, overwrite=overwrite)
     settings = with_channel(settings, image, channel_name)
-    found = segment_image(
-        image, predict, settings, progress, anisotropy_is_given=anisotropy_is_given
-    )
+    found = segment_image(image, predict, settings, progress)
     write_output(job.target, found.labels, image, overwrite=overwrite, made_by=made_by)
     if job.tracks is not None:
         movie = found.labels.transpose(walk_order(image.axes)[0])
@@ -206,7 +207,8 @@ def segment_in_memory(
             if progress is not None:
                 progress(Progress("tracks", done, total))
     n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
-    return n_nuclei, remarks(image, n_nuclei, anisotropy_is_given=anisotropy_is_given)
+    is_known = with_distance(settings, image.scale, image.units).anisotropy is not None
+    return n_nuclei, remarks(n_nuclei, None if is_known else found.settings.anisotropy)
 
 
 def read_input(path: Path, axes: str | None = None) -> ImageFile:
@@ -230,15 +232,9 @@ def segment_image(
     predict: Predict,
     settings: SegmentSettings,
     progress: Callable[[Progress], None] | None = None,
-    *,
-    anisotropy_is_given: bool = False,
 ) -> Segmentation:
-    """Segment an image that was read, with the distance between planes that its file tells.
-
-    Where it is given, that of the settings is taken.
-    """
-    if not anisotropy_is_given:
-        settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
+    """Segment an image that was read, with the distance between planes that its file tells."""
+    settings = with_distance(settings, image.scale, image.units)
     return finish(walk(image.data, image.axes, predict, settings), progress)
 
 

@@ -109,7 +109,7 @@ def _from_sides(n_planes: int, plane: tuple[int, int], settings: SegmentSettings
     """Return how many pixels of a stack the network sees from its two sides, for each plane."""
     if not settings.sees_sides(n_planes):
         return 0.0
-    return 2 * settings.anisotropy * settings.zoom * math.prod(plane)
+    return 2 * settings.likely_anisotropy * settings.zoom * math.prod(plane)
 
 
 def _rounded(seconds: float) -> float:

@@ -26,7 +26,7 @@ from napari_unet.segmentation import (
     label_maps,
     predict_maps,
     walk_order,
-    with_diameter,
+    with_sizes,
 )
 
 Place = tuple[int, ...]
@@ -83,7 +83,7 @@ def segment_from(
         The same as that of `segmentation.segment`.
     """
     axes = parse_axes(axes, image.shape)
-    settings = yield from with_diameter(image, axes, predict, settings)
+    settings = yield from with_sizes(image, axes, predict, settings)
     alone = alone_in_planes(settings, axes)
     found: dict[Place, NDArray[np.int32]] = {}
 
@@ -96,14 +96,14 @@ def segment_from(
     # In volumes, and with maps that the sides have changed since, nuclei are others.
     is_final = alone == replace(settings, link=alone.link)
     labels = yield from label_maps(maps, axes, settings, known=found if is_final else {})
-    return Segmentation(labels, maps, alone.likely_diameter)
+    return Segmentation(labels, maps, settings)
 
 
 def alone_in_planes(settings: SegmentSettings, axes: str) -> SegmentSettings:
     """Return the settings that each plane by itself is segmented with."""
     how = settings.instances
     if is_in_volumes(axes, settings.link):
-        how = in_a_plane(how, settings.anisotropy)
+        how = in_a_plane(how, settings.likely_anisotropy)
     return replace(settings, link="none", views=VIEWS[0], instances=how)
 
 

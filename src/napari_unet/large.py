@@ -31,11 +31,16 @@ from napari_unet.images.ome_zarr import (
     read_planes,
     zarr_format,
 )
-from napari_unet.images.spacing import anisotropy
 from napari_unet.network.library import load_model
 from napari_unet.network.model import Model
 from napari_unet.nuclei.tracks import Movie
-from napari_unet.segmentation import Predict, Progress, SegmentSettings, image_diameter
+from napari_unet.segmentation import (
+    Predict,
+    Progress,
+    SegmentSettings,
+    with_distance,
+    with_sizes,
+)
 from napari_unet.tracking import check_tracks, write_tracks
 
 MOST_IN_MEMORY = 1 << 25
@@ -86,7 +91,6 @@ def segment_large(
     *,
     tracks: Path | None = None,
     axes: str | None = None,
-    anisotropy_is_given: bool = False,
     overwrite: bool = False,
     made_by: Mapping[str, Any] | None = None,
 ) -> Generator[Progress, None, int]:
@@ -112,8 +116,6 @@ def segment_large(
         before the labels are.
     axes : str, optional
         In place of those that the file tells.
-    anisotropy_is_given : bool
-        Take that of the settings, and not that of the file.
     overwrite : bool
         Whether an existing target may be replaced.
     made_by : mapping, optional
@@ -138,12 +140,10 @@ def segment_large(
     folder = parts_folder(target)
     overwrite_tracks = overwrite or (how.resume and _wrote_tracks(folder, tracks))
     check_tracks(tracks, image.axes, overwrite=overwrite_tracks)
-    if not anisotropy_is_given:
-        settings = replace(settings, anisotropy=anisotropy(image.scale, image.units))
+    settings = with_distance(settings, image.scale, image.units)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.begin(folder, _facts(image, source, model, settings, how), resume=how.resume)
-    diameter = yield from _diameter(folder, image, model, settings)
-    settings = replace(settings, diameter=diameter)
+    settings = yield from _with_sizes(folder, image, model, settings)
     plan = Plan(folder, image.axes, tuple(image.data.shape), settings, how.side)
     is_here = how.run is here
     pixels = (lambda: image.data) if is_here else partial(_pixels, source, axes)
@@ -222,18 +222,17 @@ def _facts(
     }
 
 
-def _diameter(
+def _with_sizes(
     folder: Path, image: ImageFile, model: Model, settings: SegmentSettings
-) -> Generator[Progress, None, float]:
-    """Return the diameter that is given, was estimated by the run before, or is estimated now."""
-    if settings.diameter is not None:
-        return settings.diameter
-    if scratch.missing(folder, "diameter", [(0, 0)]):
-        yield Progress("diameter", 0, 1)
-        found = image_diameter(image.data, image.axes, model.predict, settings)
-        scratch.write(folder, "diameter", (0, 0), diameter=np.array(found))
-    yield Progress("diameter", 1, 1)
-    return float(scratch.read(folder, "diameter", (0, 0), "diameter")[0])
+) -> Generator[Progress, None, SegmentSettings]:
+    """Return the settings with diameter and distance of planes; a resumed run finds its own."""
+    if scratch.missing(folder, "sizes", [(0, 0)]):
+        found = yield from with_sizes(image.data, image.axes, model.predict, settings)
+        sizes = {"diameter": found.likely_diameter, "anisotropy": found.likely_anisotropy}
+        arrays = {name: np.array(size) for name, size in sizes.items()}
+        scratch.write(folder, "sizes", (0, 0), **arrays)
+    diameter, distance = scratch.read(folder, "sizes", (0, 0), "diameter", "anisotropy")
+    return replace(settings, diameter=float(diameter), anisotropy=float(distance))
 
 
 def _network_elsewhere(model: Model) -> OpenNetwork:

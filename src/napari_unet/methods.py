@@ -127,14 +127,23 @@ def _linking(facts: Facts) -> str:
     link, axes = facts["settings"]["link"], facts["axes"]
     parts = []
     if "Z" in axes:
-        apart = f"{facts['settings']['anisotropy']:g} px apart"
-        parts.append(f"In stacks, nuclei were found {LINKED[link]}, with planes {apart}.")
+        parts.append(f"In stacks, nuclei were found {LINKED[link]}{_apart(facts)}.")
     if "T" in axes and link != "none":
         parts.append(
             "Over time, nuclei were linked by the pairs with the largest total overlap; two nuclei "
             "that share most with one of the frame before were taken for its daughters."
         )
     return " ".join(parts)
+
+
+def _apart(facts: Facts) -> str:
+    """Return how far apart planes were taken to be, where that counted."""
+    distance = facts["settings"]["anisotropy"]
+    if distance is None:
+        return ""
+    # Results of before it could be estimated say nothing of it.
+    how = "" if facts.get("anisotropy_is_given", True) else ", as estimated by the shape of nuclei"
+    return f", with planes {distance:.3g} px apart{how}"
 
 
 def _where(facts: Facts) -> str:

@@ -165,7 +165,8 @@ def _call(image: str, facts: Facts) -> str:
     settings = facts["settings"]
     diameter = settings["diameter"] if facts["diameter_is_given"] else None
     instances = [f"        {name}={value!r}," for name, value in settings["instances"].items()]
-    scale = {"Z": settings["anisotropy"], "Y": 1.0} if "Z" in facts["axes"] else None
+    distance = settings["anisotropy"] if "Z" in facts["axes"] else None
+    scale = None if distance is None else {"Z": distance, "Y": 1.0}
     return "\n".join(
         [
             "nu.segment(",

@@ -134,10 +134,10 @@ class Relabelling:
             found = self._separated(place, how)
             labels = looked_up(found.chosen(how), found.labels)
         elif (known := self._remembered(place[:-1], how)) is not None:
-            table = known.chosen(how, self._settings.anisotropy)
+            table = known.chosen(how, self._settings.likely_anisotropy)
             labels = table[known.labels[place[-1]]]
         else:
-            labels = instances(self._part(place), in_a_plane(how, self._settings.anisotropy))
+            labels = instances(self._part(place), in_a_plane(how, self._settings.likely_anisotropy))
         return following(self._before_walked[place], labels, self._highest)
 
     def everything(self, how: InstanceSettings) -> Generator[Progress, None, NDArray[np.int32]]:
@@ -163,7 +163,7 @@ class Relabelling:
         """Return all nuclei of a plane or volume, and remember them."""
         known = self._remembered(place, how)
         if known is None:
-            known = Separated.of(self._part(place), how, self._settings.anisotropy)
+            known = Separated.of(self._part(place), how, self._settings.likely_anisotropy)
             self._last = (before_selection(how), place), known
         return known
 

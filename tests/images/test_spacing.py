@@ -11,14 +11,22 @@ from napari_unet.images.spacing import anisotropy, scale_by_axis
         ({"Z": 2.0, "Y": 0.5}, None, 4.0),
         ({"Z": 500.0, "Y": 0.25}, {"Z": "nm", "Y": "um"}, 2.0),
         ({"Z": 2.0, "Y": 0.5}, {"Z": "micrometer", "Y": "um"}, 4.0),
-        ({"Z": 2.0, "Y": 0.5}, {"Z": "pixel", "Y": "um"}, 1.0),
+        ({"Z": 2.0, "Y": 0.5}, {"Z": "pixel", "Y": "um"}, None),
         ({"Z": 2.0, "Y": 0.5}, {"Z": "pixel", "Y": "pixel"}, 4.0),
-        ({"Y": 0.5}, None, 1.0),
-        ({}, {}, 1.0),
+        ({"Y": 0.5}, None, None),
+        ({}, {}, None),
     ],
 )
 def test_the_distance_of_planes_in_pixels(scale, units, expected):
     assert anisotropy(scale, units) == expected
+
+
+def test_letters_of_any_case_are_axes_and_others_are_refused():
+    assert scale_by_axis({"z": 2, "Y": 0.5}, "ZYX") == {"Z": 2, "Y": 0.5}
+    with pytest.raises(
+        ValueError, match=r"Expected voxel sizes of the axes .*, got one of 'DEPTH'"
+    ):
+        scale_by_axis({"depth": 2, "Y": 0.5}, "ZYX")
 
 
 def test_sizes_are_named_by_axis():

@@ -104,7 +104,14 @@ def test_the_finest_level_of_a_multiscale_image_is_taken() -> None:
 
 def test_the_distance_of_planes_is_in_pixels() -> None:
     assert plane_distance(placed_image("TZYX"), "TZYX") == 4.0
-    assert plane_distance(placed_image("TYX"), "TYX") == 1.0
+    assert plane_distance(placed_image("TYX"), "TYX") is None
+
+
+def test_the_distance_of_planes_is_not_known_of_a_layer_without_sizes() -> None:
+    stack = np.zeros((2, 4, 4))
+    assert plane_distance(Image(stack), "ZYX") is None
+    assert plane_distance(Image(stack, scale=(3, 1, 1)), "ZYX") == 3.0
+    assert plane_distance(Image(stack, units=("um", "um", "um")), "ZYX") == 1.0
 
 
 def test_a_pixel_without_unit_has_the_size_of_a_pixel() -> None:

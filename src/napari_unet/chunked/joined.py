@@ -136,7 +136,7 @@ def _tidied(
     )
     pieces = Pieces(sizes, first, low, high, _contacts(plan, table, unit))
     wholes = pieces.added(np.append(np.int32(0), whose))
-    return tidy(wholes, depth, plan.settings.anisotropy).astype(np.int32)[whose]
+    return tidy(wholes, depth, plan.settings.likely_anisotropy).astype(np.int32)[whose]
 
 
 def _beside(plan: Plan, table: Table, unit: int) -> list[tuple[int, int, dict[int, int]]]:

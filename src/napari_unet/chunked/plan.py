@@ -132,7 +132,7 @@ class Plan:
     @property
     def distance(self) -> float:
         """Between planes along Z, in pixels as the network sees them."""
-        return self.settings.anisotropy * self.settings.zoom
+        return self.settings.likely_anisotropy * self.settings.zoom
 
     @cached_property
     def slabs(self) -> list[Slab]:
@@ -215,7 +215,7 @@ class Plan:
         halo = max(
             SMALLEST_HALO, math.ceil(HALOS[self.n_unit_axes] * self.settings.likely_diameter)
         )
-        depth = math.ceil(halo / self.settings.anisotropy)
+        depth = math.ceil(halo / self.settings.likely_anisotropy)
         return (depth, halo, halo)[-self.n_unit_axes :]
 
     @cached_property
@@ -226,7 +226,9 @@ class Plan:
     @property
     def least_size(self) -> int:
         """Pixels or voxels of the smallest nucleus that is kept."""
-        return least_size(self.settings.instances, self.n_unit_axes, self.settings.anisotropy)
+        return least_size(
+            self.settings.instances, self.n_unit_axes, self.settings.likely_anisotropy
+        )
 
     def place(self, unit: int, block: Block) -> tuple[int | slice, ...]:
         """Return where the core of a block is in the labels."""

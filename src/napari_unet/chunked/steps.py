@@ -110,7 +110,7 @@ def label_block(plan: Plan, item: Item) -> None:
     unit, number = item
     block = plan.blocks[number]
     maps = _maps_of_view(plan, unit, block)
-    found = grown(maps, plan.settings.instances, plan.settings.anisotropy)
+    found = grown(maps, plan.settings.instances, plan.settings.likely_anisotropy)
     labels, parts = core_parts(found, block, plan.unit_shape)
     seen = evidence(maps[:, *block.inner], labels[block.inner])
     arrays = {"likely": seen.likely[1:], "deepest": np.zeros(0)}

@@ -94,7 +94,8 @@ Tile = Annotated[
 Anisotropy = Annotated[
     float | None,
     typer.Option(
-        help="Distance between planes along Z in pixels; as each file says if not given.",
+        help="Distance between planes along Z in pixels; if not given, as each file says; if that "
+        "says nothing, estimated.",
         show_default=False,
     ),
 ]

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # Part of the time that each step of the walk takes, as seen on a laptop's CPU.
 PARTS = {
-    "diameter": (0.0, 0.1),
+    "diameter": (0.0, 0.05),
+    "spacing": (0.05, 0.1),
     "network": (0.1, 0.85),
     "sides": (0.85, 0.85),
     "nuclei": (0.85, 0.95),

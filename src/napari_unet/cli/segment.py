@@ -165,12 +165,11 @@ def segment(
         tile=tile,
     )
     jobs = with_tracks(jobs_for(paths, output), tracks, settings.link)
-    made_by = how_made(network, settings, name, axes, anisotropy)
+    made_by = how_made(network, settings, name, axes)
     jobs = remaining(jobs, made_by, overwrite=overwrite, quiet=quiet) if resume else jobs
     noted = WorkTable(table) if table else None
     given: dict[str, Any] = {
         "axes": axes,
-        "anisotropy_is_given": anisotropy is not None,
         "overwrite": overwrite,
         "made_by": made_by,
     }
@@ -209,12 +208,11 @@ def how_made(
     settings: SegmentSettings,
     channel: str | None,
     axes: str | None,
-    anisotropy: float | None,
 ) -> dict[str, Any]:
     """Return what labels say of this run: the same for all files of a work list."""
     # Not what each file says where nothing is given.
     number = settings.channel
-    looked_up = {"anisotropy": anisotropy, "channel": channel if number is None else number}
+    looked_up = {"channel": channel if number is None else number}
     return {"model": model.sha256, "axes": axes, "settings": asdict(settings) | looked_up}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from napari_unet.images.axes import LETTERS
 from napari_unet.images.calibration import UNITS
 
 IN_UM = {"angstrom": 1e-4, "nm": 1e-3, "um": 1.0, "mm": 1e3, "cm": 1e4}
@@ -16,14 +17,15 @@ def scale_by_axis(scale: Mapping[str, float] | Sequence[float], axes: str) -> di
     Parameters
     ----------
     scale : mapping of str to float, or sequence of float
-        By axis letter, or one for each axis but the colour samples.
+        By axis letter, in whichever case, or one for each axis but the colour samples.
     axes : str
         One letter per axis.
 
     Raises
     ------
     ValueError
-        If a sequence has another length than the axes, or a size is not above 0.
+        If a sequence has another length than the axes, a letter is none of an axis, or a size is
+        not above 0.
 
     Examples
     --------
@@ -32,7 +34,12 @@ def scale_by_axis(scale: Mapping[str, float] | Sequence[float], axes: str) -> di
     """
     letters = axes.removesuffix("S")
     if isinstance(scale, Mapping):
-        sizes = dict(scale)
+        sizes = {letter.upper(): size for letter, size in scale.items()}
+        if unknown := sizes.keys() - set(LETTERS):
+            raise ValueError(
+                f"Expected voxel sizes of the axes {', '.join(LETTERS)}, got one of "
+                f"{min(unknown)!r}; name the axes as in {{'Z': 2.0, 'Y': 0.5}}."
+            )
     elif len(scale) != len(letters):
         raise ValueError(
             f"Expected one voxel size for each of the axes {letters}, got {tuple(scale)}; give "
@@ -47,7 +54,7 @@ def scale_by_axis(scale: Mapping[str, float] | Sequence[float], axes: str) -> di
     return sizes
 
 
-def anisotropy(scale: Mapping[str, float], units: Mapping[str, str] | None = None) -> float:
+def anisotropy(scale: Mapping[str, float], units: Mapping[str, str] | None = None) -> float | None:
     """Return the distance between planes along Z in pixels along Y.
 
     Parameters
@@ -59,13 +66,13 @@ def anisotropy(scale: Mapping[str, float], units: Mapping[str, str] | None = Non
 
     Returns
     -------
-    float
-        1 where a size is not known, or the units cannot be compared.
+    float or None
+        None where a size is not known, or the units cannot be compared.
 
     Examples
     --------
     >>> anisotropy({"Z": 2.0, "Y": 0.5}), anisotropy({"Y": 0.5})
-    (4.0, 1.0)
+    (4.0, None)
     >>> anisotropy({"Z": 500.0, "Y": 0.25}, {"Z": "nm", "Y": "um"})
     2.0
     """
@@ -74,6 +81,6 @@ def anisotropy(scale: Mapping[str, float], units: Mapping[str, str] | None = Non
     z_unit, y_unit = (UNITS.get(named.get(axis, "").lower(), named.get(axis)) for axis in "ZY")
     if z_unit != y_unit:
         if z_unit not in IN_UM or y_unit not in IN_UM:
-            return 1.0
+            return None
         z, y = z * IN_UM[z_unit], y * IN_UM[y_unit]
-    return z / y if z > 0 and y > 0 else 1.0
+    return z / y if z > 0 and y > 0 else None

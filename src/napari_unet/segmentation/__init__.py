@@ -4,7 +4,7 @@ The network comes as a plain callable, so that everything here runs without torc
 """
 
 from napari_unet.images.planes import Predict
-from napari_unet.segmentation.diameter import image_diameter, with_diameter
+from napari_unet.segmentation.diameter import image_diameter
 from napari_unet.segmentation.from_sides import mean_of_both, predict_side, with_sides
 from napari_unet.segmentation.labelling import WALK, Find, label_maps, walk_order
 from napari_unet.segmentation.predicting import N_MAPS, predict_maps
@@ -16,6 +16,7 @@ from napari_unet.segmentation.settings import (
     SegmentSettings,
     is_in_volumes,
 )
+from napari_unet.segmentation.spacing import image_spacing, needs_spacing, with_distance, with_sizes
 from napari_unet.segmentation.walk import Segmentation, segment
 
 __all__ = [
@@ -32,13 +33,16 @@ __all__ = [
     "Segmentation",
     "finish",
     "image_diameter",
+    "image_spacing",
     "is_in_volumes",
     "label_maps",
     "mean_of_both",
+    "needs_spacing",
     "predict_maps",
     "predict_side",
     "segment",
     "walk_order",
-    "with_diameter",
+    "with_distance",
     "with_sides",
+    "with_sizes",
 ]

@@ -65,7 +65,7 @@ def _predict_sides(
 ) -> Generator[Progress, None, NDArray[np.uint16]]:
     """Run the network over planes along Z; return the sum of both directions (maps, z, y, x)."""
     _, _, n_rows, n_columns = stack.shape
-    distance = settings.anisotropy * settings.zoom
+    distance = settings.likely_anisotropy * settings.zoom
     both = np.zeros((n_maps, *stack.shape[1:]), np.uint16)
     for done, side in enumerate(sides(stack, distance), start=1):
         both[side.place] += predict_side(side.pixels, predict, settings, distance)

@@ -66,12 +66,12 @@ def label_maps(
     for done, place in enumerate(walk, start=1):
         found = known.get(place)
         if found is None:
-            found = find(maps[:, *place], settings.instances, settings.anisotropy)
+            found = find(maps[:, *place], settings.instances, settings.likely_anisotropy)
         np.add(found, np.int32(highest), out=view[place], where=found > 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
     if link == "overlap" and "Z" in ordered:
-        yield from _link_planes(view, ordered, settings.anisotropy)
+        yield from _link_planes(view, ordered, settings.likely_anisotropy)
     if link != "none" and "T" in ordered:
         yield from _link(view)
     return labels

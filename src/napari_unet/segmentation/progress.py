@@ -9,6 +9,7 @@ from typing import TypeVar
 STEPS = {
     "model": "loading the model",
     "diameter": "estimating the diameter of the nuclei",
+    "spacing": "estimating the distance between planes",
     "network": "running the network",
     "sides": "looking at the stack from its sides",
     "nuclei": "separating the nuclei",

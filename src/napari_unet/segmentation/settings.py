@@ -42,8 +42,9 @@ class SegmentSettings:
         "planes" shows the network the planes of a stack; "three" also those along Z and X, and
         along Z and Y, resampled to pixels as high as wide, and takes the mean. Stacks of few
         planes, or hardly higher than a nucleus, are taken as "planes" are.
-    anisotropy : float
-        Distance between planes along Z in units of the pixel size.
+    anisotropy : float, optional
+        Distance between planes along Z in units of the pixel size; estimated by the shape of the
+        nuclei if not given.
     tile, overlap, grid : int
         Side of the square tiles, what neighbours share, and what tiles start at multiples of
         (the network's poolings together), in pixels.
@@ -59,7 +60,7 @@ class SegmentSettings:
     link: str = "auto"
     quality: str = "fast"
     views: str = "planes"
-    anisotropy: float = 1.0
+    anisotropy: float | None = None
     tile: int = 1280
     overlap: int = 160
     grid: int = 16
@@ -86,6 +87,11 @@ class SegmentSettings:
         return self.diameter or self.model_diameter
 
     @property
+    def likely_anisotropy(self) -> float:
+        """Distance between planes along Z in pixels: 1 where none is given."""
+        return self.anisotropy or 1.0
+
+    @property
     def zoom(self) -> float:
         """The factor by which planes are scaled for the network."""
         return zoom_between(self.likely_diameter, self.model_diameter)
@@ -96,7 +102,7 @@ class SegmentSettings:
 
     def sees_sides(self, n_planes: int) -> bool:
         """Tell whether the network sees a stack of so many planes from its sides as well."""
-        distance, diameter = self.anisotropy * self.zoom, self.likely_diameter * self.zoom
+        distance, diameter = self.likely_anisotropy * self.zoom, self.likely_diameter * self.zoom
         return self.views == "three" and is_deep(n_planes, n_planes * distance, diameter)
 
 

@@ -13,11 +13,11 @@ from napari_unet.images.axes import parse_axes
 from napari_unet.images.planes import Predict
 from napari_unet.images.roomy import Room, in_memory
 from napari_unet.nuclei.confidence import confidence
-from napari_unet.segmentation.diameter import with_diameter
 from napari_unet.segmentation.labelling import label_maps
 from napari_unet.segmentation.predicting import predict_maps
 from napari_unet.segmentation.progress import Progress
 from napari_unet.segmentation.settings import SegmentSettings
+from napari_unet.segmentation.spacing import with_sizes
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,18 @@ class Segmentation:
         The image's shape less its channel axis, 0 is background.
     maps : (maps, ...) uint8
         0..255 stands for 0..1, in the shape of the labels.
-    diameter : float
-        The nucleus diameter that was given or estimated, in pixels.
+    settings : SegmentSettings
+        How, with the diameter of the nuclei and the distance between planes as given or estimated.
     """
 
     labels: NDArray[np.int32]
     maps: NDArray[np.uint8]
-    diameter: float
+    settings: SegmentSettings
+
+    @property
+    def diameter(self) -> float:
+        """The nucleus diameter that was given or estimated, in pixels."""
+        return self.settings.likely_diameter
 
     @property
     def confidence(self) -> NDArray[np.float32]:
@@ -85,7 +90,7 @@ def segment(
         If axes, channel or pixels do not fit.
     """
     axes = parse_axes(axes, image.shape)
-    settings = yield from with_diameter(image, axes, predict, settings or SegmentSettings())
+    settings = yield from with_sizes(image, axes, predict, settings or SegmentSettings())
     maps = yield from predict_maps(image, axes, predict, settings, room)
     labels = yield from label_maps(maps, axes, settings)
-    return Segmentation(labels, maps, settings.likely_diameter)
+    return Segmentation(labels, maps, settings)

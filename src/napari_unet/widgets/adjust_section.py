@@ -134,7 +134,7 @@ def measure_of(layer: Labels, outcome: Finished) -> Measure:
         unit if is_known else "px",
         outcome.diameter,
         ndim,
-        settings.anisotropy,
+        settings.likely_anisotropy,
     )
 
 

@@ -204,8 +204,13 @@ def _has_unit(layer: Image) -> bool:
     return str(layer.units[-1]) != "pixel"
 
 
-def plane_distance(layer: Image, axes: str) -> float:
-    """Return the distance between planes along Z in pixels, 1 where there is no Z."""
+def plane_distance(layer: Image, axes: str) -> float | None:
+    """Return the distance between planes along Z in pixels, None where it is not known.
+
+    napari gives layers a scale of 1 along all axes where it knows none.
+    """
+    if not _has_unit(layer) and np.all(np.abs(layer.scale) == 1):
+        return None
     dims = axes.removesuffix("S")
     units = {letter: str(unit) for letter, unit in zip(dims, layer.units, strict=True)}
     # A mirrored layer has negative sizes.

@@ -39,7 +39,7 @@ def split_nucleus(layer: Labels, number: int, viewer: Any) -> list[int]:
     if not pixels.size:
         raise ValueError(f"Expected nucleus {number} in the shown frame, got none; go to one.")
     in_space = [names.index(axis) for axis in "ZYX" if axis in names]
-    parts = parts_of(pixels[in_space], facts_of(layer)["settings"]["anisotropy"])
+    parts = parts_of(pixels[in_space], facts_of(layer)["settings"]["anisotropy"] or 1.0)
     # What a nucleus of the run was called is no name for another one.
     highest = max(int(layer.data.max()), int(edited(layer).prediction.max(initial=0)))
     labels = np.where(parts == 1, number, highest + parts - 1)

@@ -161,11 +161,19 @@ def summary(outcome: Finished, drawn: Drawn, image: Image) -> str:
     parts = [
         f"{cut_short}{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}",
         f"diameter {_diameter_text(outcome.diameter, image)}",
+        _distance_text(outcome.facts),
         f"{kept} kept" if drawn.n_kept else "",
         f"{left_out} left out" if drawn.n_left_out else "",
     ]
     told = ", ".join(filter(None, parts))
     return told if outcome.n_nuclei else f"{told}; {ADVICE}"
+
+
+def _distance_text(facts: dict[str, Any]) -> str:
+    """Return how far apart planes were taken to be, where that was estimated."""
+    distance = facts["settings"]["anisotropy"]
+    is_estimated = distance is not None and not facts["anisotropy_is_given"]
+    return f"planes {distance:.2g} px apart" if is_estimated else ""
 
 
 def _count(n: int, one: str, several: str) -> str:

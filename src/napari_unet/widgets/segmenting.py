@@ -150,8 +150,7 @@ def _steps(request: Request) -> Generator[Progress, None, Finished | None]:
     found = yield from until(request.cancelled, steps)
     seconds = time.monotonic() - started
     if found is not None:
-        settings = replace(settings, diameter=found.diameter)
-        return _finished(request, model, settings, found, seconds)
+        return _finished(request, model, found, seconds)
     return _cut_short(request, model, planes, seconds) if planes else None
 
 
@@ -186,21 +185,20 @@ def _cut_short(
     axes, shape = request.axes, request.pixels.shape
     walked = walk_order(axes)[1][:-2]
     counts = tuple(shape[axes.index(letter)] for letter in walked)
-    part, settings = finished_part(planes, axes, counts, roomy), planes[-1].settings
+    part = finished_part(planes, axes, counts, roomy)
     ranges = dict(zip(walked, part.ranges, strict=True))
     region = tuple(
         slice(ranges[letter].start, ranges[letter].stop) if letter in ranges else place
         for letter, place in zip(axes, request.region, strict=True)
     )
-    found = Segmentation(part.labels, part.maps, settings.likely_diameter)
-    done = _finished(replace(request, region=region), model, settings, found, seconds)
+    found = Segmentation(part.labels, part.maps, planes[-1].settings)
+    done = _finished(replace(request, region=region), model, found, seconds)
     return replace(done, n_planes=(part.n_planes, math.prod(counts)))
 
 
 def _finished(
     request: Request,
     model: "Model",
-    settings: SegmentSettings,
     found: Segmentation,
     seconds: float,
 ) -> Finished:
@@ -212,7 +210,7 @@ def _finished(
         label_shape(request.axes, request.pixels.shape),
         found.diameter,
         seconds,
-        _facts(request, model, settings),
+        _facts(request, model, found.settings),
         found.confidence,
         found.maps,
         model.card.instances,
@@ -246,6 +244,7 @@ def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[
         "settings": asdict(settings),
         "instances_of_model": asdict(model.card.instances),
         "diameter_is_given": request.choices.get("diameter") is not None,
+        "anisotropy_is_given": request.choices.get("anisotropy") is not None,
     }
 
 
