@@ -3,8 +3,8 @@
 python benchmarks/volumes.py [--model nuclei] [--looks touching embryo] [--links volume overlap]
     [--seeds 4 5] [--unknown] [--stack IMAGE LABELS]
 
-The diameter of the nuclei is estimated, and the anisotropy where it is not known. A look is taken if
-its name begins with one that is given.
+The diameter of the nuclei is estimated, and the anisotropy where it is not known. A look is taken
+if its name begins with one that is given.
 """
 
 from __future__ import annotations

@@ -338,7 +338,9 @@ def test_an_unknown_distance_of_planes_follows_from_the_shape_of_nuclei(n, link,
     settings = replace(SETTINGS, anisotropy=None, link=link)
     steps: list[Progress] = []
     result = finish(segment(flat_boxes(n), "ZYX", bright_is_nucleus, settings), steps.append)
-    assert result.settings == replace(settings, anisotropy=pytest.approx(expected, abs=0.05))
+    assert result.settings.anisotropy == (
+        None if expected is None else pytest.approx(expected, 0.02)
+    )
     assert ("spacing" in {step.step for step in steps}) == (link != "none")
     assert result.labels.max() == (n if link != "none" else 2 * n)
 

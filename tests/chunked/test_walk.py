@@ -120,7 +120,7 @@ def colours() -> NDArray[np.integer]:
     ids=["channel", "colour", "per stack", "per type", "axes in another order", "rim and sizes"],
 )
 def test_channels_colours_and_settings_count_as_in_memory(image, axes, change, tmp_path):
-    settings = SegmentSettings(diameter=18.0, tile=96, overlap=64, **change)
+    settings = SegmentSettings(diameter=18.0, anisotropy=1.0, tile=96, overlap=64, **change)
     whole = finish(segment(image, axes, blurred, settings)).labels.transpose(walk_order(axes)[0])
     assert whole.max() > 15
     np.testing.assert_array_equal(in_blocks(image, axes, settings, 70, tmp_path), whole)

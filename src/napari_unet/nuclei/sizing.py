@@ -19,6 +19,7 @@ LARGEST = 1.3  # times the model's diameter; beyond that fewer pixels are faster
 LARGEST_ZOOM = 4.0
 SMALLEST_ZOOM = 0.1
 TRIALS = (1.0, 0.5, 0.25, 0.125, 2.0, 4.0)
+MOST_TIMES = 8.0  # the model's size; beyond, glands and dark areas pass for huge nuclei
 SURE = 0.8  # a network that is as sure as this of nuclei of its own size need see no other scale
 LEAST_SURE = 0.65  # of the built-in model: noise and textures stay below it, nuclei are above
 
@@ -78,7 +79,7 @@ def estimate_diameter(
     """
     if 0 in pixels.shape:
         return model_diameter
-    settings = _robust(settings)
+    settings, most = _robust(settings), MOST_TIMES * model_diameter
     found: dict[float, float] = {}
     for zoom in TRIALS:
         part = pixels[:, *central_part(pixels.shape[1:], round(MOST_PIXELS / max(zoom, 1)))]
@@ -88,20 +89,12 @@ def estimate_diameter(
         if len(areas) < FEWEST_NUCLEI:
             continue
         seen, how_sure = _typical_diameter(areas), sureness(maps[0], labels)
-        if how_sure >= _least_sure(seen / zoom / model_diameter):
+        if how_sure >= LEAST_SURE and seen / zoom <= most:
             found[seen / zoom] = how_sure
         fits = abs(math.log(seen / model_diameter)) <= math.log(TOLERANCE)
         if zoom == 1 and fits and how_sure >= SURE:
             break
     return max(found, key=found.__getitem__) if found else model_diameter
-
-
-def _least_sure(size: float) -> float:
-    """Return how sure a network must be of nuclei that are so many times as large as its own.
-
-    Beyond what any trial shows at the model's size, a few dark areas pass for huge nuclei.
-    """
-    return SURE if size > 1 / min(TRIALS) else LEAST_SURE
 
 
 def sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32 | np.bool_]) -> float:
