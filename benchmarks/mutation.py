@@ -50,7 +50,7 @@ TESTS = (
     *(f"tests/learning/test_{name}.py" for name in ("corrections", "locking", "scribbles")),
     *(f"tests/cli/test_{name}.py" for name in ("bad_files", "convert", "evaluate", "measure")),
     *("tests/cli/test_segment.py", "tests/cli/test_segment_blocks.py"),
-    *(f"tests/test_{name}.py" for name in ("bad_inputs", "batch", "estimate", "filling")),
+    *(f"tests/test_{name}.py" for name in ("bad_inputs", "batch", "estimate", "filling", "jobs")),
     *(f"tests/test_{name}.py" for name in ("methods", "properties", "relabel")),
     *("tests/test_segmentation.py", "tests/test_work_list.py"),
 )

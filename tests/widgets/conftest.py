@@ -35,6 +35,12 @@ def dock_name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture
+def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
+    """napari's window, without being shown."""
+    return make_napari_viewer_proxy()
+
+
 @pytest.fixture(autouse=True)
 def _own_preferences(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

@@ -21,11 +21,6 @@ DIM, BRIGHT = (slice(5, 15), slice(5, 15)), (slice(20, 32), slice(30, 42))
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def dock(viewer: Any, open_segment: Callable[[Any], SegmentDock]) -> SegmentDock:
     dock = open_segment(viewer)
     dock.diameter.value = 20

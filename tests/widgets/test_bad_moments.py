@@ -50,11 +50,6 @@ def gate(unserved: None) -> Iterator[Gate]:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def open_dock(open_segment: Callable[[Any], SegmentDock]) -> Callable[[Any], SegmentDock]:
     def open_in(viewer: Any) -> SegmentDock:
         dock = open_segment(viewer)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,6 @@ from napari_unet.widgets.compare_form import FLAT, IN_VOLUME
 
 PLUGIN = "napari-unet-nuclei"
 BOXES = {1: np.s_[2:12, 2:12], 2: np.s_[2:12, 20:30], 3: np.s_[20:30, 2:12], 4: np.s_[20:30, 40:50]}
-
-
-@pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
 
 
 def plane(*ids: int) -> np.ndarray:

@@ -25,11 +25,6 @@ PLUGIN = "napari-unet-nuclei"
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def dock(viewer: Any, open_segment: Callable[[Any], SegmentDock]) -> SegmentDock:
     return open_segment(viewer)
 

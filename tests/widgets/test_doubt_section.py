@@ -32,11 +32,6 @@ SURE = (0.9, 0.3, 0.65)  # of the nuclei 1, 2, 3
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def other(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
     return make_napari_viewer_proxy()
 

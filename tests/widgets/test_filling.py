@@ -60,11 +60,6 @@ def gates(unserved: None) -> Iterator[Gates]:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def dock(viewer: Any, open_segment: Callable[[Any], SegmentDock]) -> SegmentDock:
     dock = open_segment(viewer)
     dock.diameter.value = 20

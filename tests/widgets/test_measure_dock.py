@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,6 @@ from napari_unet.widgets.measure_dock import CANCELLED, NO_LABELS, OUTDATED, Mea
 from napari_unet.widgets.measure_form import COUNT, EACH_PLANE
 
 PLUGIN = "napari-unet-nuclei"
-
-
-@pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
 
 
 def squares(n_planes: int = 0) -> Any:

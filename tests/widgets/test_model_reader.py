@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,6 @@ from napari_unet.network.library import list_models
 from napari_unet.widgets.model_reader import NO_LAYER, model_reader, offer_model
 
 PLUGIN = "napari-unet-nuclei"
-
-
-@pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
 
 
 @pytest.fixture

@@ -28,11 +28,6 @@ PLUGIN = "napari-unet-nuclei"
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def family(bright_model: Path) -> None:
     """A model, its child, and the child of that."""
     keep(load_model(bright_model, "cpu"), "first")

@@ -29,11 +29,6 @@ MANIFEST = PluginManifest.from_file(Path(napari_unet.__file__).with_name("napari
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy: Callable[..., Any]) -> Any:
-    return make_napari_viewer_proxy()
-
-
-@pytest.fixture
 def without_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let the usual place be one of the test's."""
     monkeypatch.delenv("NAPARI_UNET_HOME")

@@ -10,7 +10,8 @@ from napari_unet.images.roomy import is_on_disk
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import is_in_volumes
 from napari_unet.widgets.adjust import AdjustForm, Measure
-from napari_unet.widgets.adjusting import Adjusting, settings_of
+from napari_unet.widgets.adjusted_plane import settings_of
+from napari_unet.widgets.adjusting import Adjusting
 from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.layers import pixel_size
 from napari_unet.widgets.segmenting import Finished
