@@ -341,6 +341,7 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     wait_for(qtbot, lambda: dock.status.value.startswith("Learning"))
     # What they say is for the next run.
     assert not any(it.enabled for it in (dock.time, dock.remember, dock.stored))
+    assert dock.stored.native.isHidden()
     paint(layer, 0, np.s_[5:20, 5:20])
     wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added, 1 removed")
     viewer.layers.remove(layer)
@@ -353,6 +354,7 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     assert model_names() == ["nuclei", "nuclei-fast"]
     add_squares(viewer)
     assert all(it.enabled for it in (dock.time, dock.remember, dock.stored))
+    assert not dock.stored.native.isHidden()
 
 
 @pytest.mark.usefixtures("quick")
