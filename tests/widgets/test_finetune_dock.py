@@ -27,7 +27,7 @@ from napari_unet.learning.store import FOLDER
 from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.widgets import counting, finetune_form, live
 from napari_unet.widgets.corrections import confirm_nucleus
-from napari_unet.widgets.finetune_choice import NO_RESULT
+from napari_unet.widgets.finetune_choice import NO_RESULT, NOTHING_PAINTED
 from napari_unet.widgets.finetune_dock import ADVICE, FinetuneDock
 from napari_unet.widgets.finetune_form import LEARN, SEGMENT, SEGMENT_AGAIN
 from napari_unet.widgets.messages import Glance, LearnRequest
@@ -341,6 +341,7 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     wait_for(qtbot, lambda: dock.status.value.startswith("Learning"))
     # What they say is for the next run.
     assert not any(it.enabled for it in (dock.time, dock.remember, dock.stored))
+    assert dock.stored.native.isHidden()
     paint(layer, 0, np.s_[5:20, 5:20])
     wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added, 1 removed")
     viewer.layers.remove(layer)
@@ -353,6 +354,7 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     assert model_names() == ["nuclei", "nuclei-fast"]
     add_squares(viewer)
     assert all(it.enabled for it in (dock.time, dock.remember, dock.stored))
+    assert not dock.stored.native.isHidden()
 
 
 @pytest.mark.usefixtures("quick")
@@ -603,10 +605,12 @@ def test_scribbles_teach_the_chosen_model(
     assert dock.views.native.isHidden()
     assert dock.live.native.isHidden()
     assert not dock.hint.native.isHidden()
+    assert dock.status.value == NOTHING_PAINTED
     paint(layer, 2, np.s_[5:20, 5:20])
     paint(layer, 2, np.s_[40:50, 40:50])
     paint(layer, 1, np.s_[25:35, 5:70])
     wait_for(qtbot, lambda: dock.counts.value == "2 nuclei added")
+    assert dock.status.value == ""
     dock.background.value = 2
     assert dock.counts.value == "1 nucleus added"
     dock.background.value = 1

@@ -120,6 +120,19 @@ def test_scribbles_are_saved_for_the_image_and_the_background_that_are_chosen(
     wait_for(qtbot, lambda: [note.facts["background"] for note in notes_of(first)] == [1])
 
 
+def test_scribbles_that_are_put_back_are_saved_again(
+    viewer: Any, dock: FinetuneDock, qtbot: Any
+) -> None:
+    image = add_image(viewer)
+    layer = scribbled(viewer, dock)
+    wait_for(qtbot, lambda: len(notes_of(image)) == 1)
+    viewer.layers.remove(layer)
+    viewer.add_layer(layer)
+    dock.layer.value = layer
+    paint(layer, 2, np.s_[45:60, 45:60])
+    wait_for(qtbot, lambda: 2 in [note.n_nuclei for note in notes_of(image)])
+
+
 def test_a_copy_of_scribbles_is_another_layer_and_is_saved_when_it_is_chosen(
     viewer: Any, dock: FinetuneDock, qtbot: Any
 ) -> None:

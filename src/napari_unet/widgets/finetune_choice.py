@@ -40,6 +40,7 @@ NO_RESULT = (
     "There is no result to correct; segment an image with Segment nuclei first, then paint on the "
     "labels it makes."
 )
+NOTHING_PAINTED = "Nothing is painted yet; paint some nuclei, and background beside them."
 
 
 class FinetuneChoice(FinetuneForm):
@@ -151,8 +152,9 @@ class FinetuneChoice(FinetuneForm):
 
     def _show_first_step(self) -> None:
         """Say what to do before anything can be learned, where nothing else is said."""
-        if self._request is None and self.status.value in ("", NOTHING):
-            self.status.value = NOTHING if self.counts.value == NOTHING_YET else ""
+        first = NOTHING_PAINTED if is_scribbles(self._shown) else NOTHING
+        if self._request is None and self.status.value in ("", NOTHING, NOTHING_PAINTED):
+            self.status.value = first if self.counts.value == NOTHING_YET else ""
 
     def _show_store(self) -> None:
         """Show how much is remembered for the model that is to learn."""

@@ -195,6 +195,8 @@ class FinetuneForm(DockForm):
         """Let the user choose what the next run takes; what one is learning from must stay."""
         for widget in (self.time, self.remember, self.stored):
             widget.enabled = enabled
+        # How much it is changes while something is learned.
+        self.stored.visible = enabled and bool(self.stored.text)
 
     def show_scribbles(self, are_scribbles: bool) -> None:
         """Show what is chosen for scribbles alone, or for results alone."""

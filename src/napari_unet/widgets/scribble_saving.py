@@ -40,6 +40,12 @@ class ScribbleWatcher(Watcher):
             self._keeper.move(Origin.of(image))
             self.save_soon()
 
+    def leave(self) -> None:
+        """Watch no more; scribbles that are put back are watched anew when they are chosen."""
+        super().leave()
+        if (layer := self._layer()) is not None:
+            _watchers.pop(layer, None)
+
     def _read(self, layer: Labels) -> tuple[Scribbled, dict[str, Any]]:
         painted = Scribbled(np.asarray(layer.data), background_of(layer, 1))
         if self._empty.shape != painted.labels.shape:
