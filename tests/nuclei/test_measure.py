@@ -119,7 +119,7 @@ def test_background_is_looked_for_once_twice_four_and_eight_times_as_far(distanc
     labels[50, 50] = 1
     free = np.zeros(labels.shape, bool)
     free[50 - distance, 50] = True
-    (box,) = surroundings(number(labels), free, np.array([8.0]), np.ones(2))
+    (box,) = surroundings(number(labels), free, np.array([4.0]), np.full(2, 0.5))
     assert box == (None if rows is None else (slice(*rows),) * 2)
 
 
