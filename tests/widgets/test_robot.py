@@ -177,7 +177,8 @@ class Robot(RuleBasedStateMachine):
 
     @rule(label=st.integers(0, 9), is_undone=st.booleans())
     def paint_and_undo(self, label: int, is_undone: bool) -> None:
-        if results := self.layers(Labels):
+        # napari lets no user paint on a plane that is shown in 3-D; it would fail there.
+        if results := [layer for layer in self.layers(Labels) if layer.editable]:
             layer = results[-1]
             layer.data_setitem(tuple(np.array([n // 2]) for n in layer.data.shape), label)
             if is_undone:
