@@ -251,6 +251,7 @@ ODD_LABELS: dict[str, Any] = {
     "8 bits": LABELS.astype(np.int8),
     "big-endian": LABELS.astype(">i4"),
     "beyond 32 bits": LABELS.astype(np.int64) * 2**32,
+    "small and beyond 32 bits": np.where(LABELS > 1, 2**40, LABELS.astype(np.int64)),
     "beyond 63 bits": LABELS.astype(np.uint64) * np.uint64(2**62),
     "a list": LABELS.tolist(),
     "a tensor": torch.from_numpy(LABELS),

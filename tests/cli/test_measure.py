@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import tifffile
 
-from napari_unet.images.files import write_labels
+from napari_unet.cli.measure import calibration
+from napari_unet.images.files import ImageFile, write_labels
 
 
 def table_rows(path: Path) -> list[dict[str, str]]:
@@ -136,3 +137,11 @@ def test_the_planes_of_a_stack_can_be_measured_for_themselves(run, tmp_path):
         ("2", "25.0", "4.0"),
         ("3", "25.0", "6.0"),
     ]
+
+
+def test_axes_of_different_units_are_measured_in_pixels(capsys):
+    scale, units = {"Z": 2.0, "Y": 0.5, "X": 0.5}, {"Z": "mm", "Y": "um", "X": "um"}
+    labels = ImageFile(np.zeros((2, 8, 8), np.int32), "ZYX", scale, units)
+    assert calibration(labels, "ZYX") == {}
+    assert "different units" in capsys.readouterr().err
+    assert calibration(labels, "YX") == {"scale": {"Y": 0.5, "X": 0.5}, "units": "um"}

@@ -75,3 +75,18 @@ def test_a_file_moves_to_a_new_name_alone(tmp_path, monkeypatch):
         "newer": "mine",
         "theirs": "theirs",
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "filename"),
+    [
+        (OSError(28, "full"), "a.txt"),
+        (RuntimeError("I/O error: full (os error 28)"), "a.txt"),
+        (OSError(28, "full", "of another"), "of another"),
+    ],
+)
+def test_an_error_of_the_system_names_the_file(tmp_path, error, filename):
+    with pytest.raises(OSError, match=filename) as caught, overwriting(tmp_path / "a.txt"):
+        raise error
+    assert caught.value.errno == 28
+    assert not any(tmp_path.iterdir())

@@ -1,7 +1,8 @@
-"""Folders that are no OME-Zarr images."""
+"""OME-Zarr images: names of channels, and folders that are none."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import zarr
 
@@ -27,3 +28,14 @@ def test_a_group_without_an_image_is_told(tmp_path, attributes, reason):
     zarr.create_group(tmp_path / "a.zarr", attributes=attributes).create_group("a")
     with pytest.raises(ValueError, match=f"Expected an OME-Zarr image, got .*{reason}"):
         open_ome_zarr(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(("axes", "names"), [("cyx", ("DAPI", "GFP")), ("zyx", ())])
+def test_channels_have_the_names_that_are_listed_for_a_viewer(tmp_path, axes, names):
+    scales = [{"axes": [{"name": axis} for axis in axes], "datasets": [{"path": "0"}]}]
+    listed = {"channels": [{"label": "DAPI"}, {"label": "GFP"}]}
+    group = zarr.create_group(
+        tmp_path / "a.zarr", attributes={"ome": {"multiscales": scales, "omero": listed}}
+    )
+    group.create_array("0", data=np.zeros((2, 8, 8), np.uint8))
+    assert open_ome_zarr(tmp_path / "a.zarr").channels == names

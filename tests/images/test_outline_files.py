@@ -13,7 +13,7 @@ import roifile
 from pycocotools import mask as coco_mask
 from skimage.draw import polygon2mask
 
-from napari_unet.images.outline_files import read_outlines, write_outlines
+from napari_unet.images.outline_files import read_as_labels, read_outlines, write_outlines
 from napari_unet.images.outlines import fitting, painted
 
 ENDINGS = (".zip", ".geojson", ".json")
@@ -51,6 +51,20 @@ def test_stacks_and_movies_are_the_same_too(ending, axes, labels, tmp_path):
     write_outlines(path, stack, axes)
     assert fitting(read_outlines(path)[0])[0] == axes
     np.testing.assert_array_equal(again(path, stack.shape, axes), stack)
+
+
+@pytest.mark.parametrize(("ending", "has_size"), [(".json", True), (".geojson", False)])
+@pytest.mark.parametrize("axes", ["YX", "ZYX"])
+def test_labels_have_the_size_that_the_file_notes_or_else_the_smallest(
+    ending, has_size, axes, tmp_path
+):
+    labels = np.zeros((2, 20, 30)[-len(axes) :], np.int32)
+    labels[..., 3:6, 4:9] = 1
+    write_outlines(tmp_path / f"a{ending}", labels, axes)
+    read, told = read_as_labels(tmp_path / f"a{ending}")
+    size = (20, 30) if has_size else (6, 9)
+    assert told == axes
+    np.testing.assert_array_equal(read, labels[..., : size[0], : size[1]])
 
 
 def test_imagej_gets_a_named_polygon_for_each_nucleus(labels, tmp_path):

@@ -51,6 +51,13 @@ def test_the_largest_is_never_below_the_smallest() -> None:
     assert (adjusted(OWN, wanted).min_size, adjusted(OWN, wanted).max_size) == (314, 314)
 
 
+@pytest.mark.parametrize(("seeds", "expected"), [("distance", 0.5), ("border", 0.7), ("both", 0.6)])
+def test_the_splitting_is_that_of_the_maps_that_seeds_are_found_in(
+    seeds: str, expected: float
+) -> None:
+    assert adjustment_of(replace(OWN, seeds=seeds)).splitting == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("seeds", ["both", "distance", "border"])
 def test_the_splitting_that_is_set_is_the_one_that_is_read(seeds: str) -> None:
     own = replace(OWN, seeds=seeds)

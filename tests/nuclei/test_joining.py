@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_unet.images.blocks import Block, blocks
-from napari_unet.nuclei.cleaning import number_in_reading_order
+from napari_unet.nuclei.cleaning import drop, number_in_reading_order
 from napari_unet.nuclei.joining import Parts, Seam, core_parts, join, seam
 
 
@@ -83,6 +83,17 @@ def test_a_nucleus_larger_than_a_block_is_one():
     truth = np.zeros((20, 20), np.int32)
     truth[1:19, 1:19] = 3
     np.testing.assert_array_equal(through_blocks(truth, (4, 4), halo=2), (truth > 0).astype(int))
+
+
+@pytest.mark.parametrize("row", [0, -1])
+@pytest.mark.parametrize("height", [1, 2, 3])
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_the_rim_of_a_narrow_image_is_that_of_the_whole(row, height, is_turned):
+    truth = np.zeros((height, 12), np.int32)
+    truth[row, 5:7] = 1
+    truth = truth.T if is_turned else truth
+    joined = through_blocks(truth, (4, 4), halo=2, drop_rim=True)
+    np.testing.assert_array_equal(joined, drop(truth, 0, None, True))
 
 
 def test_size_and_rim_are_those_of_the_whole_nucleus():

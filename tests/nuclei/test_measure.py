@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_unet.nuclei.brightness import surroundings
 from napari_unet.nuclei.measure import measure
+from napari_unet.nuclei.shapes import number
 
 LABELS = np.zeros((6, 8), np.int32)
 LABELS[1:3, 1:5] = 7
@@ -106,6 +108,19 @@ def test_each_nucleus_has_the_background_that_is_near_it():
     labels[10:20, 10:20], labels[10:20, 180:190] = 1, 2
     image = np.where(np.arange(200) < 100, 5.0, 25.0) + 100 * (labels > 0)
     assert measure(labels, image)["intensity_corrected"].tolist() == [100, 100]
+
+
+@pytest.mark.parametrize(
+    ("distance", "rows"),
+    [(4, (46, 55)), (6, (42, 59)), (12, (34, 67)), (30, (18, 83)), (33, None)],
+)
+def test_background_is_looked_for_once_twice_four_and_eight_times_as_far(distance, rows):
+    labels = np.zeros((101, 101), np.int32)
+    labels[50, 50] = 1
+    free = np.zeros(labels.shape, bool)
+    free[50 - distance, 50] = True
+    (box,) = surroundings(number(labels), free, np.array([4.0]), np.full(2, 0.5))
+    assert box == (None if rows is None else (slice(*rows),) * 2)
 
 
 def test_background_farther_away_counts_where_there_is_none_near():
