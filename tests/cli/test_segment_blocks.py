@@ -131,7 +131,7 @@ def test_the_bar_of_a_run_in_blocks_never_goes_back(tmp_path, bright_model):
     )
     done = [(step.step, fraction_of(step)) for step in work]
     names = [name for name, _ in groupby(name for name, _ in done)]
-    assert names == ["network", "nuclei", "linking", "writing", "tracks"]
+    assert names == ["spacing", "network", "nuclei", "linking", "writing", "tracks"]
     fractions = [fraction for _, fraction in done]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
