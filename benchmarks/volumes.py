@@ -1,7 +1,7 @@
 """Nuclei of stacks: AP50 and AP75 by the link of planes and the views of the network.
 
 python benchmarks/volumes.py [--model nuclei] [--looks touching embryo] [--links volume overlap]
-    [--seeds 4 5] [--unknown] [--stack IMAGE LABELS]
+    [--seeds 4 5] [--told none] [--stack IMAGE LABELS]
 
 The diameter of the nuclei is estimated, and the anisotropy where it is not known. A look is taken
 if its name begins with one that is given.
@@ -96,8 +96,9 @@ def cases(options: argparse.Namespace) -> Iterator[Case]:
     for name, look in LOOKS.items():
         if name.startswith(tuple(options.looks)):
             for seed in options.seeds:
-                distance = None if options.unknown else look.anisotropy
-                yield name, *stack_of(look, seed), distance
+                told = {"true": look.anisotropy, "none": None}
+                distance = told.get(options.told, options.told)
+                yield name, *stack_of(look, seed), None if distance is None else float(distance)
     if options.stack:
         image = read_image(options.stack[0])
         distance = anisotropy(image.scale, image.units)
@@ -130,7 +131,7 @@ def main() -> None:
     parser.add_argument("--looks", nargs="*", default=[""])
     parser.add_argument("--links", nargs="+", default=["volume", "overlap", "none"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[4, 5])
-    parser.add_argument("--unknown", action="store_true", help="do not tell the anisotropy")
+    parser.add_argument("--told", default="true", help="anisotropy: true, none or a number")
     parser.add_argument("--stack", type=Path, nargs=2, metavar=("IMAGE", "LABELS"))
     options = parser.parse_args()
     model = load_model(options.model)
