@@ -259,7 +259,7 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
 ) -> None:
     verdict("")
     _, segment = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-    segment._files.append(str(bright_model))
+    segment.models.files.append(str(bright_model))
     segment.model.reset_choices()
     segment.model.value = str(bright_model)
     image = np.zeros((64, 80), np.uint8)
@@ -267,7 +267,7 @@ def test_what_is_learned_from_a_segmented_image_is_kept_and_chosen_for_the_next(
     viewer.add_image(image, name="cells")
     segment.diameter.value = 20
     segment.start()
-    wait_for(qtbot, lambda: segment._worker is None)
+    wait_for(qtbot, lambda: segment.run.worker is None)
     assert dock.layer.value == viewer.layers["cells nuclei"]
     paint_nucleus(viewer.layers["cells nuclei"])
     wait_for(qtbot, lambda: dock.learn.enabled)

@@ -148,7 +148,9 @@ class Robot(RuleBasedStateMachine):
         if name == DOCKS[1]:
             dock.live.value = False  # that goes on until it is told to end
         dock.start()
-        self.qtbot.waitUntil(lambda: dock._worker is None, timeout=120_000)
+        self.qtbot.waitUntil(
+            lambda: (dock.run.worker if name == DOCKS[0] else dock._worker) is None, timeout=120_000
+        )
 
     @rule(which=ANY, place=ANY, n=ANY)
     def click_a_button_of_a_dock(self, which: int, place: int, n: int) -> None:
