@@ -33,6 +33,8 @@ def test_a_file_named_twice_is_taken_once(tmp_path):
 def test_labels_named_together_with_their_image_are_left_out(tmp_path):
     inputs = [tmp_path / name for name in ("a.tif", "a_labels.tif", "b_labels.tif")]
     assert names(find_inputs(inputs)) == ["a.tif", "b_labels.tif"]
+    zarrs = [tmp_path / name for name in ("a.ome.zarr", "a_labels.ome.zarr", "b_labels.ome.zarr")]
+    assert names(find_inputs(zarrs)) == ["a.ome.zarr", "b_labels.ome.zarr"]
 
 
 def test_paths_without_an_image_stay_to_be_reported(tmp_path):

@@ -10,6 +10,7 @@ from skimage.segmentation import relabel_sequential
 
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.synthetic import nuclei_movie
+from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.nuclei.tracks import track_table
 from napari_unet.segmentation import (
     Progress,
@@ -351,6 +352,14 @@ def test_a_distance_of_planes_is_told_in_pixels_of_the_image():
     large = flat_boxes(12).repeat(4, axis=1).repeat(4, axis=2)
     found = image_spacing(large, "ZYX", bright_is_nucleus, settings)
     assert found == pytest.approx(4 * 4.5, rel=0.1)
+
+
+@pytest.mark.parametrize("limits", [{"min_size": 300}, {"max_size": 200}])
+def test_limits_of_sizes_do_not_change_the_estimated_distance(limits):
+    """Nuclei have 128 voxels here, and 256 pixels on each plane that the network sees."""
+    how = replace(SETTINGS, anisotropy=None, diameter=11.0, instances=InstanceSettings(**limits))
+    found = image_spacing(flat_boxes(12), "ZYX", bright_is_nucleus, how)
+    assert found == pytest.approx(4.5, rel=0.1)
 
 
 def test_linked_planes_leave_no_flat_pieces_between_nuclei():

@@ -27,7 +27,8 @@ from napari_unet.segmentation import (
 from napari_unet.segmentation import segment as walk
 from napari_unet.tracking import check_tracks, write_tracks
 
-Steps = Generator[Progress, None, int]
+Steps = Generator[Progress, None, tuple[int, float | None]]
+"""Of an image in blocks, to the nuclei and the distance between planes, where it was estimated."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +106,9 @@ def segment_files(
                     "--resume or --overwrite."
                 )
             report = partial(progress, job)
-            said: tuple[str, ...] = ()
             if (steps := large(job)) is not None:
-                n_nuclei = finish(steps, report)
+                n_nuclei, estimated = finish(steps, report)
+                said = remarks(n_nuclei, estimated)
             else:
                 n_nuclei, said = segment_in_memory(
                     job,

@@ -76,7 +76,8 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     axes : str
         One letter per axis.
     settings : SegmentSettings
-        How; without a diameter, nuclei are taken to be as large as the model's.
+        How; without a diameter, nuclei are taken to be as large as the model's, and without a
+        distance of planes, these to be a pixel apart.
     pace : Pace
         What a tile took.
     """

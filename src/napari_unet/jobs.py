@@ -59,7 +59,7 @@ def files_at(path: Path) -> list[Path]:
 
 def is_label_file(path: Path) -> bool:
     """Tell whether a file bears the name of labels that a run has written."""
-    return path.name.lower().endswith(ENDING)
+    return path.name.lower().endswith((ENDING, ZARR_ENDING))
 
 
 def stem_of(path: Path) -> str:

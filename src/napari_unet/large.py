@@ -38,6 +38,7 @@ from napari_unet.segmentation import (
     Predict,
     Progress,
     SegmentSettings,
+    needs_spacing,
     with_distance,
     with_sizes,
 )
@@ -93,7 +94,7 @@ def segment_large(
     axes: str | None = None,
     overwrite: bool = False,
     made_by: Mapping[str, Any] | None = None,
-) -> Generator[Progress, None, int]:
+) -> Generator[Progress, None, tuple[int, float | None]]:
     """Segment an image in blocks; stop iterating to stop.
 
     All that is done is kept in a hidden folder beside the target until the labels are whole, and a
@@ -127,8 +128,10 @@ def segment_large(
 
     Returns
     -------
-    int
+    n_nuclei : int
         Number of nuclei; of a movie, tracks.
+    estimated : float, optional
+        Distance between planes in pixels, where it counts and neither settings nor file tell it.
 
     Raises
     ------
@@ -143,6 +146,7 @@ def segment_large(
     settings = with_distance(settings, image.scale, image.units)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.begin(folder, _facts(image, source, model, settings, how), resume=how.resume)
+    is_known = settings.anisotropy is not None or not needs_spacing(image.axes, settings)
     settings = yield from _with_sizes(folder, image, model, settings)
     plan = Plan(folder, image.axes, tuple(image.data.shape), settings, how.side)
     is_here = how.run is here
@@ -159,7 +163,7 @@ def segment_large(
         yield from _write_tracks(folder, tracks, open_labels(place), overwrite=overwrite_tracks)
     _hand_over(place, target, plan, image, n_nuclei, made_by)
     shutil.rmtree(folder)
-    return n_nuclei
+    return n_nuclei, None if is_known else settings.anisotropy
 
 
 def _write_tracks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from napari_unet.api import model_settings
 from napari_unet.chunked import steps
 from napari_unet.chunked.cluster import runner
 from napari_unet.cli.progress import fraction_of
-from napari_unet.images.files import read_image, read_labels
+from napari_unet.images.files import read_image, read_labels, write_labels
 from napari_unet.images.ome_zarr import open_ome_zarr
 from napari_unet.images.synthetic import nuclei_field, nuclei_movie, nuclei_stack
 from napari_unet.large import InBlocks, segment_large
@@ -135,6 +136,20 @@ def test_the_bar_of_a_run_in_blocks_never_goes_back(tmp_path, bright_model):
     fractions = [fraction for _, fraction in done]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
+
+
+def test_what_is_doubtful_of_blocks_is_remarked_as_of_memory(run, tmp_path, bright_model):
+    write_labels(tmp_path / "a.tif", np.zeros((3, 16, 24), np.int32), "ZYX")
+    for name, options in (("memory", ()), ("blocks", ("--blocks", 64))):
+        table = ("--table", tmp_path / f"{name}.csv", "-o", tmp_path / f"{name}.tif")
+        done = run("segment", tmp_path / "a.tif", "-m", bright_model, *options, *table)
+        assert done.exit_code == 0, done.output
+    (of_memory,), (of_blocks,) = (
+        csv.DictReader((tmp_path / f"{name}.csv").read_text(encoding="utf-8").splitlines())
+        for name in ("memory", "blocks")
+    )
+    assert of_blocks["remarks"] == of_memory["remarks"]
+    assert of_blocks["remarks"].startswith("No nuclei were found. The distance between planes ")
 
 
 def test_a_run_that_was_cut_off_after_its_tracks_writes_them_again(

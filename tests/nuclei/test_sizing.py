@@ -34,6 +34,13 @@ def test_the_estimate_stands_seeds_that_break_large_nuclei():
     assert found == pytest.approx(40, rel=0.03)
 
 
+@pytest.mark.parametrize("limits", [{"min_size": 5000}, {"max_size": 500}])
+def test_limits_of_sizes_do_not_change_the_estimate(limits):
+    settings = InstanceSettings(**limits)
+    found = estimate_diameter(np.zeros((3, 100, 100), np.float32), broken_discs, 30.0, settings)
+    assert found == pytest.approx(40, rel=0.03)
+
+
 def test_a_network_of_one_map_is_asked_for_its_pieces():
     def whole(pixels: np.ndarray) -> np.ndarray:
         return broken_discs(pixels)[:1]

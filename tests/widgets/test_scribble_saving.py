@@ -18,10 +18,11 @@ from napari_unet.learning.autosave import Note
 from napari_unet.learning.cut_off import FOLDER
 from napari_unet.network.library import load_model, models_folder
 from napari_unet.widgets import autosave, finetune_form, saving
-from napari_unet.widgets.autosave import Origin, user_autosaves
+from napari_unet.widgets.autosave import Keeper, Origin, user_autosaves
 from napari_unet.widgets.corrections import own_id
 from napari_unet.widgets.finetune_dock import FinetuneDock
 from napari_unet.widgets.offer import THERE
+from napari_unet.widgets.scribbles import Scribbled
 
 PLUGIN = "napari-unet-nuclei"
 
@@ -115,9 +116,43 @@ def test_scribbles_are_saved_for_the_image_and_the_background_that_are_chosen(
     wait_for(qtbot, lambda: len(notes_of(second)) == 1)
     dock.image.value = first
     wait_for(qtbot, lambda: len(notes_of(first)) == 1)
-    assert notes_of(second) == []
+    wait_for(qtbot, lambda: notes_of(second) == [])
     dock.background.value = 1
     wait_for(qtbot, lambda: [note.facts["background"] for note in notes_of(first)] == [1])
+
+
+def test_scribbles_stay_saved_where_the_image_that_is_chosen_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(autosave, "show_warning", said.append)
+    pixels, painted = np.ones((8, 8), np.uint8), np.zeros((8, 8), np.int32)
+    painted[2:5, 2:5] = 2
+    facts = {"scribbles": "mine", "background": 1, "result": "a"}
+    facts |= {"prediction": np.zeros_like(painted), "confirmed": []}
+    first, keeper = Origin(pixels, None, "first"), Keeper(Origin(pixels, None, "first"))
+    keeper.keep(Scribbled(painted, 1), facts)
+    keeper.move(Origin(Unreadable(), None, "second"))
+    keeper.keep(Scribbled(painted, 1), facts)
+    assert len(said) == 1
+    assert len(user_autosaves().of_image(first.identity())[0]) == 1
+    third = Origin(pixels + 1, None, "third")
+    keeper.move(third)
+    keeper.keep(Scribbled(painted, 1), facts)
+    assert user_autosaves().of_image(first.identity())[0] == []
+    assert len(user_autosaves().of_image(third.identity())[0]) == 1
+    keeper.move(Origin(pixels + 1, None, "third"))
+    keeper.keep(Scribbled(painted, 1), facts)
+    assert len(user_autosaves().of_image(third.identity())[0]) == 1
+
+
+class Unreadable:
+    """An image whose file is gone."""
+
+    shape, dtype = (8, 8), np.dtype(np.uint8)
+
+    def __getitem__(self, place: Any) -> Any:
+        raise OSError("gone")
 
 
 def test_scribbles_that_are_put_back_are_saved_again(

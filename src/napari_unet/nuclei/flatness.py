@@ -34,7 +34,7 @@ def plane_distance(labels: npt.NDArray[np.int32]) -> float | None:
     3.4
     """
     areas = _areas(labels)
-    areas = areas[_is_whole(labels)[: len(areas)] & (areas.sum(axis=1) > 0)]
+    areas = areas[_is_whole(labels) & (areas.sum(axis=1) > 0)]
     if len(areas) < FEWEST_WHOLE:
         return None
     volumes = areas.sum(axis=1)

@@ -79,7 +79,7 @@ def estimate_diameter(
     """
     if 0 in pixels.shape:
         return model_diameter
-    settings, most = _robust(settings), MOST_TIMES * model_diameter
+    settings, most = _robust(of_all_sizes(settings)), MOST_TIMES * model_diameter
     found: dict[float, float] = {}
     for zoom in TRIALS:
         part = pixels[:, *central_part(pixels.shape[1:], round(MOST_PIXELS / max(zoom, 1)))]
@@ -114,6 +114,14 @@ def sureness(nucleus: NDArray[np.float32], labels: NDArray[np.int32 | np.bool_])
     """
     inside = nucleus[labels > 0]
     return float(np.abs(2 * inside.astype(np.float64) - 1).mean().round(6)) if inside.size else 0.0
+
+
+def of_all_sizes(settings: InstanceSettings) -> InstanceSettings:
+    """Return settings that leave no nucleus out for its size or place.
+
+    Sizes are in pixels or voxels of the image; a network sees planes, at a scale of its own.
+    """
+    return replace(settings, min_size=None, max_size=None, drop_rim=False)
 
 
 def _robust(settings: InstanceSettings) -> InstanceSettings:

@@ -23,7 +23,7 @@ from napari_unet.images.planes import (
 from napari_unet.images.spacing import anisotropy
 from napari_unet.nuclei.flatness import plane_distance
 from napari_unet.nuclei.instances import instances
-from napari_unet.nuclei.sizing import central_part
+from napari_unet.nuclei.sizing import central_part, of_all_sizes
 from napari_unet.nuclei.stacking import stacked
 from napari_unet.segmentation.diameter import with_diameter
 from napari_unet.segmentation.progress import Progress
@@ -98,9 +98,10 @@ def image_spacing(image: Any, axes: str, predict: Predict, settings: SegmentSett
     walk = list(planes(axes, image.shape, settings.channel))
     chosen, labels, highest = _around(clearest_plane(image, walk), walk), [], 0
     bounds = stack_limits(image, walk, settings.normalisation)
+    how = of_all_sizes(settings.instances)
     for plane in chosen:
         pixels = zoomed(_middle(image, axes, plane, settings, bounds), settings.zoom)
-        found = instances(predict(pixels), settings.instances)
+        found = instances(predict(pixels), how)
         labels.append(np.where(found > 0, found + highest, 0).astype(np.int32))
         highest += int(found.max(initial=0))
     distance = plane_distance(stacked(np.stack(labels)))

@@ -1,6 +1,7 @@
 """What is corrected on a result is on disk a few seconds later, whichever docks are open."""
 
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -88,15 +89,16 @@ class Keeper:
     ) -> None:
         self._saves = user_autosaves()
         self._origin = origin
-        self._next_origin: Origin | None = None
+        self._moved = deque[Origin](maxlen=1)  # where the user's thread and the saving one meet
         self._image = ""
         self._token = uuid4().hex[:8]
         self._is_saved = False
-        self._earlier = brought_back
+        self._earlier: tuple[str, str] | None = None  # image and token of what is replaced
         # Of what was written last: labels of the run, the name of their file, a hash of the rest.
         self._last: tuple[Any, str, bytes] = NOTHING
         if brought_back is not None:
             self._image = brought_back.image
+            self._earlier = brought_back.image, brought_back.token
             self._last = (prediction, "", _digest(brought_back))
         self._has_told = False
         self._lock = threading.Lock()
@@ -110,7 +112,7 @@ class Keeper:
 
     def move(self, origin: Origin) -> None:
         """Save as what belongs to another image from the next time on."""
-        self._next_origin = origin
+        self._moved.append(origin)
 
     def keep(self, result: Edited | Scribbled, facts: dict[str, Any]) -> None:
         """Save what is corrected, or forget what was saved if nothing is any more.
@@ -131,9 +133,8 @@ class Keeper:
                 self._tell(error)
 
     def _keep(self, result: Edited | Scribbled, facts: dict[str, Any]) -> None:
-        if self._next_origin is not None:
-            self._forget()
-            self._origin, self._image, self._next_origin = self._next_origin, "", None
+        if self._moved:
+            self._begin_anew(self._moved.pop())
         try:
             found = result.find()
         except ValueError:
@@ -152,7 +153,16 @@ class Keeper:
             note = replace(note, beside=self._last[1])
         self._last = (prediction, self._saves.save(note, prediction), digest)
         self._is_saved, self._has_told = True, False
-        self._forget_earlier()
+        if self._earlier != (self._image, self._token):
+            self._forget_earlier()
+        self._earlier = None
+
+    def _begin_anew(self, origin: Origin) -> None:
+        """Save as what belongs to another image; what was saved stays until something else is."""
+        if self._is_saved:
+            self._earlier = self._image, self._token
+        self._origin, self._image = origin, ""
+        self._is_saved, self._last = False, NOTHING
 
     def _forget(self) -> None:
         """Delete what was saved."""
@@ -162,9 +172,9 @@ class Keeper:
         self._forget_earlier()
 
     def _forget_earlier(self) -> None:
-        """Delete what the result was brought back from."""
+        """Delete what the result was brought back from, or what was saved for another image."""
         if self._earlier is not None:
-            self._saves.delete(self._earlier.image, self._earlier.token)
+            self._saves.delete(*self._earlier)
             self._earlier = None
 
     def _note(self, result: Edited | Scribbled, facts: dict[str, Any], n_nuclei: int) -> Note:
