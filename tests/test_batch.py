@@ -147,8 +147,7 @@ def test_what_is_doubtful_is_remarked(tmp_path):
     (result,) = segment_files(choose_outputs([tmp_path / "a.tif"]), bright, SETTINGS)
     assert result.remarks == (
         "No nuclei were found.",
-        "The distance between planes is not in the file and was taken to be 1 px by the shape "
-        "of the nuclei.",
+        "The distance between planes is not in the file and was taken to be 1 px.",
     )
 
 

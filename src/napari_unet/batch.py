@@ -163,9 +163,11 @@ def remarks(n_nuclei: int, estimated: float | None) -> tuple[str, ...]:
     if not n_nuclei:
         said.append("No nuclei were found.")
     if estimated is not None:
+        # 1 is also what is taken where too few nuclei show their shape.
+        why = "" if estimated == 1 else " by the shape of the nuclei"
         said.append(
             "The distance between planes is not in the file and was taken to be "
-            f"{estimated:.2g} px by the shape of the nuclei."
+            f"{estimated:.2g} px{why}."
         )
     return tuple(said)
 

@@ -10,8 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from napari_unet.images.files import TIFF_SUFFIXES, image_files
-from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr
-from napari_unet.large import labels_inside
+from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr, labels_inside
 
 LABELS = "_labels"
 ENDING = f"{LABELS}.tif"

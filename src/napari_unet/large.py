@@ -48,7 +48,6 @@ MOST_IN_MEMORY = 1 << 25
 """Pixels of labels; an image with more is segmented in blocks."""
 
 OWN_TRACKS = "tracks.txt"  # in the run's folder: where it has written tracks
-LABELS_IN_IMAGE = "nuclei"  # what labels inside an OME-Zarr image are called
 
 
 @dataclass(frozen=True)
@@ -198,11 +197,6 @@ def parts_folder(target: Path) -> Path:
     '.a.ome.zarr.parts'
     """
     return target.with_name(f".{target.name}.parts")
-
-
-def labels_inside(source: Path) -> Path:
-    """Return where the labels of an OME-Zarr image are in it."""
-    return source / "labels" / LABELS_IN_IMAGE
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:

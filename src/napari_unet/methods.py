@@ -142,7 +142,9 @@ def _apart(facts: Facts) -> str:
     if distance is None:
         return ""
     # Results of before it could be estimated say nothing of it.
-    how = "" if facts.get("anisotropy_is_given", True) else ", as estimated by the shape of nuclei"
+    is_given = facts.get("anisotropy_is_given", True)
+    why = "as assumed" if distance == 1 else "as estimated by the shape of nuclei"
+    how = "" if is_given else f", {why}"
     return f", with planes {distance:.3g} px apart{how}"
 
 

@@ -91,6 +91,18 @@ def test_the_newest_files_stay_and_one_more_has_room(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == left
 
 
+def test_a_run_that_is_under_way_stays_however_old_it_is(tmp_path: Path) -> None:
+    for age in range(MOST_FILES + 1):
+        (tmp_path / f"{age}.safetensors").touch()
+        os.utime(tmp_path / f"{age}.safetensors", (1e9 - age, 1e9 - age))
+    hold = Hold(tmp_path / f"{MOST_FILES}.safetensors")
+    assert hold.take()
+    make_room(tmp_path)
+    assert (tmp_path / f"{MOST_FILES}.safetensors").exists()
+    assert not (tmp_path / f"{MOST_FILES - 1}.safetensors").exists()
+    hold.let_go()
+
+
 def test_a_run_is_under_way_until_it_is_let_go(tmp_path: Path) -> None:
     path = run_file(tmp_path, "a")
     assert not is_under_way(path)

@@ -64,6 +64,14 @@ def test_trial_steps_leave_the_statistics_alone(replayed):
     assert replayed == [2, 2]
 
 
+def test_another_network_is_not_the_recorded_one(replayed):
+    loss, networks = RecordedLoss(), (UNet(TINY).train(), UNet(TINY).train())
+    for network in networks:
+        seen = loss(network, batch(), LossWeights())
+        torch.testing.assert_close(seen, batch_loss(network, batch(), LossWeights()))
+    assert replayed == [2]
+
+
 def test_a_batch_of_another_shape_is_not_replayed(replayed):
     network, loss = UNet(TINY).train(), RecordedLoss()
     for n in (2, 1, 2):

@@ -20,6 +20,7 @@ from napari_unet.images.files import ImageFile
 from napari_unet.images.made_by import ATTRIBUTE
 
 ZARR_SUFFIX = ".zarr"
+LABELS_IN_IMAGE = "nuclei"  # what labels inside an image are called
 OLDER, NEWER = 2, 3
 """Versions of Zarr; more programs read the older one."""
 
@@ -34,6 +35,11 @@ AXIS_TYPES = {"T": "time", "C": "channel", "Z": "space", "Y": "space", "X": "spa
 LARGEST_CHUNK = 1024  # px
 SMALLEST_LEVEL = 512  # px; a plane as small as this needs no smaller one
 FIRST_AXES = "TCZYX"  # of NGFF before 0.3, which did not name them
+
+
+def labels_inside(image: Path) -> Path:
+    """Return where the labels of an image are in it."""
+    return image / "labels" / LABELS_IN_IMAGE
 
 
 def is_zarr(path: Path) -> bool:

@@ -149,8 +149,9 @@ def forget(path: Path) -> None:
 
 
 def make_room(folder: Path) -> None:
-    """Delete all but the newest files, those that were never finished among them."""
+    """Delete all but the newest files, but none of a run that is under way."""
     runs = (path for path in folder.iterdir() if path.suffix == SUFFIX)
     newest_first = sorted(runs, key=time_of, reverse=True)
     for path in newest_first[MOST_FILES - 1 :]:
-        forget(path)
+        if not is_under_way(path):
+            forget(path)

@@ -25,7 +25,7 @@ def loss_on(device: torch.device) -> Loss:
 class RecordedLoss:
     """A loss as a CUDA graph [1]_, recorded at the first batch and replayed, gradients included.
 
-    Batches of another shape than the first one are computed as usual.
+    Batches of another shape than the first one, and other networks, are computed as usual.
 
     Parameters
     ----------
@@ -41,6 +41,7 @@ class RecordedLoss:
         self.loss = loss
         self._replay: Callable[..., Tensor] | None = None
         self._shape = torch.Size()
+        self._network: UNet | None = None
 
     def __call__(self, network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
         """Return the loss of a network in training on a batch; see `fit.batch_loss`."""
@@ -48,8 +49,8 @@ class RecordedLoss:
         parts = [it.to(device) for it in (batch.image, batch.labels, batch.distance, batch.known)]
         if self._replay is None:
             self._replay = _recorded(_LossOfTensors(network, self.loss, weights), parts)
-            self._shape = batch.image.shape
-        if batch.image.shape != self._shape:
+            self._shape, self._network = batch.image.shape, network
+        if batch.image.shape != self._shape or network is not self._network:
             return self.loss(network, batch, weights)
         return self._replay(*parts)
 

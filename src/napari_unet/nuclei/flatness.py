@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.nuclei.tables import counted
+from napari_unet.nuclei.tables import counted, weighted_median
 
 FEWEST_WHOLE = 8  # nuclei; the shapes of fewer say little
 
@@ -38,8 +38,8 @@ def plane_distance(labels: npt.NDArray[np.int32]) -> float | None:
     if len(areas) < FEWEST_WHOLE:
         return None
     volumes = areas.sum(axis=1)
-    width = _median(2 * np.sqrt(areas.max(axis=1) / np.pi), volumes)
-    return width / _median(np.count_nonzero(areas, axis=1), volumes)
+    width = weighted_median(2 * np.sqrt(areas.max(axis=1) / np.pi), volumes)
+    return width / weighted_median(np.count_nonzero(areas, axis=1), volumes)
 
 
 def _areas(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
@@ -49,13 +49,6 @@ def _areas(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.intp]:
         found = counted(plane)
         areas[: len(found), z] = found
     return areas
-
-
-def _median(values: npt.NDArray[np.number], weights: npt.NDArray[np.intp]) -> float:
-    """Return the value that half of the weight lies at or below."""
-    order = np.argsort(values)
-    below = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(below, below[-1] / 2)])
 
 
 def _is_whole(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.nuclei.tables import counted, first_pixels, looked_up
+from napari_unet.nuclei.tables import counted, first_pixels, looked_up, weighted_median
 
 LARGEST_FRAGMENT = 0.2  # of the volume of a typical nucleus
 LEAST_CONTACT = 1.0  # of the largest section of a ball of the fragment's volume
@@ -191,7 +191,7 @@ def _next_owners(pieces: Pieces, anisotropy: float) -> Places:
     area = np.tile(along + across * np.float64(anisotropy), 2)
     width = area / (_SECTION * volumes[small] ** (2 / 3))
     is_fragment = (volumes[small] < volumes[large]) & (width > LEAST_CONTACT)
-    is_fragment &= volumes[small] < LARGEST_FRAGMENT * _typical(volumes)
+    is_fragment &= volumes[small] < LARGEST_FRAGMENT * weighted_median(volumes, volumes)
     order = np.lexsort((pieces.first[large], width))
     order = order[is_fragment[order]]
     owners = np.arange(len(volumes))
@@ -199,12 +199,6 @@ def _next_owners(pieces: Pieces, anisotropy: float) -> Places:
     # Whose owner moves as well waits for the next round.
     moving = np.where(owners[owners] == owners, owners, np.arange(len(volumes)))
     return moving if len(order) else moving[:0]
-
-
-def _typical(volumes: Floats) -> float:
-    """Return the median over voxels, not over nuclei: fragments may be many."""
-    order = np.sort(volumes)
-    return float(order[np.searchsorted(np.cumsum(order), order.sum() / 2)])
 
 
 def _is_flat(pieces: Pieces, n_planes: int) -> npt.NDArray[np.bool_]:

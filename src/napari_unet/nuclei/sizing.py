@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_unet.images.planes import Predict, zoomed
 from napari_unet.nuclei.instances import InstanceSettings, instances
+from napari_unet.nuclei.tables import weighted_median
 
 MOST_PIXELS = 1024  # side of what the network sees when the diameter is estimated
 FEWEST_NUCLEI = 3
@@ -161,6 +162,4 @@ def _typical_diameter(areas: NDArray[np.intp]) -> float:
 
     Debris and fragments are many but small, so they hardly count.
     """
-    order = np.sort(areas)
-    middle = np.searchsorted(np.cumsum(order), order.sum() / 2)
-    return float(2 * np.sqrt(order[middle] / np.pi))
+    return float(2 * np.sqrt(weighted_median(areas, areas) / np.pi))
