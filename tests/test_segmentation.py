@@ -346,6 +346,15 @@ def test_an_unknown_distance_of_planes_follows_from_the_shape_of_nuclei(n, link,
     assert result.labels.max() == (n if link != "none" else 2 * n)
 
 
+def test_the_distance_of_a_single_plane_is_not_asked_for():
+    steps: list[Progress] = []
+    settings = replace(SETTINGS, anisotropy=None)
+    result = finish(segment(flat_boxes(12)[2:3], "ZYX", bright_is_nucleus, settings), steps.append)
+    assert result.settings.anisotropy is None
+    assert {step.step for step in steps} == {"network", "nuclei"}
+    assert result.labels.max() == 12
+
+
 def test_a_distance_of_planes_is_told_in_pixels_of_the_image():
     """The network sees the nuclei at half of their size."""
     settings = replace(SETTINGS, anisotropy=None, diameter=44.0)

@@ -145,7 +145,8 @@ def segment_large(
     settings = with_distance(settings, image.scale, image.units)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.begin(folder, _facts(image, source, model, settings, how), resume=how.resume)
-    is_known = settings.anisotropy is not None or not needs_spacing(image.axes, settings)
+    counts = needs_spacing(image.axes, image.data.shape, settings)
+    is_known = settings.anisotropy is not None or not counts
     settings = yield from _with_sizes(folder, image, model, settings)
     plan = Plan(folder, image.axes, tuple(image.data.shape), settings, how.side)
     is_here = how.run is here

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_unet.nuclei.flatness import plane_distance
+from napari_unet.nuclei.flatness import distance_of_planes
 
 
 def boxes(height: int, width: int, n: int = 9) -> NDArray[np.int32]:
@@ -21,18 +21,18 @@ def boxes(height: int, width: int, n: int = 9) -> NDArray[np.int32]:
 @pytest.mark.parametrize(("height", "width"), [(2, 8), (5, 5), (8, 4)])
 def test_it_is_the_width_over_the_number_of_planes(height, width):
     expected = 2 * width / np.sqrt(np.pi) / height
-    assert plane_distance(boxes(height, width)) == pytest.approx(expected)
+    assert distance_of_planes(boxes(height, width)) == pytest.approx(expected)
 
 
 def test_fragments_hardly_count():
     labels = boxes(4, 12)
     labels[0, 1::3, 1::3] = np.arange(100, 100 + labels[0, 1::3, 1::3].size).reshape(19, 19)
-    assert plane_distance(np.pad(labels, 1)) == pytest.approx(plane_distance(boxes(4, 12)))
+    assert distance_of_planes(np.pad(labels, 1)) == pytest.approx(distance_of_planes(boxes(4, 12)))
 
 
 def test_cut_nuclei_and_few_ones_say_nothing():
-    assert plane_distance(boxes(4, 6, n=7)) is None
-    assert plane_distance(boxes(4, 6)[3:]) is None
-    assert plane_distance(boxes(4, 6)[:, 2:]) is None
-    assert plane_distance(boxes(4, 6, n=12)[:, :, 2:]) is not None
-    assert plane_distance(np.zeros((3, 4, 4), np.int32)) is None
+    assert distance_of_planes(boxes(4, 6, n=7)) is None
+    assert distance_of_planes(boxes(4, 6)[3:]) is None
+    assert distance_of_planes(boxes(4, 6)[:, 2:]) is None
+    assert distance_of_planes(boxes(4, 6, n=12)[:, :, 2:]) is not None
+    assert distance_of_planes(np.zeros((3, 4, 4), np.int32)) is None

@@ -10,7 +10,7 @@ from napari_unet.nuclei.tables import counted, weighted_median
 FEWEST_WHOLE = 8  # nuclei; the shapes of fewer say little
 
 
-def plane_distance(labels: npt.NDArray[np.int32]) -> float | None:
+def distance_of_planes(labels: npt.NDArray[np.int32]) -> float | None:
     """Return the distance between planes at which the nuclei are as high as they are wide.
 
     Parameters
@@ -30,7 +30,7 @@ def plane_distance(labels: npt.NDArray[np.int32]) -> float | None:
     >>> stack = np.zeros((4, 40, 40), np.int32)
     >>> for n in range(16):
     ...     stack[1:3, 10 * (n // 4) + 2 :, 10 * (n % 4) + 2 :][:, :6, :6] = n + 1
-    >>> round(plane_distance(stack), 1)
+    >>> round(distance_of_planes(stack), 1)
     3.4
     """
     areas = _areas(labels)

@@ -21,7 +21,7 @@ from napari_unet.images.planes import (
     zoomed,
 )
 from napari_unet.images.spacing import anisotropy
-from napari_unet.nuclei.flatness import plane_distance
+from napari_unet.nuclei.flatness import distance_of_planes
 from napari_unet.nuclei.instances import instances
 from napari_unet.nuclei.sizing import central_part, of_all_sizes
 from napari_unet.nuclei.stacking import stacked
@@ -50,7 +50,7 @@ def with_sizes(
         Before and after each estimate.
     """
     settings = yield from with_diameter(image, axes, predict, settings)
-    if settings.anisotropy is not None or not needs_spacing(axes, settings):
+    if settings.anisotropy is not None or not needs_spacing(axes, image.shape, settings):
         return settings
     yield Progress("spacing", 0, 1)
     settings = replace(settings, anisotropy=image_spacing(image, axes, predict, settings))
@@ -70,9 +70,10 @@ def with_distance(
     return replace(settings, anisotropy=anisotropy(scale, units))
 
 
-def needs_spacing(axes: str, settings: SegmentSettings) -> bool:
-    """Tell whether the labels depend on the distance between planes."""
-    return "Z" in axes and (settings.link != "none" or settings.views != "planes")
+def needs_spacing(axes: str, shape: Sequence[int], settings: SegmentSettings) -> bool:
+    """Tell whether the labels of an image depend on the distance between its planes."""
+    is_stack = "Z" in axes and shape[axes.index("Z")] > 1
+    return is_stack and (settings.link != "none" or settings.views != "planes")
 
 
 def image_spacing(image: Any, axes: str, predict: Predict, settings: SegmentSettings) -> float:
@@ -104,7 +105,7 @@ def image_spacing(image: Any, axes: str, predict: Predict, settings: SegmentSett
         found = instances(predict(pixels), how)
         labels.append(np.where(found > 0, found + highest, 0).astype(np.int32))
         highest += int(found.max(initial=0))
-    distance = plane_distance(stacked(np.stack(labels)))
+    distance = distance_of_planes(stacked(np.stack(labels)))
     return 1.0 if distance is None else float(np.clip(distance / settings.zoom, 1.0, FARTHEST))
 
 
