@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -67,6 +72,27 @@ def unserved() -> Iterator[None]:
     with dask.config.set(scheduler="synchronous"):
         yield
     resize_dask_cache(size)
+
+
+@pytest.fixture
+def killed_once_painted() -> Callable[[str], AbstractContextManager[None]]:
+    """Run a program until it has painted, then the block, then kill it as ``kill -9`` does."""
+
+    @contextmanager
+    def run(code: str) -> Iterator[None]:
+        environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+        ) as program:
+            try:
+                assert program.stdout is not None
+                assert program.stdout.readline() == "painted\n"
+                yield
+            finally:
+                program.send_signal(signal.SIGKILL)
+        assert program.returncode == -signal.SIGKILL
+
+    return run
 
 
 @pytest.fixture

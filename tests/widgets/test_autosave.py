@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -392,23 +391,16 @@ def painters_image(viewer: Any) -> Any:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 def test_corrections_survive_kill_9_and_are_brought_back_by_the_dock(
-    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any
+    make_napari_viewer_proxy: Callable[..., Any],
+    killed_once_painted: Callable[..., Any],
+    qtbot: Any,
 ) -> None:
     viewer = make_napari_viewer_proxy()
     image = painters_image(viewer)
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    with subprocess.Popen(
-        [sys.executable, "-c", PAINTER], stdout=subprocess.PIPE, text=True, env=environment
-    ) as program:
-        try:
-            assert program.stdout is not None
-            assert program.stdout.readline() == "painted\n"
-            start = time.monotonic()
-            while saved(image) is None and time.monotonic() - start < 5:
-                time.sleep(0.02)
-        finally:
-            program.send_signal(signal.SIGKILL)
-    assert program.returncode == -signal.SIGKILL
+    with killed_once_painted(PAINTER):
+        start = time.monotonic()
+        while saved(image) is None and time.monotonic() - start < 5:
+            time.sleep(0.02)
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
     qtbot.waitUntil(lambda: not dock.offer.native.isHidden(), timeout=60_000)
     dock.offer.bring_back.native.click()

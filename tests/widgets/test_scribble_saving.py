@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -73,12 +70,18 @@ def scribbled(viewer: Any, dock: FinetuneDock) -> Labels:
     return layer
 
 
-def test_scribbles_are_saved_offered_and_brought_back(
-    viewer: Any, dock: FinetuneDock, qtbot: Any
-) -> None:
+def saved_scribbles(viewer: Any, dock: FinetuneDock, qtbot: Any) -> tuple[Image, Labels]:
+    """Return an image, and chosen scribbles on it once they are saved."""
     image = add_image(viewer)
     layer = scribbled(viewer, dock)
     wait_for(qtbot, lambda: len(notes_of(image)) == 1)
+    return image, layer
+
+
+def test_scribbles_are_saved_offered_and_brought_back(
+    viewer: Any, dock: FinetuneDock, qtbot: Any
+) -> None:
+    image, layer = saved_scribbles(viewer, dock, qtbot)
     paint(layer, 2, np.s_[45:60, 45:60])
     wait_for(qtbot, lambda: [note.n_nuclei for note in notes_of(image)] == [2])
     assert dock.offer.native.isHidden()
@@ -158,9 +161,7 @@ class Unreadable:
 def test_scribbles_that_are_put_back_are_saved_again(
     viewer: Any, dock: FinetuneDock, qtbot: Any
 ) -> None:
-    image = add_image(viewer)
-    layer = scribbled(viewer, dock)
-    wait_for(qtbot, lambda: len(notes_of(image)) == 1)
+    image, layer = saved_scribbles(viewer, dock, qtbot)
     viewer.layers.remove(layer)
     viewer.add_layer(layer)
     dock.layer.value = layer
@@ -171,9 +172,7 @@ def test_scribbles_that_are_put_back_are_saved_again(
 def test_a_copy_of_scribbles_is_another_layer_and_is_saved_when_it_is_chosen(
     viewer: Any, dock: FinetuneDock, qtbot: Any
 ) -> None:
-    image = add_image(viewer)
-    layer = scribbled(viewer, dock)
-    wait_for(qtbot, lambda: len(notes_of(image)) == 1)
+    image, layer = saved_scribbles(viewer, dock, qtbot)
     copy = viewer.add_layer(Labels.create(*layer.as_layer_data_tuple()))
     assert own_id(copy) != own_id(layer)
     dock.background.value = 1
@@ -186,9 +185,7 @@ def test_a_copy_of_scribbles_is_another_layer_and_is_saved_when_it_is_chosen(
 def test_scribbles_that_are_there_by_now_are_not_brought_back_again(
     viewer: Any, dock: FinetuneDock, notes: list[str], qtbot: Any
 ) -> None:
-    image = add_image(viewer)
-    layer = scribbled(viewer, dock)
-    wait_for(qtbot, lambda: len(notes_of(image)) == 1)
+    _, layer = saved_scribbles(viewer, dock, qtbot)
     viewer.layers.remove(layer)
     wait_for(qtbot, lambda: not dock.offer.native.isHidden())
     dock.offer.bring_back.native.click()
@@ -252,18 +249,12 @@ napari.run()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_scribbles_survive_kill_9(viewer: Any, dock: FinetuneDock, qtbot: Any) -> None:
+def test_scribbles_survive_kill_9(
+    viewer: Any, killed_once_painted: Callable[..., Any], qtbot: Any
+) -> None:
     image = add_image(viewer)
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    with subprocess.Popen(
-        [sys.executable, "-c", PAINTER], stdout=subprocess.PIPE, text=True, env=environment
-    ) as program:
-        try:
-            assert program.stdout is not None
-            assert program.stdout.readline() == "painted\n"
-            wait_for(qtbot, lambda: len(notes_of(image)) == 1)
-        finally:
-            program.send_signal(signal.SIGKILL)
+    with killed_once_painted(PAINTER):
+        wait_for(qtbot, lambda: len(notes_of(image)) == 1)
     (note,) = notes_of(image)
     labels = note.labels(user_autosaves().prediction(note))
     assert np.array_equal(labels, np.broadcast_to(9 * (np.arange(80) > 70), (64, 80)))
