@@ -202,6 +202,7 @@ def segment_in_memory(
     image = read_input(job.source, axes)
     check_tracks(job.tracks, image.axes, overwrite=overwrite)
     settings = with_channel(settings, image, channel_name)
+    settings = with_distance(settings, image.scale, image.units)
     found = segment_image(image, predict, settings, progress)
     write_output(job.target, found.labels, image, overwrite=overwrite, made_by=made_by)
     if job.tracks is not None:
@@ -210,8 +211,8 @@ def segment_in_memory(
             if progress is not None:
                 progress(Progress("tracks", done, total))
     n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
-    is_known = with_distance(settings, image.scale, image.units).anisotropy is not None
-    return n_nuclei, remarks(n_nuclei, None if is_known else found.settings.anisotropy)
+    estimated = found.settings.anisotropy if settings.anisotropy is None else None
+    return n_nuclei, remarks(n_nuclei, estimated)
 
 
 def read_input(path: Path, axes: str | None = None) -> ImageFile:

@@ -38,7 +38,6 @@ from napari_unet.segmentation import (
     Predict,
     Progress,
     SegmentSettings,
-    needs_spacing,
     with_distance,
     with_sizes,
 )
@@ -145,8 +144,7 @@ def segment_large(
     settings = with_distance(settings, image.scale, image.units)
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.begin(folder, _facts(image, source, model, settings, how), resume=how.resume)
-    counts = needs_spacing(image.axes, image.data.shape, settings)
-    is_known = settings.anisotropy is not None or not counts
+    told = settings.anisotropy
     settings = yield from _with_sizes(folder, image, model, settings)
     plan = Plan(folder, image.axes, tuple(image.data.shape), settings, how.side)
     is_here = how.run is here
@@ -163,7 +161,7 @@ def segment_large(
         yield from _write_tracks(folder, tracks, open_labels(place), overwrite=overwrite_tracks)
     _hand_over(place, target, plan, image, n_nuclei, made_by)
     shutil.rmtree(folder)
-    return n_nuclei, None if is_known else settings.anisotropy
+    return n_nuclei, settings.anisotropy if told is None else None
 
 
 def _write_tracks(
@@ -227,11 +225,11 @@ def _with_sizes(
     """Return the settings with diameter and distance of planes; a resumed run finds its own."""
     if scratch.missing(folder, "sizes", [(0, 0)]):
         found = yield from with_sizes(image.data, image.axes, model.predict, settings)
-        sizes = {"diameter": found.likely_diameter, "anisotropy": found.likely_anisotropy}
-        arrays = {name: np.array(size) for name, size in sizes.items()}
-        scratch.write(folder, "sizes", (0, 0), **arrays)
-    diameter, distance = scratch.read(folder, "sizes", (0, 0), "diameter", "anisotropy")
-    return replace(settings, diameter=float(diameter), anisotropy=float(distance))
+        sizes = np.array([found.diameter, found.anisotropy], float)  # None is NaN
+        scratch.write(folder, "sizes", (0, 0), sizes=sizes)
+    (sizes,) = scratch.read(folder, "sizes", (0, 0), "sizes")
+    diameter, distance = (None if np.isnan(size) else float(size) for size in sizes)
+    return replace(settings, diameter=diameter, anisotropy=distance)
 
 
 def _network_elsewhere(model: Model) -> OpenNetwork:

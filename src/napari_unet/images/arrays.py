@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from napari_unet.images.reasons import reason_of
+
 
 def as_image(given: Any) -> Any:
     """Return something with a shape and a NumPy type, lazy arrays unread.
@@ -104,7 +106,7 @@ def reading() -> Iterator[None]:
     except Exception as error:
         raise ValueError(
             "Expected pixels that can be read, got an error "
-            f"({type(error).__name__}: {_reason(error)}); "
+            f"({type(error).__name__}: {reason_of(error)}); "
             "check the file or the computation behind the image."
         ) from error
 
@@ -120,9 +122,5 @@ def _converted(given: Any) -> NDArray[Any]:
     except (RuntimeError, TypeError) as error:
         raise TypeError(
             f"Expected an array that NumPy can take, got {type(given).__name__} "
-            f"({_reason(error)}); convert it first."
+            f"({reason_of(error)}); convert it first."
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -44,6 +44,11 @@ class Plane:
     write: tuple[int | slice, ...]
     position: tuple[tuple[str, int], ...]
 
+    @property
+    def frame(self) -> tuple[tuple[str, int], ...]:
+        """The position but for Z: planes that share it are of one stack."""
+        return tuple(at for at in self.position if at[0] != "Z")
+
 
 def parse_axes(text: str, shape: tuple[int, ...]) -> str:
     """Return the axes in upper case, checked against the shape they name.

@@ -19,6 +19,7 @@ from napari_unet.images.atomic import overwriting
 from napari_unet.images.axes import LETTERS, guess_axes, label_axes, parse_axes
 from napari_unet.images.calibration import Calibration, read_calibration, tiff_options
 from napari_unet.images.made_by import software
+from napari_unet.images.reasons import reason_of
 from napari_unet.images.roomy import check_memory
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -214,7 +215,7 @@ def _decoding(file: Path) -> Iterator[None]:
     except Exception as error:
         # imageio's own words are that it does not know why.
         cause = error.__cause__ or error
-        reason = " ".join(str(cause).split()).rstrip(".") or type(cause).__name__
+        reason = reason_of(cause)
         raise ValueError(
             f"Expected an image that can be read, got {str(file)!r} ({reason}); "
             "check that the file is whole and of the type that its name says."

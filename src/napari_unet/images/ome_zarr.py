@@ -18,6 +18,7 @@ from napari_unet.images.blocks import Block, blocks
 from napari_unet.images.calibration import UNITS
 from napari_unet.images.files import ImageFile
 from napari_unet.images.made_by import ATTRIBUTE
+from napari_unet.images.reasons import reason_of
 
 ZARR_SUFFIX = ".zarr"
 LABELS_IN_IMAGE = "nuclei"  # what labels inside an image are called
@@ -69,7 +70,7 @@ def open_ome_zarr(path: Path) -> ImageFile:
         return _image_of(found)
     # A damaged store raises whatever its codec or JSON does.
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, OSError) as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = reason_of(error)
         raise ValueError(
             f"Expected an OME-Zarr image, got {str(path)!r} ({reason}); name the folder that holds "
             "the multiscales metadata."

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.coco import from_coco, to_coco
 from napari_unet.images.outlines import Outline, fitting, outlines, painted
+from napari_unet.images.reasons import reason_of
 
 MOVE, LINE, CLOSE = 0, 1, 4  # what a path of ImageJ is made of
 BROKEN = (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, BadZipFile)
@@ -75,7 +76,7 @@ def read_outlines(path: Path) -> tuple[list[Outline], tuple[int, ...] | None]:
         return read(path)
     # Readers raise nearly every kind of exception when they meet a broken file.
     except BROKEN as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = reason_of(error)
         raise ValueError(
             f"Expected outlines, got {str(path)!r} ({reason}); check that the file is whole and "
             "of the kind that its ending says."

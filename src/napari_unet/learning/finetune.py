@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from napari_unet.learning.augment import Augmentation, Batch, Sample, random_batch
-from napari_unet.learning.batches import batches_from, step_seed
+from napari_unet.learning.batches import batches_from, step_random
 from napari_unet.learning.checkpoint import reading, restore_checkpoint, save_checkpoint
 from napari_unet.learning.crops import Crop, digest
 from napari_unet.learning.facts import tuning_facts
@@ -342,7 +342,7 @@ class CorrectedCrops(Dataset[Batch]):
     def __getitem__(self, number: int) -> Batch:
         """Return the batch of a step; the same one whenever it is asked for."""
         settings = self.settings
-        random = torch.Generator().manual_seed(step_seed(settings.seed, number))
+        random = step_random(settings.seed, number)
         new = random_batch(
             self.samples, settings.crop, settings.batch, settings.augmentation, random
         )

@@ -16,7 +16,8 @@ from napari_unet.segmentation.settings import (
     SegmentSettings,
     is_in_volumes,
 )
-from napari_unet.segmentation.spacing import image_spacing, needs_spacing, with_distance, with_sizes
+from napari_unet.segmentation.sizes import with_distance, with_sizes
+from napari_unet.segmentation.spacing import image_spacing
 from napari_unet.segmentation.walk import Segmentation, segment
 
 __all__ = [
@@ -37,7 +38,6 @@ __all__ = [
     "is_in_volumes",
     "label_maps",
     "mean_of_both",
-    "needs_spacing",
     "predict_maps",
     "predict_side",
     "segment",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.arrays import read_part
-from napari_unet.images.axes import planes
+from napari_unet.images.axes import Plane, planes
 from napari_unet.images.planes import (
     Predict,
     clearest_plane,
@@ -20,31 +18,7 @@ from napari_unet.images.planes import (
     stack_limits,
 )
 from napari_unet.nuclei.sizing import MOST_PIXELS, central_part, estimate_diameter
-from napari_unet.segmentation.progress import Progress
 from napari_unet.segmentation.settings import SegmentSettings
-
-
-def with_diameter(
-    image: Any, axes: str, predict: Predict, settings: SegmentSettings
-) -> Generator[Progress, None, SegmentSettings]:
-    """Return the settings with the diameter, estimated where it is not given.
-
-    Parameters
-    ----------
-    image, axes, predict, settings
-        See :func:`napari_unet.segmentation.segment`.
-
-    Yields
-    ------
-    Progress
-        Before and after the estimate; nothing where the diameter is given.
-    """
-    if settings.diameter is not None:
-        return settings
-    yield Progress("diameter", 0, 1)
-    settings = replace(settings, diameter=image_diameter(image, axes, predict, settings))
-    yield Progress("diameter", 1, 1)
-    return settings
 
 
 def image_diameter(image: Any, axes: str, predict: Predict, settings: SegmentSettings) -> float:
@@ -70,9 +44,35 @@ def _plane_to_measure(image: Any, axes: str, settings: SegmentSettings) -> NDArr
     """Return the middle of a plane that shows nuclei, as the network wants it."""
     if 0 in image.shape:
         return np.zeros((3, 0, 0), np.float32)
-    how, walk = settings.normalisation, list(planes(axes, image.shape, settings.channel))
-    plane = clearest_plane(image, walk)
-    bounds = stack_limits(image, walk, how) or plane_limits(image, plane, how)
-    lengths = (image.shape[axes.index("Y")], image.shape[axes.index("X")])
-    middle = part_of(plane, *central_part(lengths, MOST_PIXELS))
-    return network_input(read_part(image, middle), how, bounds)
+    walk = list(planes(axes, image.shape, settings.channel))
+    bounds = stack_limits(image, walk, settings.normalisation)
+    return middle_of(image, axes, clearest_plane(image, walk), MOST_PIXELS, settings, bounds)
+
+
+def middle_of(
+    image: Any,
+    axes: str,
+    plane: Plane,
+    side: int,
+    settings: SegmentSettings,
+    bounds: tuple[float, float] | None,
+) -> NDArray[np.float32]:
+    """Return the middle of a plane, (3, y, x), in the range that the network wants.
+
+    Parameters
+    ----------
+    image, axes, settings
+        See :func:`napari_unet.segmentation.segment`.
+    plane : Plane
+        Which.
+    side : int
+        Of the middle, at most, in pixels.
+    bounds : (float, float), optional
+        The intensities that become 0 and 1; the plane's own limits if not given.
+    """
+    how, lengths = (
+        settings.normalisation,
+        (image.shape[axes.index("Y")], image.shape[axes.index("X")]),
+    )
+    place = part_of(plane, *central_part(lengths, side))
+    return network_input(read_part(image, place), how, bounds or plane_limits(image, plane, how))

@@ -56,7 +56,7 @@ def _deep_stacks(walk: Sequence[Plane], settings: SegmentSettings) -> list[list[
     """Return the planes of each frame that is to be seen from its sides, in the order of Z."""
     frames: dict[tuple[tuple[str, int], ...], list[Plane]] = {}
     for plane in walk:
-        frames.setdefault(tuple(at for at in plane.position if at[0] != "Z"), []).append(plane)
+        frames.setdefault(plane.frame, []).append(plane)
     return [frame for frame in frames.values() if settings.sees_sides(len(frame))]
 
 

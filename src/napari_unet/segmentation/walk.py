@@ -17,7 +17,7 @@ from napari_unet.segmentation.labelling import label_maps
 from napari_unet.segmentation.predicting import predict_maps
 from napari_unet.segmentation.progress import Progress
 from napari_unet.segmentation.settings import SegmentSettings
-from napari_unet.segmentation.spacing import with_sizes
+from napari_unet.segmentation.sizes import with_sizes
 
 
 @dataclass(frozen=True)
