@@ -4,6 +4,7 @@ import pytest
 
 from napari_unet.estimate import FOUND, LABELS, SEPARATING, TILE, Pace, estimate
 from napari_unet.images.roomy import LARGEST_IN_MEMORY
+from napari_unet.images.threads import MOST_THREADS
 from napari_unet.nuclei.strips import PIXELS
 from napari_unet.segmentation import SegmentSettings
 
@@ -57,7 +58,8 @@ def test_memory_is_that_of_labels_maps_and_the_fullest_moment() -> None:
 def test_of_a_large_plane_a_strip_alone_is_at_its_fullest() -> None:
     wide = estimate((20_000, 20_000), "YX", ONE_TILE, PACE)
     n = 20_000**2
-    assert wide.n_bytes == n * (LABELS + FOUND) + SEPARATING * PIXELS  # its maps are in a file
+    # Its maps are in a file.
+    assert wide.n_bytes == n * (LABELS + FOUND) + SEPARATING * MOST_THREADS * PIXELS
 
 
 def test_maps_that_are_in_a_file_take_no_memory() -> None:

@@ -9,12 +9,13 @@ from napari_unet.images.amounts import size_text, time_text
 from napari_unet.images.axes import label_shape
 from napari_unet.images.planes import zoomed_size
 from napari_unet.images.roomy import LARGEST_IN_MEMORY
+from napari_unet.images.threads import MOST_THREADS
 from napari_unet.images.turns import TURNS
 from napari_unet.nuclei.strips import PIXELS as STRIP
 from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes
 
-SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of a strip or volume, measured
-FOUND = 2 * 4  # bytes per pixel of a plane that it holds beside a strip: labels, twice
+SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of strips or a volume, measured
+FOUND = 2 * 4  # bytes per pixel of a plane that it holds beside strips: labels, twice
 TILE = 4 * (3 + 2 * N_MAPS + 1)  # bytes per pixel of a tile: it, its maps, their sum and weight
 ROWS = 4 * N_MAPS  # bytes per pixel of a row of tiles, where maps are resampled
 LABELS = 3 * 4  # the run's own, those that are shown, and those that were there before
@@ -98,7 +99,7 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     running = (pace.n_bytes + TILE) * max(every_tile)
     if seen != (sizes["Y"], sizes["X"]):
         running += ROWS * shapes[0][0] * seen[1]
-    separating = SEPARATING * min(n_plane, STRIP) + FOUND * n_plane
+    separating = SEPARATING * min(n_plane, MOST_THREADS * STRIP) + FOUND * n_plane
     if in_volumes:
         separating = SEPARATING * n_plane * sizes["Z"]
     n_maps = N_MAPS * n_all

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from napari_unet.images.threads import n_cores
 from napari_unet.learning.atlas import Atlas
 from napari_unet.learning.augment import Batch, Sample, random_batch
 from napari_unet.learning.losses import LossWeights
@@ -37,9 +37,7 @@ def n_workers(device: torch.device) -> int:
     """
     if device.type == "cpu":
         return 0
-    is_known = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if is_known else os.cpu_count() or 1
-    return min(MOST_WORKERS, max(1, cores - 1))
+    return min(MOST_WORKERS, max(1, n_cores() - 1))
 
 
 class RandomCrops(Dataset[Batch]):

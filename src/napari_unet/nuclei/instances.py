@@ -9,11 +9,12 @@ from numbers import Real
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.images.threads import in_threads
 from napari_unet.nuclei.cleaning import drop, holes, number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
 from napari_unet.nuclei.fragments import tidied
 from napari_unet.nuclei.seeds import find_seeds, flooded, label_pieces
-from napari_unet.nuclei.strips import PIXELS, strips
+from napari_unet.nuclei.strips import PIXELS, Strip, strips
 from napari_unet.nuclei.tables import looked_up
 
 SEEDS = ("both", "distance", "border", "none")
@@ -180,13 +181,15 @@ def grown(
     if maps.size == 0:
         return np.zeros(maps.shape[1:], np.int32)
     labels, highest = label_pieces(np.asarray(maps[0] > settings.threshold * _scale(maps)))
-    for strip in strips(labels, _rows_of_strip(labels.shape)):
-        view, known = labels[strip.rows], highest
-        highest = _split(view, strip.own(view), maps[:, strip.rows], settings, anisotropy, known)
-        if settings.fill_holes:
-            places, owners = holes(view)
-            own = strip.own(owners) | (owners > known)
-            view.reshape(-1)[places[own]] = owners[own]
+    every = strips(labels, _rows_of_strip(labels.shape))
+
+    def found_in(strip: Strip) -> npt.NDArray[np.int32]:
+        return _found_in(strip, labels[strip.rows], maps[:, strip.rows], settings, anisotropy)
+
+    for strip, found in zip(every, in_threads(found_in, every), strict=True):
+        found[found > strip.last] += highest - strip.last
+        np.copyto(labels[strip.rows], found, where=found > 0)
+        highest = max(highest, int(found.max(initial=0)))
     return labels
 
 
@@ -199,18 +202,41 @@ def _rows_of_strip(shape: tuple[int, ...]) -> int:
     return max(1, PIXELS // shape[1]) if len(shape) == 2 else shape[0]
 
 
-def _split(
+def _found_in(
+    strip: Strip,
     labels: npt.NDArray[np.int32],
-    own: npt.NDArray[np.bool_],
     maps: npt.NDArray[np.floating | np.uint8],
     settings: InstanceSettings,
     anisotropy: float,
-    highest: int,
-) -> int:
-    """Give new ids to what lies in own pieces with several seeds; return the highest id."""
+) -> npt.NDArray[np.int32]:
+    """Return the nuclei of a strip's own pieces, 0 elsewhere; new ids follow the strip's last.
+
+    Of other pieces in its rows only the place counts: they may just get other ids.
+    """
+    own = strip.own(labels)
+    pieces = np.where(own, labels, np.int32(0))
+    new = _shared_out(pieces, maps, settings, anisotropy)
+    found = np.where(new > 0, new + np.int32(strip.last), pieces)
+    if settings.fill_holes:
+        other = found.max(initial=strip.last) + np.int32(1)
+        places, owners = holes(np.where(own, found, other * (labels > 0)))
+        filled = owners != other
+        found.reshape(-1)[places[filled]] = owners[filled]
+    return found
+
+
+def _shared_out(
+    pieces: npt.NDArray[np.int32],
+    maps: npt.NDArray[np.floating | np.uint8],
+    settings: InstanceSettings,
+    anisotropy: float,
+) -> npt.NDArray[np.int32]:
+    """Return labels from 1 on for what lies in pieces with several seeds, 0 elsewhere."""
     margin = _margin(maps, settings)
-    seeds = find_seeds(own & (margin > 0), settings.min_seed, settings.neck, anisotropy)
-    return _regrow(labels, seeds, margin, highest)
+    core = (pieces > 0) & (margin > 0)
+    seeds = find_seeds(core, settings.min_seed, settings.neck, anisotropy)
+    crowded = looked_up(_has_several(seeds, pieces), pieces)
+    return _regrown(seeds * crowded, margin, crowded)
 
 
 def kept(
@@ -275,27 +301,27 @@ def _scale(maps: npt.NDArray[np.floating | np.uint8]) -> int:
     return 255 if maps.dtype == np.uint8 else 1
 
 
-def _regrow(
-    labels: npt.NDArray[np.int32],
-    seeds: npt.NDArray[np.int32],
-    margin: npt.NDArray[np.float32],
-    highest: int,
-) -> int:
-    """Share out, in place, the pieces with several seeds among these; return the highest id."""
-    places = np.flatnonzero(seeds > 0)
+def _has_several(
+    seeds: npt.NDArray[np.int32], pieces: npt.NDArray[np.int32]
+) -> npt.NDArray[np.bool_]:
+    """Tell by number of the piece which of them have several seeds."""
+    places = np.flatnonzero(seeds)
     numbers = seeds.reshape(-1)[places]
-    n_seeds = int(numbers.max(initial=0))
-    piece_of_seed = np.zeros(n_seeds + 1, np.intp)
-    piece_of_seed[numbers] = labels.reshape(-1)[places]
-    crowded = looked_up(np.bincount(piece_of_seed[1:], minlength=highest + 1) > 1, labels)
-    if not crowded.any():
-        return highest
-    seeds = seeds * crowded
+    piece_of_seed = np.zeros(int(numbers.max(initial=0)) + 1, np.intp)
+    piece_of_seed[numbers] = pieces.reshape(-1)[places]
+    return np.bincount(piece_of_seed[1:], minlength=int(pieces.max(initial=0)) + 1) > 1
+
+
+def _regrown(
+    seeds: npt.NDArray[np.int32], margin: npt.NDArray[np.float32], inside: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.int32]:
+    """Return the seeds, grown over all that is inside."""
+    if not inside.any():
+        return seeds
     inner = _inner(seeds > 0)
-    grown = flooded(-margin, seeds * ~inner, crowded & ~inner)
+    grown = flooded(-margin, seeds * ~inner, inside & ~inner)
     np.copyto(grown, seeds, where=inner)
-    np.add(grown, np.int32(highest), out=labels, where=crowded)
-    return highest + n_seeds
+    return grown
 
 
 def _inner(seeds: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

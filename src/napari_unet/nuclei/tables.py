@@ -29,11 +29,11 @@ def parts(size: int) -> Iterator[slice]:
 
 
 def looked_up(table: npt.NDArray[Value], labels: npt.NDArray[np.integer]) -> npt.NDArray[Value]:
-    """Return ``table[labels]``."""
+    """Return ``table[labels]``; there are no labels below 0 or beyond the table."""
     flat = labels.reshape(-1)
     found = np.empty(flat.shape, table.dtype)
     for part in parts(flat.size):
-        found[part] = table[flat[part]]
+        np.take(table, flat[part], out=found[part], mode="clip")  # not checked: half the time
     return found.reshape(labels.shape)
 
 
@@ -48,7 +48,9 @@ def counted(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
     flat = labels.reshape(-1)
     counts = np.zeros(int(flat.max(initial=0)) + 1, np.intp)
     for part in parts(flat.size):
-        counts += np.bincount(flat[part].astype(np.intp, copy=False), minlength=len(counts))
+        starts = _starts_of_runs(flat[part])
+        lengths = np.diff(starts, append=part.stop - part.start)
+        counts += np.bincount(flat[part][starts], lengths, len(counts)).astype(np.intp)
     return counts
 
 
@@ -82,8 +84,13 @@ def first_pixels(
     first = np.full(int(flat.max(initial=0)) + 1, -1, np.intp)
     for part in reversed(list(parts(flat.size))):
         own = flat[part]
-        starts = np.flatnonzero(own[1:] != own[:-1])[::-1] + 1  # of each run of one label
+        starts = _starts_of_runs(own)[::-1]
         first[own[starts]] = starts + part.start  # of repeated ids the last, first pixel stays
-        first[own[0]] = part.start
     ids = np.flatnonzero(first[1:] >= 0) + 1
     return ids, first[ids]
+
+
+def _starts_of_runs(flat: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Return where each run of one label starts; there is one pixel at least."""
+    starts = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    return np.concatenate([np.zeros(1, np.intp), starts])

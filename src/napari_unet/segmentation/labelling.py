@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes
+from napari_unet.images.threads import in_threads
 from napari_unet.nuclei.cleaning import number_in_reading_order
 from napari_unet.nuclei.fragments import tidied
 from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.linking import linked_frames
 from napari_unet.nuclei.stacking import stacked
+from napari_unet.nuclei.strips import PIXELS as STRIP
 from napari_unet.segmentation.progress import Progress
 from napari_unet.segmentation.settings import SegmentSettings, is_in_volumes
 
@@ -62,11 +66,17 @@ def label_maps(
     link = settings.link
     n_walked = ordered.index("Z" if is_in_volumes(axes, link) else "Y")
     walk = list(np.ndindex(view.shape[:n_walked]))
-    highest = 0
-    for done, place in enumerate(walk, start=1):
+
+    def found_at(place: tuple[Any, ...]) -> NDArray[np.int32]:
         found = known.get(place)
         if found is None:
             found = find(maps[:, *place], settings.instances, settings.likely_anisotropy)
+        return found
+
+    # Larger ones take several threads, or much memory, each.
+    each = in_threads if math.prod(view.shape[n_walked:]) <= STRIP else map
+    highest = 0
+    for done, (place, found) in enumerate(zip(walk, each(found_at, walk), strict=True), start=1):
         np.add(found, np.int32(highest), out=view[place], where=found > 0)
         highest += int(found.max(initial=0))
         yield Progress("nuclei", done, len(walk))
