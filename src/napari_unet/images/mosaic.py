@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.images.blocks import within
 from napari_unet.images.planes import resized_part, seen_of
 from napari_unet.images.tiling import Stitch, Tile
 
@@ -21,8 +22,8 @@ class Mosaic:
     """Maps of a plane, put together piece by piece from tiles that come row by row.
 
     A piece is what the same tiles see, and is whole when the last of them was added: it is what
-    `Stitch` gives there. Of the plane no more is in memory than what tiles to come share with
-    those that were there.
+    `Stitch` gives there, and what one tile alone sees is taken as it is. Of the plane no more is
+    in memory than what tiles to come share with those that were there.
 
     Parameters
     ----------
@@ -52,26 +53,39 @@ class Mosaic:
     def add(self, tile: Tile, maps: NDArray[np.floating]) -> Iterator[Piece]:
         """Add the maps (n_maps, h, w) of one tile; yield where it makes pieces whole, and these."""
         rows, columns = (
-            [piece for piece in pieces if part.start <= piece[0].start < part.stop]
+            [piece for piece in pieces if part.start <= piece.span.start < part.stop]
             for pieces, part in zip(self._pieces, tile.read, strict=True)
         )
-        for (row, last_row), (column, last_column) in product(rows, columns):
-            key, place = (row.start, column.start), (row, column)
+        for row, column in product(rows, columns):
+            key, place = (row.span.start, column.span.start), (row.span, column.span)
+            if row.is_alone and column.is_alone:
+                yield place, maps[:, *within(place, tile.read)]
+                continue
             if key not in self._begun:
                 self._begun[key] = Stitch(self._shape, len(maps), self._overlap, place)
             self._begun[key].add(tile, maps)
-            if (last_row, last_column) == (tile.read[0].start, tile.read[1].start):
+            if (row.last, column.last) == (tile.read[0].start, tile.read[1].start):
                 yield place, self._begun.pop(key).result()
 
 
-def _pieces(spans: Sequence[slice]) -> list[tuple[slice, int]]:
-    """Return the pieces that stretches cut an axis into, and the start of the last on each."""
-    starts = sorted({span.start for span in spans})
-    edges = sorted({*starts, *(span.stop for span in spans)})
-    return [
-        (slice(start, stop), starts[bisect_right(starts, start) - 1])
-        for start, stop in pairwise(edges)
-    ]
+@dataclass(frozen=True)
+class _Stretch:
+    """A piece along one axis: where it is, and of the tiles on it the last one's start."""
+
+    span: slice
+    last: int
+    is_alone: bool
+
+
+def _pieces(spans: Sequence[slice]) -> list[_Stretch]:
+    """Return the pieces that the tiles' spans cut an axis into."""
+    stops = {span.start: span.stop for span in spans}
+    edges = sorted({*stops, *stops.values()})
+    pieces = []
+    for start, stop in pairwise(edges):
+        on_it = [first for first in stops if first <= start < stops[first]]
+        pieces.append(_Stretch(slice(start, stop), max(on_it), len(on_it) == 1))
+    return pieces
 
 
 class ResizedMosaic:

@@ -88,24 +88,25 @@ def precision(device: torch.device, chosen: str = PRECISIONS[0]) -> torch.dtype:
     return torch.bfloat16 if device.type == "cpu" and has_bf16 else torch.float32
 
 
+def half_precision(device: torch.device) -> torch.dtype:
+    """Return the type of 16 bits that a device computes in, be it slower: it needs less memory."""
+    return torch.bfloat16 if device.type == "cpu" else torch.float16
+
+
 def autocast(
     device: torch.device,
     chosen: str = PRECISIONS[0],
     *,
     training: bool = False,
-    half: bool = False,
 ) -> AbstractContextManager[object]:
     """Return a context in which a network computes at a precision, that of its device for "auto".
 
     Training takes bfloat16 where that is float16, in which small gradients become 0, and stays
-    at float32 where there is none. `half` takes 16 bits where float32 would be faster, for they
-    need half of the memory.
+    at float32 where there is none.
     """
     dtype = precision(device, chosen)
     if training and dtype == torch.float16 and _trains_in_bf16(device):
         dtype = torch.bfloat16
-    if half and dtype == torch.float32:
-        dtype = torch.bfloat16 if device.type == "cpu" else torch.float16
     if dtype == torch.float32 or (training and dtype == torch.float16):
         return nullcontext()
     return torch.autocast(device.type, dtype)

@@ -17,9 +17,10 @@ from napari_unet.images.tiling import pad_to_multiple
 from napari_unet.network import PRECISIONS
 from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.config import UNetConfig
-from napari_unet.network.device import autocast, choose_device, place
+from napari_unet.network.device import choose_device, half_precision, place
 from napari_unet.network.device import precision as floating_type
 from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
+from napari_unet.network.folding import Folding
 from napari_unet.network.memory import LARGEST_PIECE, in_pieces, is_out_of_memory, notify
 from napari_unet.network.unet import UNet
 from napari_unet.network.variants import build_network
@@ -53,6 +54,7 @@ class Model:
     # What there was memory for, so that the next tile need not find out again.
     _piece: int = field(default=LARGEST_PIECE, init=False, repr=False, compare=False)
     _half: bool = field(default=False, init=False, repr=False, compare=False)
+    _folding: Folding = field(default_factory=Folding, init=False, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -135,11 +137,16 @@ class Model:
         padded, crop = pad_to_multiple(pixels, self.network.config.multiple, MINIMUM_INPUT)
         # Torch takes no array that is read-only or runs backwards.
         image = torch.from_numpy(np.require(padded, np.float32, ["C", "W"]))[None]
-        image = image.to(self.device).contiguous(memory_format=torch.channels_last)
-        with torch.inference_mode(), autocast(self.device, self.precision, half=self._half):
-            logits = self.network(image)
-        maps: NDArray[np.float32] = logits.float().sigmoid()[0].cpu().numpy()
-        return maps[:, *crop]
+        dtype = floating_type(self.device, self.precision)
+        if self._half:
+            dtype = half_precision(self.device)
+        image = image.to(self.device, dtype).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            logits = self._folding.of(self.network, dtype)(image)
+            # One map after the other, as whoever takes them reads them.
+            maps = logits[0].contiguous().float().sigmoid_()
+        found: NDArray[np.float32] = maps.cpu().numpy()
+        return found[:, *crop]
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a ``.safetensors`` file; an interrupted write leaves an earlier file as it was.

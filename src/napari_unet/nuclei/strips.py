@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Pixels of a strip, as far as pieces allow: smaller ones take less memory, but more rows twice.
-PIXELS = 1 << 19
+PIXELS = 1 << 18
 
 
 @dataclass(frozen=True)
