@@ -27,6 +27,7 @@ from napari_unet.widgets.results import find_result
 from napari_unet.widgets.segment_form import REGIONS, SegmentForm
 from napari_unet.widgets.segment_run import SegmentRun
 from napari_unet.widgets.segmenting import Request
+from napari_unet.widgets.warming import warm_up
 from napari_unet.widgets.window import PLUGIN
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class SegmentDock(SegmentForm):
         self._follow_active()
         self._show_image()
         self._axes.show()
+        model = self.models.model(str(self.model.value))
+        warm_up(model, str(self.device.value), preferences().precision)
 
     def _connect(self) -> None:
         """Follow the viewer and the user until the dock is closed."""
