@@ -16,19 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from napari_unet.images.big_tiff import write_big_labels
 from napari_unet.images.challenge import write_challenge
 from napari_unet.images.files import write_labels
+from napari_unet.images.outline_files import write_outlines
 from napari_unet.learning.autosave import Autosaves, Note
 from napari_unet.learning.checkpoint import save_checkpoint
 from napari_unet.learning.crops import Crop
 from napari_unet.learning.fit import Trainer
 from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.store import Store
+from napari_unet.network import keeping
 from napari_unet.network.card import Card
+from napari_unet.network.library import list_models
 from napari_unet.network.model import Model
 from napari_unet.network.unet import UNet, UNetConfig
+from napari_unet.nuclei.table_files import write_table
 
 resource = pytest.importorskip("resource", reason="limits on the size of files")
 
@@ -115,6 +121,45 @@ def write_label_file(suffix: str) -> Callable[[Path, bool], None]:
     return write
 
 
+def write_large_tiff(folder: Path, is_large: bool) -> None:
+    labels = NOISE if is_large else SMALL
+
+    def rows(n: int) -> Iterator[np.ndarray]:
+        yield from (labels[top : top + n] for top in range(0, len(labels), n))
+
+    write_big_labels(folder / "a.tif", rows, labels.shape, "YX", {}, {}, int(labels.max()))
+
+
+def write_outline_file(suffix: str) -> Callable[[Path, bool], None]:
+    def write(folder: Path, is_large: bool) -> None:
+        # Squares, since an outline of noise takes long to follow.
+        squares = np.kron(np.arange(1, 901).reshape(30, 30), np.ones((4, 4), int)).astype(np.int32)
+        labels = squares if is_large else SMALL
+        write_outlines(folder / f"a{suffix}", labels, "YX", overwrite=True)
+
+    return write
+
+
+def write_nuclei(folder: Path, is_large: bool) -> None:
+    write_table(pd.DataFrame(NOISE if is_large else SMALL), folder / "a.csv")
+
+
+def write_archive(folder: Path, is_large: bool) -> None:
+    """Export corrections that are on another disk, each in a file that is small enough there."""
+    store = Store(folder.parent / f"store of {'many' if is_large else 'one'}")
+    for place in range(6 if is_large else 1):
+        labels = NOISE[:80, 40 * place : 40 * place + 80]
+        pixels = labels.astype(np.uint16)
+        store.add([Crop(pixels, labels, labels > 0, 20.0, (0.0, 9.0), "image", str(place))])
+    store.export(folder / "a.zip")
+
+
+def write_copy(folder: Path, is_large: bool) -> None:
+    if not is_large and "small" not in [file.name for file in list_models()]:
+        keeping.keep(model_of(2), "small")
+    keeping.export("nuclei" if is_large else "small", folder / "a.safetensors", overwrite=True)
+
+
 def write_tracks(folder: Path, is_large: bool) -> None:
     labels = np.stack([NOISE if is_large else SMALL] * 2)
     tracks = np.array([[1, 0, 1, 0]], np.int32)
@@ -129,6 +174,13 @@ WRITERS = {
     "TIFF": write_label_file(".tif"),
     "OME-TIFF": write_label_file(".ome.tif"),
     "PNG": write_label_file(".png"),
+    "TIFF in tiles": write_large_tiff,
+    "outlines for ImageJ": write_outline_file(".zip"),
+    "outlines for QuPath": write_outline_file(".geojson"),
+    "outlines of COCO": write_outline_file(".json"),
+    "table": write_nuclei,
+    "exported corrections": write_archive,
+    "exported model": write_copy,
     "tracks": write_tracks,
 }
 

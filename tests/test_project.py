@@ -66,6 +66,9 @@ ONLY_IN = {
 }
 HEAVY = {*ONLY_IN, "skimage", "scipy", "pandas", "zarr", "tifffile", "imageio", "tensorboard"}
 PICKLERS = {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+# What opens a socket: nothing is downloaded and nothing is sent.
+NETWORK = {"socket", "ssl", "http", "urllib", "ftplib", "smtplib", "asyncio", "webbrowser"}
+NETWORK |= {"requests", "urllib3", "httpx", "aiohttp", "pooch", "fsspec", "huggingface_hub"}
 
 
 def module_name(path: Path) -> str:
@@ -220,6 +223,13 @@ def test_a_call_that_could_run_a_pickle_is_found(source: str) -> None:
 @pytest.mark.parametrize("source", ["torch.load(f, weights_only=True)", "np.load(f)"])
 def test_a_call_that_runs_no_pickle_is_allowed(source: str) -> None:
     assert unsafe_loads(ast.parse(source)) == []
+
+
+def test_no_module_imports_what_opens_a_socket() -> None:
+    found = {name for path in MODULES for name in imports_of(path)}
+    assert found >= {"numpy", "qtpy.QtCore.Qt"}
+    assert {name for name in found if name.partition(".")[0] in NETWORK} == set()
+    assert not {name for name in found if "QtNetwork" in name or "QDesktopServices" in name}
 
 
 def test_the_installed_manifest_carries_the_name_of_the_distribution() -> None:

@@ -11,17 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from scipy import ndimage
+from skimage.draw import disk
 
 import napari_unet as nu
 from napari_unet.images.files import read_labels, write_labels
 from napari_unet.images.synthetic import nuclei_field
 from napari_unet.images.tiling import tiles
 from napari_unet.learning.autosave import Autosaves, Note
+from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crop_files import read_crop, write_crop
 from napari_unet.learning.crops import Crop
 from napari_unet.network.card import Card, card_from_json, card_to_json
 from napari_unet.network.config import UNetConfig
 from napari_unet.nuclei.cleaning import number_in_reading_order
+from napari_unet.nuclei.splitting import parts_of
 from napari_unet.segmentation import SegmentSettings, finish, segment
 
 SIZES = st.integers(1, 300)
@@ -74,6 +78,27 @@ def test_a_turned_image_has_the_turned_nuclei(seed: int, turn: tuple[int, bool])
     np.testing.assert_array_equal(again > 0, expected > 0)
     if labels.any():
         assert nu.evaluate(again, expected).f1 == pytest.approx(1)
+
+
+@settings(max_examples=30)
+@given(st.integers(6, 14), st.integers(6, 14), st.floats(0.6, 0.9), TURNS)
+def test_a_nucleus_that_is_split_and_joined_again_is_the_same(
+    one: int, other: int, share: float, turn: tuple[int, bool]
+) -> None:
+    whole = np.zeros((40, 60), np.int32)
+    whole[disk((20, 16), one)] = whole[disk((20, 16 + share * (one + other)), other)] = 1
+    whole = turned(whole, turn)
+    try:
+        parts = parts_of(np.stack(np.nonzero(whole)))
+    except ValueError:  # nearly round
+        return
+    split = whole.copy()
+    split[whole > 0] = parts
+    assert (np.diff(np.bincount(parts)[1:]) <= 0).all()
+    assert all(ndimage.label(split == part)[1] == 1 for part in range(1, split.max() + 1))
+    found = corrections(whole, split)
+    assert (found.n_added, found.n_removed, found.n_reshaped) == (split.max() - 1, 0, 1)
+    assert corrections(whole, np.minimum(split, 1)).summary() == "nothing corrected yet"
 
 
 LABELS = arrays.arrays(

@@ -45,7 +45,9 @@ def write_image(path: Path, image: np.ndarray, axes: str, version: int) -> Path:
     group = zarr.create_group(
         path, zarr_format=version, attributes=nested if version == 3 else scales
     )
-    group.create_array("0", data=image, chunks=(64,) * image.ndim)
+    chunks = (64,) * image.ndim
+    # zarr 3.0 takes no data here.
+    group.create_array("0", shape=image.shape, dtype=image.dtype, chunks=chunks)[...] = image
     return path
 
 

@@ -144,12 +144,28 @@ def test_a_unit_of_imagej_that_is_none_gives_no_size(tmp_path, unit):
     assert (image.scale, image.units, image.channels) == ({}, {}, ("DAPI", "GFP"))
 
 
-@pytest.mark.parametrize(("dots_per_inch", "scale"), [(72, {}), (50_800, {"Y": 0.5, "X": 0.5})])
+@pytest.mark.parametrize(("most_bytes", "is_imagej"), [(2 * 64, False), (2 * 64 + 1, True)])
+def test_labels_too_many_for_imagej_s_format_are_a_plain_tiff(
+    tmp_path, monkeypatch, most_bytes, is_imagej
+):
+    monkeypatch.setattr("napari_unet.images.calibration.LARGEST_IMAGEJ_BYTES", most_bytes)
+    for side in (8, 9):
+        labels = np.full((side, 8), 7, np.int32)
+        write_labels(tmp_path / f"{side}.tif", labels, "YX")
+        with tifffile.TiffFile(tmp_path / f"{side}.tif") as tiff:
+            assert tiff.is_imagej == (is_imagej and side == 8)
+        np.testing.assert_array_equal(read_labels(tmp_path / f"{side}.tif"), labels)
+
+
+@pytest.mark.parametrize(
+    ("dots_per_inch", "scale"),
+    [((72, 72), {}), ((50_800, 25_400), {"Y": 1.0, "X": 0.5}), ((50_800, 0), {"X": 0.5})],
+)
 def test_print_resolution_is_not_taken_for_a_pixel_size(tmp_path, dots_per_inch, scale):
     tifffile.imwrite(
         tmp_path / "a.tif",
         np.zeros((8, 8), np.uint8),
-        resolution=(dots_per_inch, dots_per_inch),
+        resolution=dots_per_inch,
         resolutionunit="inch",
         metadata=None,
     )

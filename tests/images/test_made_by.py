@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 
 from napari_unet.images.big_tiff import write_big_labels
 from napari_unet.images.files import read_image, write_labels
@@ -44,7 +45,8 @@ def test_what_other_programs_write_says_nothing(tmp_path):
     write_labels(tmp_path / "a.tif", LABELS, "ZYX")
     create_labels(tmp_path / "a.zarr", LABELS.shape, "ZYX", 8, {}, {})
     (tmp_path / "b.tif").write_bytes(b"no TIFF")
-    for name in ("a.tif", "a.zarr", "b.tif", "c.tif"):
+    tifffile.imwrite(tmp_path / "d.tif", LABELS, software='Fiji {"model": "of others"}')
+    for name in ("a.tif", "a.zarr", "b.tif", "c.tif", "d.tif"):
         assert read_made_by(tmp_path / name) is None
 
 

@@ -26,8 +26,9 @@ def test_pixels_that_touch_at_a_corner_are_two_pieces():
     assert [len(piece) for piece in pieces] == [1, 1]
 
 
-def test_a_hole_at_a_corner_of_the_background_is_a_hole():
-    [[rim, hole]] = mask_polygons(as_mask("##.", "#.#", "###"))
+@pytest.mark.parametrize("n_quarters", range(4))
+def test_a_hole_at_a_corner_of_the_background_is_a_hole(n_quarters):
+    [[rim, hole]] = mask_polygons(np.rot90(as_mask("##.", "#.#", "###"), n_quarters))
     assert len(np.unique(rim, axis=0)) == len(rim)
     assert len(hole) == 4
 

@@ -42,3 +42,8 @@ def test_where_the_disk_is_full_memory_has_to_do(
     array = roomy((3, 4, 5), largest=0)
     assert not is_on_disk(array)
     np.testing.assert_array_equal(array, np.zeros((3, 4, 5)))
+
+
+def test_a_disk_with_twice_the_room_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=120))
+    assert is_on_disk(roomy((3, 4, 5), largest=0))

@@ -142,6 +142,11 @@ def test_hulls_have_the_pixels_that_those_of_scikit_image_have(shape):
         assert hull_size(mask) == convex_hull_image(mask).sum()
 
 
+def test_an_octahedron_is_its_own_hull():
+    mask = np.abs(np.indices((11, 11, 11)) - 5).sum(axis=0) <= 5
+    assert hull_size(mask) == mask.sum() == 231
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 4, 3), (5, 1, 1)])
 def test_what_is_flat_is_its_own_hull(shape):
     assert hull_size(np.ones(shape, bool)) == np.prod(shape)

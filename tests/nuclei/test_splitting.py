@@ -57,10 +57,11 @@ def test_without_a_neck_it_is_cut_across_its_long_axis() -> None:
     )
 
 
-def test_every_part_is_one_piece() -> None:
+@pytest.mark.parametrize("step", [1, -1])
+def test_every_part_is_one_piece(step: int) -> None:
     mask = np.zeros((40, 40), bool)
     mask[5:35, 5:12] = mask[5:11, 5:30] = mask[30:35, 5:30] = True
-    parts = drawn(mask)
+    parts = drawn(mask[:, ::step])
     assert parts.max() > 1
     for part in range(1, parts.max() + 1):
         assert ndimage.label(parts == part)[1] == 1

@@ -213,8 +213,8 @@ def _decoding(file: Path) -> Iterator[None]:
         raise
     # Decoders raise nearly every kind of exception when they meet a broken file.
     except Exception as error:
-        # imageio's own words are that it does not know why.
-        cause = error.__cause__ or error
+        # imageio's own words are that it does not know why; tifffile's say it best.
+        cause = error if isinstance(error, tifffile.TiffFileError) else error.__cause__ or error
         reason = reason_of(cause)
         raise ValueError(
             f"Expected an image that can be read, got {str(file)!r} ({reason}); "
