@@ -1,14 +1,15 @@
 """Images larger than memory: time and memory by size, workers, blocks against each other, kills.
 
-    python benchmarks/scale.py sizes   [--megapixels 1 4 16 64 100 400] [--side 1024]
-    python benchmarks/scale.py workers [--megapixels 16]
+    python benchmarks/scale.py sizes   [--megapixels 1 16 64 100 225 400] [--side 1024]
+    python benchmarks/scale.py workers [--megapixels 100]
     python benchmarks/scale.py blocks  [--pixels 2000] [--sides 256 512 1000]
     python benchmarks/scale.py kills   [--megapixels 100] [--runs 10]
 
 Crowded synthetic fields of nuclei, made block by block by dask and written as OME-Zarr. Every run
 is a process of its own, ``napari-unet segment``; its time is that of the whole process, and s/Mpx
-is time of the processor, less what a process takes for nearly no image. Its memory is the largest
-that it had. The diameter is given.
+is time of the processor, less what a process takes for nearly no image; beside it, how much that is
+of the smallest image's. Its memory is the largest that it had. The diameter is given. Images and
+labels are in a temporary folder, which is deleted at the end, and when the program is stopped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -87,7 +89,12 @@ def measured(arguments: list[str]) -> Measured:
     """Run a command to its end."""
     started = time.perf_counter()
     process = subprocess.Popen(arguments)
-    _, status, usage = os.wait4(process.pid, 0)
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(arguments)} ended with {process.returncode}")
@@ -117,13 +124,16 @@ def sizes(options: argparse.Namespace) -> None:
         outs = [folder / f"{run}.zarr" for run in range(3)]
         start = min(measured(command(image, out, "--model", options.model)).busy for out in outs)
     print(f"a process that segments 64×64 pixels: {start:.1f} s, left out of s/Mpx\n")
-    print("| Mpx | seconds | of the processor | s/Mpx | GB |\n|---|---|---|---|---|", flush=True)
+    print("| Mpx | seconds | of the processor | s/Mpx | of the first | GB |", flush=True)
+    print("|---|---|---|---|---|---|", flush=True)
+    first = 0.0
     for megapixels in options.megapixels:
         with image_of(side_of(megapixels)) as (image, folder):
             how = ("--blocks", options.side, "--model", options.model)
             run = measured(command(image, folder / "out.zarr", *how))
-        rate = f"{(run.busy - start) / megapixels:.2f}"
-        times = f"{run.seconds:.1f} | {run.busy:.1f} | {rate}"
+        rate = (run.busy - start) / megapixels
+        first = first or rate
+        times = f"{run.seconds:.1f} | {run.busy:.1f} | {rate:.2f} | {rate / first:.2f}"
         print(f"| {megapixels:g} | {times} | {run.memory:.2f} |", flush=True)
 
 
@@ -163,9 +173,11 @@ def kills(options: argparse.Namespace) -> None:
             out = folder / "out.zarr"
             process = subprocess.Popen(command(image, out, *how))
             moment = rng.uniform(0.05, 0.95) * seconds
-            time.sleep(moment)
-            process.kill()
-            process.wait()
+            try:
+                time.sleep(moment)
+            finally:
+                process.kill()
+                process.wait()
             again = measured(command(image, out, *how, "--resume")).seconds
             same = np.array_equal(labels_of(out), whole)
             print(
@@ -186,7 +198,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--model", default="nuclei")
     options = parser.parse_args()
-    usual = {"sizes": [1, 4, 16, 64, 100, 400], "workers": [16], "kills": [100], "blocks": []}
+    usual = {"sizes": [1, 16, 64, 100, 225, 400], "workers": [100], "kills": [100], "blocks": []}
+    # An exception, so that temporary folders are deleted and no process is left.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     options.megapixels = options.megapixels or usual[options.part]
     {"sizes": sizes, "workers": workers, "blocks": blocks, "kills": kills}[options.part](options)
 

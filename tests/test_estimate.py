@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unet.estimate import FOUND, LABELS, SEPARATING, TILE, Pace, estimate
+from napari_unet.estimate import FOUND, LABELS, N_LABELS, SEPARATING, TILE, Pace, estimate
 from napari_unet.images.roomy import LARGEST_IN_MEMORY
 from napari_unet.images.threads import MOST_THREADS
 from napari_unet.nuclei.strips import PIXELS
@@ -50,19 +50,20 @@ def test_what_tiles_share_is_counted_as_often_as_it_is_seen() -> None:
 
 def test_memory_is_that_of_labels_maps_and_the_fullest_moment() -> None:
     flat = estimate((1000, 1000), "YX", ONE_TILE, PACE)
-    assert flat.n_bytes == MPX * (LABELS + 3 + 400 + TILE)
+    assert flat.n_bytes == MPX * (N_LABELS * LABELS + 3 + 400 + TILE)
     deep = estimate((50, 1000, 1000), "ZYX", ONE_TILE, PACE)
-    assert deep.n_bytes == 50 * MPX * (LABELS + 3 + SEPARATING)
+    assert deep.n_bytes == 50 * MPX * (N_LABELS * LABELS + 3 + SEPARATING)
 
 
 def test_of_a_large_plane_a_strip_alone_is_at_its_fullest() -> None:
     wide = estimate((20_000, 20_000), "YX", ONE_TILE, PACE)
     n = 20_000**2
-    # Its maps are in a file.
-    assert wide.n_bytes == n * (LABELS + FOUND) + SEPARATING * MOST_THREADS * PIXELS
+    # Maps and labels are in files.
+    assert wide.n_bytes == n * FOUND + SEPARATING * MOST_THREADS * PIXELS
 
 
-def test_maps_that_are_in_a_file_take_no_memory() -> None:
-    n = LARGEST_IN_MEMORY // (3 * MPX) + 1
+@pytest.mark.parametrize(("each", "in_memory"), [(LABELS, 3), (3, 0)])
+def test_labels_and_maps_that_are_in_files_take_no_memory(each: int, in_memory: int) -> None:
+    n = LARGEST_IN_MEMORY // (each * MPX) + 1
     movie = estimate((n, 1000, 1000), "TYX", ONE_TILE, PACE)
-    assert movie.n_bytes == MPX * (n * LABELS + 400 + TILE)
+    assert movie.n_bytes == MPX * (n * in_memory + 400 + TILE)

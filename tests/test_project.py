@@ -50,7 +50,7 @@ MAY_IMPORT = {
     "widgets": ENGINE | {"api", "methods", "programs"},
     "jobs": {"large", "images"},
     "batch": ENGINE | {"api", "jobs"},
-    "work_list": {"batch", "jobs", "images"},
+    "work_list": {"batch", "jobs", "chunked", "images"},
     # `napari-unet demo` opens a window where there is a display.
     "demo": ENGINE | {"api", "widgets"},
     "cli": ENGINE | {"api", "jobs", "batch", "work_list", "demo", "widgets"},

@@ -18,7 +18,8 @@ SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of strips or a 
 FOUND = 2 * 4  # bytes per pixel of a plane that it holds beside strips: labels, twice
 TILE = 4 * (3 + 2 * N_MAPS + 1)  # bytes per pixel of a tile: it, its maps, their sum and weight
 ROWS = 4 * N_MAPS  # bytes per pixel of a row of tiles, where maps are resampled
-LABELS = 3 * 4  # the run's own, those that are shown, and those that were there before
+LABELS = 4  # bytes per pixel
+N_LABELS = 3  # the run's own, those that are shown, and those that were there before
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     if in_volumes:
         separating = SEPARATING * n_plane * sizes["Z"]
     n_maps = N_MAPS * n_all
-    kept = LABELS * n_all + (n_maps if n_maps <= LARGEST_IN_MEMORY else 0)
+    kept = sum(n for n in (n_maps, *[LABELS * n_all] * N_LABELS) if n <= LARGEST_IN_MEMORY)
     return Estimate(seconds, float(kept + max(running, separating)))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.images.axes import Plane, parse_axes
+from napari_unet.images.axes import Plane, label_shape, parse_axes
 from napari_unet.images.roomy import Room, in_memory
 from napari_unet.nuclei.adjusting import in_a_plane
 from napari_unet.nuclei.instances import instances
@@ -85,17 +85,19 @@ def segment_from(
     axes = parse_axes(axes, image.shape)
     settings = yield from with_sizes(image, axes, predict, settings)
     alone = alone_in_planes(settings, axes)
+    each = room(label_shape(axes, image.shape), np.int32).transpose(walk_order(axes)[0])
     found: dict[Place, NDArray[np.int32]] = {}
 
     def show(plane: Plane, maps: NDArray[np.uint8], seen: Progress) -> PlaneFound:
-        labels = found[place_of(plane)] = instances(maps, alone.instances)
+        labels = found[place_of(plane)] = each[place_of(plane)]
+        labels[...] = instances(maps, alone.instances)
         return PlaneFound(seen.step, seen.done, seen.total, place_of(plane), labels, maps, alone)
 
     order = partial(nearest_first, first=first)
     maps = yield from predict_maps(image, axes, predict, settings, room, order, show)
     # In volumes, and with maps that the sides have changed since, nuclei are others.
     is_final = alone == replace(settings, link=alone.link)
-    labels = yield from label_maps(maps, axes, settings, known=found if is_final else {})
+    labels = yield from label_maps(maps, axes, settings, known=found if is_final else {}, room=room)
     return Segmentation(labels, maps, settings)
 
 
@@ -174,7 +176,7 @@ def finished_part(
     """
     ranges = finished_ranges([plane.place for plane in planes], counts)
     shape = (*map(len, ranges), *planes[0].labels.shape)
-    labels, maps = np.zeros(shape, np.int32), room((len(planes[0].maps), *shape))
+    labels, maps = room(shape, np.int32), room((len(planes[0].maps), *shape), np.uint8)
     highest = 0
     for plane in sorted(planes, key=lambda plane: plane.place):
         if all(map(range.__contains__, ranges, plane.place)):

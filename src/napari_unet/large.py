@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_unet.chunked import scratch
+from napari_unet.chunked.handing_over import LABELS, discard, hand_over, parts_folder, settle
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.steps import OpenNetwork
 from napari_unet.chunked.walk import Run, here, segment_in_blocks, write_labels_in_blocks
@@ -24,7 +24,6 @@ from napari_unet.images.identity import identity
 from napari_unet.images.lazy import open_image
 from napari_unet.images.ome_zarr import (
     OLDER,
-    add_to_image,
     create_labels,
     is_zarr,
     open_labels,
@@ -136,6 +135,7 @@ def segment_large(
     FileNotFoundError, FileExistsError, ValueError
         If image, axes, settings, target or an unfinished run do not fit.
     """
+    settle(target)
     _check_target(target, overwrite=overwrite)
     image = open_image(source, axes)
     folder = parts_folder(target)
@@ -151,7 +151,7 @@ def segment_large(
     pixels = (lambda: image.data) if is_here else partial(_pixels, source, axes)
     network = (lambda: model.predict) if is_here else _network_elsewhere(model)
     table = yield from segment_in_blocks(plan, pixels, network, how.run)
-    place = folder / "labels.zarr"
+    place = folder / LABELS
     about = (plan.label_axes, plan.sides[-1], image.scale, image.units)
     version = zarr_format(source) if is_zarr(source) else OLDER
     create_labels(place, plan.label_shape, *about, version, made_by)
@@ -159,8 +159,11 @@ def segment_large(
     n_nuclei = int(table.ids.max(initial=0))
     if tracks is not None:
         yield from _write_tracks(folder, tracks, open_labels(place), overwrite=overwrite_tracks)
-    _hand_over(place, target, plan, image, n_nuclei, made_by)
-    shutil.rmtree(folder)
+    if target.suffix.lower() in TIFF_SUFFIXES:
+        _write_tiff(place, target, plan, image, n_nuclei, made_by)
+    else:
+        hand_over(folder, target)
+    discard(folder)
     return n_nuclei, settings.anisotropy if told is None else None
 
 
@@ -185,17 +188,6 @@ def _wrote_tracks(folder: Path, tracks: Path | None) -> bool:
     if tracks is None or not note.exists():
         return False
     return note.read_text(encoding="utf-8") == str(tracks.absolute())
-
-
-def parts_folder(target: Path) -> Path:
-    """Return the hidden folder of an unfinished run.
-
-    Examples
-    --------
-    >>> parts_folder(Path("out/a.ome.zarr")).name
-    '.a.ome.zarr.parts'
-    """
-    return target.with_name(f".{target.name}.parts")
 
 
 def _check_target(target: Path, *, overwrite: bool) -> None:
@@ -251,7 +243,7 @@ def _pixels(path: Path, axes: str | None) -> Any:
     return open_image(path, axes).data
 
 
-def _hand_over(
+def _write_tiff(
     place: Path,
     target: Path,
     plan: Plan,
@@ -259,16 +251,9 @@ def _hand_over(
     highest: int,
     made_by: Mapping[str, Any] | None,
 ) -> None:
-    """Put whole labels where they belong."""
-    if target.suffix.lower() in TIFF_SUFFIXES:
-        about = (plan.label_shape, plan.label_axes, *_calibration(image, plan.label_axes))
-        write_big_labels(target, partial(read_planes, place), *about, highest, made_by)
-        return
-    if target.exists():
-        target.rename(plan.folder / "replaced.zarr")
-    place.rename(target)
-    if target.parent.name == "labels" and is_zarr(target.parent.parent):
-        add_to_image(target.parent.parent, target.name)
+    """Write whole labels into a TIFF file."""
+    about = (plan.label_shape, plan.label_axes, *_calibration(image, plan.label_axes))
+    write_big_labels(target, partial(read_planes, place), *about, highest, made_by)
 
 
 def _calibration(image: ImageFile, axes: str) -> tuple[dict[str, float], dict[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.images.roomy import moved, roomy
 from napari_unet.nuclei.adjusting import before_selection, in_a_plane
 from napari_unet.nuclei.cleaning import rim_ids, selection
 from napari_unet.nuclei.instances import InstanceSettings, instances, least_size, separated
@@ -147,9 +148,9 @@ class Relabelling:
         # Of many planes the shown one is remembered, of a volume all.
         is_one = int(np.prod(self._walked.shape[1 : 1 + n_walked])) == 1
         find = self._found_at_once if is_one else instances
-        labels = yield from label_maps(self._maps, self._axes, settings, find)
+        labels = yield from label_maps(self._maps, self._axes, settings, find, room=roomy)
         yield Progress("linking", 0, 1)
-        return following(self._before, labels, self._highest)
+        return moved(following(self._before, labels, self._highest))
 
     def _found_at_once(
         self, maps: NDArray[np.uint8], how: InstanceSettings, anisotropy: float

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_unet.batch import FileResult
+from napari_unet.chunked.handing_over import settle
 from napari_unet.images.atomic import overwriting
 from napari_unet.images.made_by import differences, read_made_by
 from napari_unet.jobs import Job
@@ -39,6 +40,8 @@ def left_to_do(
     ValueError
         If there are such labels and they may not be overwritten.
     """
+    for job in jobs:
+        settle(job.target)
     others = {job: changed for job in jobs if (changed := _changed(job, made_by))}
     if others and not overwrite:
         job, changed = next(iter(others.items()))

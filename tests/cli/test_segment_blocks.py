@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from distributed import Client, LocalCluster
+from distributed import default_client
 
 import napari_unet
 from napari_unet import large
 from napari_unet.api import model_settings
 from napari_unet.chunked import steps
-from napari_unet.chunked.cluster import runner
+from napari_unet.chunked.cluster import on_cluster
+from napari_unet.chunked.handing_over import LABELS
 from napari_unet.cli.progress import fraction_of
 from napari_unet.images.files import read_image, read_labels, write_labels
 from napari_unet.images.ome_zarr import open_ome_zarr
@@ -165,7 +166,7 @@ def test_a_run_that_was_cut_off_after_its_tracks_writes_them_again(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(large, "_hand_over", full)
+        patch.setattr(large, "_write_tiff", full)
         assert run("segment", tmp_path / "a.tif", *options).exit_code == 1
     lines = (tmp_path / "t" / "res_track.txt").read_text()
     others = (*options[:-1], tmp_path / "others")
@@ -261,6 +262,31 @@ def test_a_killed_run_goes_on_where_it_was(run, tmp_path, pixels, options, brigh
     assert not parts.exists()
 
 
+def test_a_run_killed_while_it_replaces_labels_loses_neither(
+    run, tmp_path, pixels, options, bright_model, monkeypatch
+):
+    """The first call that fails is that which moves the new labels in place of the old ones."""
+    target, original = tmp_path / "out.zarr", Path.rename
+    assert run("segment", *options, "--diameter", 25).exit_code == 0
+    old = labels_at(target)
+
+    def killed(path: Path, to: Path) -> Path:
+        if path.name == LABELS:
+            raise KeyboardInterrupt
+        return original(path, to)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        assert run("segment", *options, "--overwrite").exit_code != 0
+    assert not target.exists()
+    assert "Expected a new file" in run("segment", *options).stderr
+    np.testing.assert_array_equal(labels_at(target), old)
+    assert run("segment", *options, "--overwrite", "--resume").exit_code == 0
+    expected = napari_unet.segment(pixels, "YX", model=bright_model, diameter=20, tile=176)
+    np.testing.assert_array_equal(labels_at(target), expected)
+    assert not (tmp_path / ".out.zarr.parts").exists()
+
+
 def test_a_run_with_other_settings_is_not_resumed(run, assert_refused, tmp_path, options):
     killed_after(1, options, tmp_path / ".out.zarr.parts")
     other = ["25" if option == "20" else option for option in options]
@@ -272,14 +298,9 @@ def test_a_worker_that_is_killed_changes_nothing(tmp_path, pixels, bright_model)
     model = load_model(bright_model, "cpu")
     settings = model_settings(model, diameter=20.0, tile=176)
     target = tmp_path / "out.zarr"
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
-    ):
-        pids = list(client.run(os.getpid).values())
-        work = segment_large(
-            tmp_path / "a.tif", target, model, settings, InBlocks(60, run=runner(client))
-        )
+    with on_cluster(n_workers=2) as on_two:
+        pids = list(default_client().run(os.getpid).values())
+        work = segment_large(tmp_path / "a.tif", target, model, settings, InBlocks(60, run=on_two))
         for step in work:
             if step.step == "nuclei" and pids:
                 os.kill(pids.pop(), signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ import pytest
 from napari.layers import Image, Labels
 
 import napari_unet
+from napari_unet.images import roomy
+from napari_unet.images.roomy import is_on_disk
 from napari_unet.widgets import filling
-from napari_unet.widgets.corrections import edited, facts_of, is_result
+from napari_unet.widgets.corrections import PREDICTION, edited, facts_of, is_result
 from napari_unet.widgets.filling import first_plane
 from napari_unet.widgets.segment_dock import SegmentDock
 
@@ -153,6 +156,42 @@ def test_a_cancelled_run_keeps_its_finished_planes(
     assert labels_in(viewer) == [result]
     np.testing.assert_array_equal(result.data > 0, STACK > 0)
     assert result.data.max() == 2
+
+
+def test_large_labels_are_on_disk_painted_on_and_leave_no_file(
+    viewer: Any, dock: SegmentDock, qtbot: Any, gates: Gates, start: Any, bright_model: Path,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+) -> None:  # fmt: skip
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(roomy, "LARGEST_IN_MEMORY", 0)
+    gates.open(2)
+    start("overlap")
+    assert is_on_disk(shown(dock, qtbot, 1).data)
+    gates.open(1)
+    shown(dock, qtbot, 2)
+    dock.button.native.click()
+    gates.open(*EVERY)
+    rest(dock, qtbot)
+    (result,) = labels_in(viewer)
+    assert is_on_disk(result.data)
+    assert is_on_disk(facts_of(result)[PREDICTION])
+    kept = np.isin(EVERY, (1, 2))[:, None, None]
+    np.testing.assert_array_equal(result.data > 0, STACK * kept > 0)
+    result.selected_label = 99
+    result.brush_size = 4
+    result.paint((2, 2, 25), 99)
+    assert edited(result).find().summary() == "1 nucleus added on 1 plane"
+    result.undo()
+    assert not edited(result).find()
+    result.redo()
+    start("overlap")
+    rest(dock, qtbot)
+    assert labels_in(viewer) == [result]
+    assert is_on_disk(result.data)
+    assert result.data[2, 2, 25] == 99
+    np.testing.assert_array_equal(edited(result).prediction > 0, STACK > 0)
+    assert not any((tmp_path / "temporary").iterdir())
 
 
 def test_a_run_that_is_cancelled_before_a_plane_is_finished_changes_nothing(

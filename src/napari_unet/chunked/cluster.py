@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from napari_unet.chunked.walk import Run
@@ -34,6 +35,7 @@ def on_cluster(address: str | None = None, n_workers: int | None = None) -> Iter
         If there is no scheduler at the address.
     """
     try:
+        from dask import config
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise ImportError(
@@ -44,8 +46,12 @@ def on_cluster(address: str | None = None, n_workers: int | None = None) -> Iter
         with Client(address) as client:
             yield runner(client)
         return
-    # One task at a time in each: two would share one network and twice the memory.
+    # In a folder of its own: clusters that share one wait for each other's locks, and leave in it
+    # what belonged to a worker that was killed.
+    # One task at a time in each process: two would share one network and twice the memory.
     with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        config.set({"temporary-directory": scratch}),
         LocalCluster(
             n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None
         ) as cluster,

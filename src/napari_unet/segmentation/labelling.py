@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes
+from napari_unet.images.roomy import Room, in_memory
 from napari_unet.images.threads import in_threads
 from napari_unet.nuclei.cleaning import number_in_reading_order
 from napari_unet.nuclei.fragments import tidied
@@ -34,6 +35,7 @@ def label_maps(
     settings: SegmentSettings,
     find: Find = instances,
     known: Mapping[tuple[int, ...], NDArray[np.int32]] = NONE_KNOWN,
+    room: Room = in_memory,
 ) -> Generator[Progress, None, NDArray[np.int32]]:
     """Turn maps into labels: in 3-D, plane by plane, linked or not.
 
@@ -49,6 +51,8 @@ def label_maps(
         `instances`, or what does the same from what it remembers.
     known : mapping
         What it would give for some planes or volumes, by their places in the walk.
+    room : callable
+        See `napari_unet.segmentation.segment`.
 
     Yields
     ------
@@ -60,7 +64,7 @@ def label_maps(
     array of int32
         1..n in the shape of a map, 0 is background.
     """
-    labels = np.zeros(maps.shape[1:], np.int32)
+    labels = room(maps.shape[1:], np.int32)
     order, ordered = walk_order(axes)
     maps, view = maps.transpose(0, *(i + 1 for i in order)), labels.transpose(order)
     link = settings.link

@@ -53,7 +53,7 @@ def predict_maps(
     shape = label_shape(axes, image.shape)
     walk = list(planes(axes, image.shape, settings.channel))
     if 0 in shape:
-        return in_memory((N_MAPS, *shape))
+        return in_memory((N_MAPS, *shape), np.uint8)
     bounds = stack_limits(image, walk, settings.normalisation)
     if settings.quality == "best":
         predict = averaged_over_turns(predict, settings.grid)
@@ -66,13 +66,13 @@ def predict_maps(
         for found in predict_tiles(read, size, seen, predict, settings):
             for place, piece in found:
                 if maps is None:
-                    maps = room((len(piece), *shape))
+                    maps = room((len(piece), *shape), np.uint8)
                 maps[:, *plane.write][:, *place] = as_bytes(piece)
             done += 1
             yield Progress("network", done, total)
         if show is not None and maps is not None:
             yield show(plane, maps[:, *plane.write], Progress("network", done, total))
     if maps is None:
-        return in_memory((N_MAPS, *shape))
+        return in_memory((N_MAPS, *shape), np.uint8)
     yield from add_sides(maps, image, walk, predict, settings, bounds)
     return maps

@@ -72,7 +72,7 @@ def segment(
     settings : SegmentSettings, optional
         How.
     room : callable
-        Gives an array of bytes of a shape, for the maps.
+        Gives zeros of a shape and type, for maps and labels.
 
     Yields
     ------
@@ -92,5 +92,5 @@ def segment(
     axes = parse_axes(axes, image.shape)
     settings = yield from with_sizes(image, axes, predict, settings or SegmentSettings())
     maps = yield from predict_maps(image, axes, predict, settings, room)
-    labels = yield from label_maps(maps, axes, settings)
+    labels = yield from label_maps(maps, axes, settings, room=room)
     return Segmentation(labels, maps, settings)

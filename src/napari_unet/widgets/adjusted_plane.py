@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.intensity import Normalisation
+from napari_unet.images.roomy import copied
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.relabel import Relabelling, in_its_place, plane_place
 from napari_unet.segmentation import SegmentSettings, walk_order
@@ -137,7 +138,7 @@ def _relabelling(earlier: Edited, outcome: Finished) -> Relabelling:
     if outcome.maps is None:
         raise ValueError("Expected a run with its maps, got one without; segment again.")
     highest = max(int(it.max(initial=0)) for it in (earlier.prediction, earlier.labels))
-    before = np.array(earlier.prediction[outcome.place])
+    before = copied(earlier.prediction[outcome.place])
     facts = outcome.facts
     return Relabelling(outcome.maps, facts["axes"], settings_of(facts), before, highest)
 

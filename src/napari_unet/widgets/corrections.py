@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
+from napari_unet.images import roomy
 from napari_unet.images.axes import label_shape
 from napari_unet.widgets.layers import full_resolution, visible_region
 
@@ -106,7 +107,7 @@ def facts_of_copy(facts: dict[str, Any]) -> dict[str, Any]:
     """Return facts for a copy of a result: what is confirmed on one is not on the other."""
     own = {RESULT: str(uuid4()), CONFIRMED: list(facts[CONFIRMED])}
     # Adjusting one draws into its prediction.
-    return {**facts, **own, PREDICTION: np.array(facts[PREDICTION])}
+    return {**facts, **own, PREDICTION: roomy.copied(facts[PREDICTION])}
 
 
 def edited(layer: Labels, *, copied: bool = False) -> Edited:
@@ -121,10 +122,10 @@ def edited(layer: Labels, *, copied: bool = False) -> Edited:
     """
     facts = facts_of(layer)
     axis = _channel_axis(facts["axes"])
-    labels = np.array(layer.data) if copied else np.asarray(layer.data)
+    labels = roomy.copied(np.asarray(layer.data)) if copied else np.asarray(layer.data)
     if axis is not None and labels.ndim > axis and labels.shape[axis] == 1:
         labels = labels.squeeze(axis)
-    prediction = np.array(facts[PREDICTION]) if copied else facts[PREDICTION]
+    prediction = roomy.copied(facts[PREDICTION]) if copied else facts[PREDICTION]
     prediction = prediction if axis is None else prediction.squeeze(axis)
     right = tuple(it for it in facts[CONFIRMED] if isinstance(it, int))
     places = tuple(_without(it, axis) for it in facts[CONFIRMED] if not isinstance(it, int))
@@ -149,7 +150,9 @@ def draw_plane(
         Of that part.
     """
     facts, shown = facts_of(layer), edited(layer)
-    owner = facts[PREDICTION] if facts[PREDICTION].base is None else facts[PREDICTION].base
+    # The base of an array on disk is the file.
+    is_view = isinstance(facts[PREDICTION].base, np.ndarray)
+    owner = facts[PREDICTION].base if is_view else facts[PREDICTION]
     owner.flags.writeable = True
     inside = shown.prediction.view()
     inside.flags.writeable = True

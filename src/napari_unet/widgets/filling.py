@@ -8,6 +8,7 @@ from napari.layers import Image, Labels
 
 from napari_unet.filling import Place, PlaneFound, planes_text
 from napari_unet.images.axes import label_shape
+from napari_unet.images.roomy import roomy
 from napari_unet.segmentation import walk_order
 from napari_unet.widgets.corrections import labels_axes
 from napari_unet.widgets.layers import (
@@ -114,7 +115,7 @@ class Filling:
 
     def _add(self) -> None:
         """Add the layer, and hide what it covers."""
-        self._labels = np.zeros(self._shape, np.int32)
+        self._labels = roomy(self._shape, np.int32)
         self.layer = Labels(
             as_layer_data(self._labels, self._axes),
             name=f"{self._image.name} nuclei so far",

@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 from napari.layers import Image, Labels
 
 from napari_unet.filling import planes_text
 from napari_unet.images.axes import label_shape
+from napari_unet.images.roomy import copied
 from napari_unet.widgets.corrections import Edited, edited
 from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution, pixel_size
@@ -194,7 +194,7 @@ def _redraw(outcome: Finished, earlier: Edited | None) -> Drawn | Failed | None:
     """
     try:
         if earlier is not None:
-            earlier = replace(earlier, labels=np.array(earlier.labels))
+            earlier = replace(earlier, labels=copied(earlier.labels))
         return draw(outcome, earlier)
     except MemoryError:
         return Failed("There is not enough memory to draw the result; nothing was changed.")

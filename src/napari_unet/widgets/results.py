@@ -9,6 +9,7 @@ from napari.layers import Image, Labels
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, label_shape
+from napari_unet.images.roomy import copied, moved, roomy
 from napari_unet.learning.autosave import Note
 from napari_unet.nuclei.linking import following
 from napari_unet.nuclei.tracks import Table
@@ -104,13 +105,13 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
         If the labels were replaced by others that do not fit.
     """
     if earlier is None:
-        new = _with_region(np.zeros(outcome.shape, np.int32), outcome)
+        new = _with_region(roomy(outcome.shape, np.int32), outcome)
         sure, tracks = confidence_in(outcome, new), tracks_in(outcome, new)
-        return Drawn(new, new.copy(), confidence=sure, tracks=tracks)
+        return Drawn(new, copied(new), confidence=sure, tracks=tracks)
     from napari_unet.learning.corrections import rim_for
     from napari_unet.learning.locking import redrawn
 
-    new = _with_region(np.array(earlier.prediction), outcome)
+    new = _with_region(copied(earlier.prediction), outcome)
     z = _axis_of_volumes(outcome.facts)
     again = redrawn(
         _with_planes_last(earlier.prediction, z),
@@ -124,6 +125,7 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
     labels, prediction = shown if z is None else (np.moveaxis(array, -3, z) for array in shown)
     sure = confidence_in(outcome, labels)
     tracks = tracks_in(outcome, labels)
+    labels, prediction = moved(labels), moved(prediction)
     return Drawn(labels, prediction, again.n_kept, again.n_left_out, sure, tracks)
 
 
@@ -191,9 +193,9 @@ def bring_back(
         it if isinstance(it, int) else tuple(slice(*part, 1) for part in it)
         for it in note.confirmed
     ]
-    facts = _of_image(image, note.facts, prediction) | {CONFIRMED: confirmed}
+    facts = _of_image(image, note.facts, moved(prediction)) | {CONFIRMED: confirmed}
     layer = Labels(
-        labels,
+        moved(labels),
         name=f"{image.name} nuclei",
         metadata={METADATA: facts},
         **spatial_fields(image, axes),
