@@ -18,6 +18,8 @@ from napari_unet.learning.cut_off import (
     CutOff,
     Hold,
     cut_off,
+    forget,
+    forget_if_free,
     is_under_way,
     make_room,
     run_file,
@@ -121,6 +123,35 @@ def test_a_run_that_left_no_file_leaves_no_lock(tmp_path: Path) -> None:
     assert hold.take()
     hold.let_go()
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_run_that_is_deleted_takes_its_lock_along(tmp_path: Path) -> None:
+    path = write(run_file(tmp_path, "a"))
+    hold = Hold(path)
+    assert hold.take()
+    forget_if_free(path)  # by another window
+    assert path.exists()
+    hold.let_go()
+    forget_if_free(path)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_run_that_is_deleted_by_who_holds_it_takes_its_lock_along(tmp_path: Path) -> None:
+    path = write(run_file(tmp_path, "a"))
+    hold = Hold(path)
+    assert hold.take()
+    forget(path)
+    hold.let_go()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_locks_that_no_run_has_are_deleted_but_those_that_are_held(tmp_path: Path) -> None:
+    (tmp_path / "killed.lock").touch()
+    hold = Hold(tmp_path / "not saved yet.safetensors")
+    assert hold.take()
+    make_room(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["not saved yet.lock"]
+    hold.let_go()
 
 
 def test_where_nothing_can_be_locked_nobody_has_it(tmp_path: Path) -> None:

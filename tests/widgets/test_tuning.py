@@ -10,14 +10,13 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 
-from napari_unet.learning.gate import Marks
 from napari_unet.learning.store import Store
 from napari_unet.segmentation import finish
 from napari_unet.widgets.corrections import edited, facts_of
 from napari_unet.widgets.messages import Glance, Learned, LearnRequest
 from napari_unet.widgets.remembering import NOTHING, corrected_crops, remembered, store_text
 from napari_unet.widgets.running import Failed
-from napari_unet.widgets.tuning import comparison, learn
+from napari_unet.widgets.tuning import learn
 
 AddResult = Callable[..., Labels]
 
@@ -172,26 +171,3 @@ def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
     others, note = remembered(other, crop_of(layer, other))
     assert others == []
     assert note.startswith("Expected a stored correction, got ")
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "text"),
-    [
-        (
-            (0.41, True, 1.0, 1.0),
-            (0.72, True, 0.95, 1.0),
-            "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; 95% of the "
-            "rest stayed as it was.",
-        ),
-        (
-            (0.4, False, 1.0, 1.0),
-            (0.9, False, 1.0, 1.0),
-            "Overlap with the corrected nuclei: 0.40 before, 0.90 after; 100% of the "
-            "rest stayed as it was.",
-        ),
-    ],
-)
-def test_the_comparison_is_one_sentence(
-    before: tuple[float, bool, float, float], after: tuple[float, bool, float, float], text: str
-) -> None:
-    assert comparison(Marks(*before), Marks(*after)) == text

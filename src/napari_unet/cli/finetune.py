@@ -142,9 +142,9 @@ def learn(
 def conclude(tuned: FineTune, output: Path, *, keep_anyway: bool, quiet: bool) -> None:
     """Write the model if it is better or wanted all the same, and say what it is worth."""
     if tuned.objection and not keep_anyway:
-        stop(f"{tuned.objection} Nothing was written; --keep-anyway writes it.", REJECTED)
+        advice = "Nothing was written; --keep-anyway writes it."
+        stop(f"{tuned.comparison} {tuned.objection} {advice}", REJECTED)
     model = replace(tuned.model, card=replace(tuned.model.card, name=output.stem))
     model.save(output, overwrite=True)
     if not quiet:
-        before, after = tuned.before.corrected, tuned.after.corrected
-        print(f"{output}: overlap with the corrected nuclei {before:.2f} before, {after:.2f} after")
+        print(f"{output}: {tuned.comparison}")

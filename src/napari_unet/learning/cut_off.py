@@ -76,6 +76,7 @@ class Hold:
 
     def let_go(self) -> None:
         """Hold it no more, and leave nothing behind if there is no run."""
+        # Whoever has opened the lock by now, and gets it, finds it gone and opens another.
         if self._lock.is_locked and not self._path.exists():
             with suppress(OSError):
                 Path(self._lock.lock_file).unlink(missing_ok=True)
@@ -148,10 +149,19 @@ def forget(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def forget_if_free(path: Path) -> None:
+    """Delete a run's file and its lock, unless another dock, in whatever window, has it."""
+    hold = Hold(path)
+    if hold.take(patience=0):
+        forget(path)
+        hold.let_go()
+
+
 def make_room(folder: Path) -> None:
-    """Delete all but the newest files, but none of a run that is under way."""
-    runs = (path for path in folder.iterdir() if path.suffix == SUFFIX)
-    newest_first = sorted(runs, key=time_of, reverse=True)
-    for path in newest_first[MOST_FILES - 1 :]:
-        if not is_under_way(path):
-            forget(path)
+    """Delete all runs but the newest, none that is under way, and the locks that no run has."""
+    files = list(folder.iterdir())
+    runs = (path for path in files if path.suffix == SUFFIX)
+    newest = sorted(runs, key=time_of, reverse=True)[: MOST_FILES - 1]
+    known = {path.with_suffix(SUFFIX) for path in files if path.suffix in (SUFFIX, LOCK)}
+    for path in known.difference(newest):
+        forget_if_free(path)

@@ -26,6 +26,7 @@ from napari_unet.learning.gate import (
     Exam,
     Marks,
     between,
+    comparison,
     label_scene,
     objection,
 )
@@ -143,6 +144,11 @@ class FineTune:
     share: float
     objection: str
     history: tuple[Step, ...] = ()
+
+    @property
+    def comparison(self) -> str:
+        """What it brought, in one sentence."""
+        return comparison(self.before, self.after)
 
 
 class FineTuning:

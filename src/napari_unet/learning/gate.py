@@ -186,8 +186,20 @@ def between(parent: UNet, child: UNet, share: float) -> UNet:
     return network
 
 
+def comparison(before: Marks, after: Marks) -> str:
+    """Return in one sentence what a fine-tune brought."""
+    which = "corrected nuclei held back" if after.held_out else "the corrected nuclei"
+    return (
+        f"Overlap with {which}: {before.corrected:.2f} before, {after.corrected:.2f} after; "
+        f"{after.kept:.0%} of the rest stayed as it was."
+    )
+
+
 def objection(before: Marks, after: Marks) -> str:
-    """Return in one sentence why a network should not replace its parent; empty if it may."""
+    """Return in one sentence why a network should not replace its parent; empty if it may.
+
+    What `comparison` says is not said again.
+    """
     if after.rehearsed < before.rehearsed - MOST_FORGOTTEN:
         return (
             f"It forgot what it knew: on drawn nuclei it fell from {before.rehearsed:.2f} to "
@@ -195,15 +207,9 @@ def objection(before: Marks, after: Marks) -> str:
         )
     # A parent that was as wrong as that of what was corrected is wrong of the rest, too.
     if after.kept < LEAST_KEPT - max(0.0, after.corrected - before.corrected):
-        return (
-            f"It changed too much that was not corrected: only {after.kept:.0%} of it stayed as "
-            "it was."
-        )
+        return "It changed too much that was not corrected."
     if not after.corrected - before.corrected >= _least_gain(before):
-        return (
-            f"It does not get the corrected nuclei clearly better: {before.corrected:.2f} before, "
-            f"{after.corrected:.2f} after."
-        )
+        return "It does not get the corrected nuclei clearly better."
     return ""
 
 

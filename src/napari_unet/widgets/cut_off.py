@@ -7,7 +7,7 @@ from magicgui.widgets import PushButton
 from napari.layers import Labels
 from qtpy.QtCore import QTimer
 
-from napari_unet.learning.cut_off import CutOff, cut_off, forget, is_under_way, run_file
+from napari_unet.learning.cut_off import CutOff, cut_off, forget_if_free, is_under_way, run_file
 from napari_unet.network.library import models_folder
 from napari_unet.widgets.corrections import own_id
 from napari_unet.widgets.form import Question
@@ -75,8 +75,8 @@ class CutOffLine(Question):
 
     def _forget(self) -> None:
         """Delete what is offered, unless another window has gone on with it meanwhile."""
-        if self.run is not None and not is_under_way(self.run.path):
-            forget(self.run.path)
+        if self.run is not None:
+            forget_if_free(self.run.path)
         self._look()
 
 

@@ -24,7 +24,7 @@ from napari_unet.widgets.model_events import ModelList, model_chosen
 from napari_unet.widgets.preview import Preview
 from napari_unet.widgets.running import Failed, one_sentence, seldom
 from napari_unet.widgets.strokes import Strokes
-from napari_unet.widgets.tuning import comparison, learn
+from napari_unet.widgets.tuning import learn
 from napari_unet.widgets.window import open_dock
 from napari_unet.widgets.workers import worker_for
 
@@ -244,7 +244,7 @@ class FinetuneDock(FinetuneChoice):
         self._show_curve(request).draw()
         tuned = outcome.tuned
         doubt = f"{tuned.objection} {outcome.advice or ADVICE}" if tuned.objection else ""
-        sentences = [comparison(tuned.before, tuned.after), doubt, outcome.note]
+        sentences = [tuned.comparison, doubt, outcome.note]
         name = free_name(Path(request.model).stem, [model.name for model in list_models()])
         self.show_outcome("\n".join(filter(None, sentences)), name, doubtful=bool(tuned.objection))
         if self._preview is not None:

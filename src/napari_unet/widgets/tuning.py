@@ -16,7 +16,6 @@ from napari_unet.widgets.viewing import Viewing
 if TYPE_CHECKING:
     from napari_unet.learning.crops import Crop
     from napari_unet.learning.finetune import FineTuning
-    from napari_unet.learning.gate import Marks
     from napari_unet.network.model import Model
 
 
@@ -115,12 +114,3 @@ def compare(
         return None
     viewing = Viewing(request, parent.card)
     return Compared(viewing.sight(parent.network, place), viewing.sight(tuned.network, place))
-
-
-def comparison(before: "Marks", after: "Marks") -> str:
-    """Return in one sentence what a fine-tune brought."""
-    which = "corrected nuclei held back" if after.held_out else "the corrected nuclei"
-    return (
-        f"Overlap with {which}: {before.corrected:.2f} before, {after.corrected:.2f} after; "
-        f"{after.kept:.0%} of the rest stayed as it was."
-    )
