@@ -51,10 +51,10 @@ def picture(viewer: napari.Viewer) -> NDArray[np.uint8]:
     return viewer.screenshot(canvas_only=False, flash=False)[..., :3]
 
 
-def paint_missed(labels: Any, truth: NDArray[np.int32]) -> None:
-    """Paint some of the nuclei that were not found, over whatever lies there."""
+def paint_missed(labels: Any, truth: NDArray[np.int32], found: float = FOUND) -> None:
+    """Paint some of the nuclei that overlap less with what was found, over whatever lies there."""
     best = overlaps(np.asarray(labels.data), truth).max(axis=0).toarray()
-    for label in np.unique(truth[truth > 0])[best < FOUND][:N_PAINTED]:
+    for label in np.unique(truth[truth > 0])[best < found][:N_PAINTED]:
         mask = truth == label
         for wrong in np.setdiff1d(labels.data[mask], [0]):
             labels.data_setitem(np.nonzero(labels.data == wrong), 0)

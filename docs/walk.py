@@ -1,10 +1,11 @@
 """Walk through the docks in a real window, check each step, and leave a picture of it.
 
-    tools/display .venv/bin/python docs/walk.py [--themes dark light]
+    tools/display .venv/bin/python docs/walk.py [--themes dark light] [--pictures FOLDER]
 
-Preview, segment, adjust, next doubtful nucleus, right, correct, measure, compare, copy: with the
-stack of the samples, opened from a file, in each theme of napari. Models and corrections go to a
-temporary folder. Ends with an error at the first step that does not do what it should.
+Preview, segment, adjust, next doubtful nucleus, right, correct, learn, measure, compare, copy,
+export: with the stack of the samples, opened from a file, in each theme of napari. Models and
+corrections go to a temporary folder. Ends with an error at the first step that does not do what it
+should.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,14 @@ import napari
 import numpy as np
 import PIL.Image
 import tifffile
+from make_finetune_picture import paint_missed
 from make_pictures import FOLDER, PLUGIN, SETTLE, image_layer, wait
 from napari.settings import get_settings
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 
+from napari_unet.network.library import list_models
+from napari_unet.widgets import model_actions
 from napari_unet.widgets.copy_menu import COMMAND, METHODS, PYTHON
 from napari_unet.widgets.doubt_form import NEXT, RIGHT
 
@@ -33,6 +38,10 @@ N_COLOURS = 256  # of a picture: a third of the file
 PALETTE = PIL.Image.Quantize.MAXCOVERAGE  # the default joins rare colours, as those of a legend
 ZOOM = 3.0  # of the preview, so that a part of the plane is shown
 STRICTER = 0.8  # threshold
+EXACTLY = 1.0  # IoU: some nuclei are painted as they are drawn in the sample
+SECONDS = 30.0  # of learning
+LONGEST_LEARNING = 600_000  # ms
+LEARNED = "nuclei v1"
 COPIES = {METHODS: "U-Net", PYTHON: "import", COMMAND: "napari-unet segment"}
 """What can be copied, and what must be in it."""
 
@@ -40,9 +49,10 @@ COPIES = {METHODS: "U-Net", PYTHON: "import", COMMAND: "napari-unet segment"}
 class Walk:
     """The docks of a viewer, and the steps through them."""
 
-    def __init__(self, theme: str, folder: Path) -> None:
+    def __init__(self, theme: str, folder: Path, pictures: Path) -> None:
         get_settings().appearance.theme = theme
         self.theme, self.number = theme, 0
+        self.folder, self.pictures = folder, pictures
         self.viewer = napari.Viewer()
         self.viewer.window.resize(*WINDOW)
         self.viewer.open_sample(PLUGIN, SAMPLE)
@@ -71,7 +81,7 @@ class Walk:
         name = f"walk_{self.number}_{step}_{self.theme}.png"
         shot = self.viewer.screenshot(canvas_only=False, flash=False)
         picture = PIL.Image.fromarray(shot[..., :3])
-        picture.quantize(N_COLOURS, PALETTE, kmeans=1).save(FOLDER / name)
+        picture.quantize(N_COLOURS, PALETTE, kmeans=1).save(self.pictures / name)
         print(name)
 
     def click(self, dock: Any, name: str) -> None:
@@ -131,10 +141,21 @@ class Walk:
         QTest.keyClick(canvas, key.lower())
         QTest.qWait(SETTLE)
 
-    def learn(self) -> None:
+    def correct(self) -> None:
         dock = self.opened("Fine-tune on corrections")
         wait(lambda: dock.counts.value.startswith("1 "), "the nucleus that was called right")
+        paint_missed(self.result, self.viewer.layers[f"{SAMPLE} truth"].data, EXACTLY)
+        wait(lambda: "reshaped" in dock.counts.value, "what was painted")
         self.take("correct")
+
+    def learn(self) -> None:
+        dock = self.opened("Fine-tune on corrections")
+        dock.time.value = SECONDS
+        dock.learn.native.click()
+        wait(lambda: dock.outcome.visible, "what was learned", LONGEST_LEARNING)
+        self.take("learn")
+        dock.keep.native.click()
+        check(any(model.name == LEARNED for model in list_models()), "the new model is listed")
 
     def measure(self) -> None:
         self.viewer.layers.selection.active = self.result
@@ -156,6 +177,19 @@ class Walk:
             self.dock.next_steps.copies.copy(kind)
             wait(lambda words=words, c=clipboard: words in c.text(), f"the {kind}")
 
+    def export(self) -> None:
+        """Export the new model, and the nuclei for ImageJ."""
+        dock = self.opened("Models")
+        wait(lambda: any(name == LEARNED for name, _ in dock._items()), "the new model")
+        dock.select([LEARNED])
+        model, rois = (self.folder / f"{self.theme}.{end}" for end in ("safetensors", "zip"))
+        dock._act(partial(model_actions.export, LEARNED, model, overwrite=False))
+        wait(model.exists, "the model's file")
+        self.take("export")
+        self.result.save(str(rois))
+        (read,) = self.viewer.open(rois, plugin=PLUGIN)
+        check(len(np.unique(read.data)) == len(np.unique(self.result.data)), "all nuclei are there")
+
     def nuclei(self) -> Any:
         return np.setdiff1d(self.result.data, 0)
 
@@ -168,21 +202,25 @@ def check(holds: bool, what: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--themes", nargs="+", default=["dark", "light"])
+    parser.add_argument("--pictures", type=Path, default=FOLDER)
     options = parser.parse_args()
-    FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["NAPARI_UNET_HOME"] = home
-        for theme in options.themes:
-            walk = Walk(theme, Path(home))
+    options.pictures.mkdir(exist_ok=True)
+    for theme in options.themes:
+        # Each begins as a newcomer does, without models and corrections.
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["NAPARI_UNET_HOME"] = home
+            walk = Walk(theme, Path(home), options.pictures)
             for step in (
                 walk.preview,
                 walk.segment,
                 walk.adjust,
                 walk.doubt,
+                walk.correct,
                 walk.learn,
                 walk.measure,
                 walk.compare,
                 walk.copy,
+                walk.export,
             ):
                 step()
             walk.viewer.close()

@@ -1,10 +1,16 @@
-"""The first click of a newcomer, in a window: sample, dock, Segment nuclei; fail without nuclei."""
+"""The first click of a newcomer, in a window: sample, dock, Segment nuclei; fail without nuclei.
+
+    tools/display python tools/first_click.py PyQt6
+
+The name is that of the binding of Qt that has to be in use.
+"""
 
 import sys
 import time
 from pathlib import Path
 
 import napari
+import qtpy
 from napari.layers import Labels
 from npe2 import PluginManager
 from qtpy.QtTest import QTest
@@ -39,12 +45,14 @@ def main() -> None:
     if PLUGIN not in manifests:
         sys.exit(f"npe2 does not find {PLUGIN}.")
     print(f"npe2 found {PLUGIN} {manifests.get_manifest(PLUGIN).package_version}")
+    if sys.argv[1:] != [qtpy.API_NAME]:
+        sys.exit(f"Expected Qt by {sys.argv[1:]}, got {qtpy.API_NAME}.")
     viewer = napari.Viewer()
     n_nuclei = click(viewer)
     viewer.close()
     if not n_nuclei:
         sys.exit("The dock found no nuclei in the sample.")
-    print(f"the dock found {n_nuclei} nuclei")
+    print(f"with {qtpy.API_NAME} the dock found {n_nuclei} nuclei")
 
 
 if __name__ == "__main__":

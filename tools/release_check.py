@@ -1,4 +1,7 @@
-"""Check a release as others get it: its archives, and its wheel alone in an empty environment."""
+"""Check a release as others get it: its archives, and its wheel alone in an empty environment.
+
+The first click is done with PyQt6, and again when PySide6 has taken its place.
+"""
 
 import os
 import subprocess
@@ -10,6 +13,7 @@ from pathlib import Path
 from check_wheel import ROOT, checked_wheel
 
 PLUGIN = "napari-unet-nuclei"
+DISPLAY = ROOT / "tools" / "display"
 # Python reads this file at its start, in every process below.
 OFFLINE = """
 import sys
@@ -40,16 +44,25 @@ def check_metadata(dist: Path) -> None:
 def check_installed(wheel: Path, folder: Path) -> None:
     """Install the wheel into an empty environment, and use it there, without a network."""
     environment, empty = folder / "environment", folder / "empty"
-    run(ROOT / "tools" / "environment", environment, "gui", wheel, env=settings(folder))
+    install(environment, "gui", wheel, folder)
     offline = folder / "offline"
     offline.mkdir()
     (offline / "sitecustomize.py").write_text(OFFLINE, encoding="utf-8")
     empty.mkdir()
     env = settings(folder) | {"PYTHONPATH": str(offline)}
-    programs, display = environment / "bin", ROOT / "tools" / "display"
+    programs = environment / "bin"
     run(programs / "napari-unet", "demo", "--no-window", cwd=empty, env=env)
-    run(display, programs / "npe2", "validate", "--imports", PLUGIN, cwd=empty, env=env)
-    run(display, programs / "python", ROOT / "tools" / "first_click.py", cwd=empty, env=env)
+    run(DISPLAY, programs / "npe2", "validate", "--imports", PLUGIN, cwd=empty, env=env)
+    click = (DISPLAY, programs / "python", ROOT / "tools" / "first_click.py")
+    run(*click, "PyQt6", cwd=empty, env=env)
+    run(programs / "python", "-m", "pip", "uninstall", "--yes", "PyQt6", env=settings(folder))
+    install(environment, "pyside6", wheel, folder)
+    run(*click, "PySide6", cwd=empty, env=env)
+
+
+def install(environment: Path, extras: str, wheel: Path, folder: Path) -> None:
+    """Install the wheel and what its extras name."""
+    run(ROOT / "tools" / "environment", environment, extras, wheel, env=settings(folder))
 
 
 def settings(folder: Path) -> dict[str, str]:
