@@ -113,7 +113,8 @@ def _pixels(facts: Facts) -> str:
     how = "given" if facts["diameter_is_given"] else "estimated"
     return (
         f"Intensities were {_scaled(settings['normalisation'])}. The diameter of a typical "
-        f"nucleus was {how} as {settings['diameter']:.1f} px; the model is made for {settings['model_diameter']:.1f} px."
+        f"nucleus was {how} as {settings['diameter']:.1f} px; the model is made for "
+        f"{settings['model_diameter']:.1f} px."
     )
 
 

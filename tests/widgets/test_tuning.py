@@ -12,6 +12,7 @@ from napari.layers import Labels
 
 from napari_unet.learning.gate import Marks
 from napari_unet.learning.store import Store
+from napari_unet.network.keeping import import_model
 from napari_unet.segmentation import finish
 from napari_unet.widgets.corrections import edited, facts_of
 from napari_unet.widgets.messages import Glance, Learned, LearnRequest
@@ -195,3 +196,12 @@ def test_the_comparison_is_one_sentence(
     before: tuple[float, bool, float, float], after: tuple[float, bool, float, float], text: str
 ) -> None:
     assert comparison(Marks(*before), Marks(*after)) == text
+
+
+def test_a_network_of_another_program_cannot_learn(
+    layer: Labels, request_for: Callable[..., LearnRequest], other_package: Callable[..., Path]
+) -> None:
+    model = import_model(other_package())
+    _, outcome = run(request_for(layer, model=model.stem))
+    assert isinstance(outcome, Failed)
+    assert outcome.sentence.startswith("Expected a network of napari-unet, got 'other', one of ")
