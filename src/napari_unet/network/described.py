@@ -93,7 +93,7 @@ def described(text: bytes) -> Described:
         if facts.get("type") != "model" or version not in ((0, 4), (0, 5)):
             raise ValueError("it describes no model in the format 0.4 or 0.5")
         return _described(facts, is_new=version == (0, 5))
-    except (KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         missing = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ValueError(f"its description is damaged: {missing}") from error
     except yaml.YAMLError as error:

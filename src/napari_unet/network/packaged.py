@@ -16,6 +16,7 @@ ONNX = "onnx"
 """What `PackagedConfig.variant` is, by which a card tells it from a network of this plugin."""
 AXES = "bcyx"
 LARGEST_SIDE = 4096  # px
+LARGEST_NUMBER = float(np.finfo(np.float32).max)
 STEPS: Mapping[str, int] = {"linear": 2, "clip": 2, "binarize": 1, "sigmoid": 0}
 """How many numbers each kind of step has."""
 
@@ -144,5 +145,5 @@ DONE: Mapping[str, Callable[..., NDArray[Any]]] = {
 
 def _is_number(value: Any) -> bool:
     """Tell whether a number of a step is one, or not given."""
-    is_number = type(value) in (int, float) and abs(value) <= np.finfo(np.float32).max
+    is_number = type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
     return value is None or is_number
