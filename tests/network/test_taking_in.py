@@ -27,7 +27,7 @@ RANGE = (
     ("scale_linear", {"gain": 3.0, "offset": -0.5}),
     ("clip", {"min": -0.4, "max": 2.0}),
 )
-FIXED = (("scale_linear", {"gain": 0.01, "offset": -0.5}),)
+FIXED = (("scale_linear", {"gain": 0.002, "offset": -0.05}),)
 VARIETY = [
     {"axes": "byxc", "output_axes": "bxyc", "steps": RANGE},
     {"axes": "xycb", "output_axes": "cbyx", "steps": FIXED, "halo": 8, "n_maps": 1},

@@ -87,6 +87,7 @@ def load(model: str | Path, device: str, precision: str = PRECISIONS[0]) -> "Any
     """Load a model by its name or file, and torch with it."""
     try:
         from napari_unet.network.library import load_model
+        from napari_unet.network.model import Model  # noqa: F401
         from napari_unet.network.onnx_model import AnyModel  # noqa: F401
     # Windows reports a library that torch needs and does not find as an OSError.
     except (ImportError, OSError) as error:
