@@ -18,14 +18,16 @@ from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crops import Crop, correction_crops
 from napari_unet.learning.finetune import FineTune, FineTuneSettings, FineTuning
 from napari_unet.learning.fit import Step
-from napari_unet.network.library import BUILT_IN, load_model
+from napari_unet.network.library import BUILT_IN, load_model, load_unet
 from napari_unet.network.model import Model
+from napari_unet.network.onnx_model import AnyModel
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import (
     Progress,
     SegmentSettings,
     finish,
     image_diameter,
+    overlap_for,
     predict_maps,
 )
 from napari_unet.segmentation import segment as walk
@@ -38,7 +40,7 @@ def segment(
     image: Any,
     axes: str | None = None,
     *,
-    model: str | Path | Model = BUILT_IN,
+    model: str | Path | AnyModel = BUILT_IN,
     channel: int | None = None,
     scale: Mapping[str, float] | Sequence[float] | None = None,
     diameter: float | None = None,
@@ -120,7 +122,7 @@ def predict(
     image: Any,
     axes: str | None = None,
     *,
-    model: str | Path | Model = BUILT_IN,
+    model: str | Path | AnyModel = BUILT_IN,
     channel: int | None = None,
     diameter: float | None = None,
     quality: str = SegmentSettings.quality,
@@ -206,7 +208,7 @@ def fine_tune(
     ValueError, TypeError, FileNotFoundError
         If arrays, axes or model do not fit, or nothing is known.
     """
-    loaded = load_model(model, device)
+    loaded = load_unet(model, device)
     settings = model_settings(loaded, channel=channel, diameter=diameter)
     examples = _examples(images, labels, known, axes)
     sources = names or [f"image {number}" for number in range(1, len(examples) + 1)]
@@ -246,12 +248,13 @@ def _saved(run: FineTuning, checkpoint: Path | None, *, resume: bool) -> Iterato
 
 
 def model_settings(
-    model: Model, *, instances: InstanceSettings | None = None, **choices: Any
+    model: AnyModel, *, instances: InstanceSettings | None = None, **choices: Any
 ) -> SegmentSettings:
     """Give the settings that suit a model, with the user's choices among them."""
     settings = SegmentSettings(
         model_diameter=model.card.diameter,
-        grid=model.network.config.multiple,
+        overlap=overlap_for(model.config.halo),
+        grid=model.config.multiple,
         normalisation=model.card.normalisation,
         instances=instances or model.card.instances,
     )

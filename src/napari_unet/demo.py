@@ -21,7 +21,7 @@ from napari_unet.images.atomic import overwriting
 from napari_unet.images.files import write_labels
 from napari_unet.images.intensity import limits, normalise
 from napari_unet.images.synthetic import nuclei_field
-from napari_unet.network.model import Model
+from napari_unet.network.onnx_model import AnyModel
 from napari_unet.nuclei.measure import measure
 from napari_unet.nuclei.table_files import write_table
 from napari_unet.segmentation import STEPS as WALK_STEPS
@@ -67,7 +67,7 @@ class DemoResult:
 
 def run_demo(
     folder: Path,
-    load: Callable[[], Model],
+    load: Callable[[], AnyModel],
     shape: tuple[int, int] = SHAPE,
     n: int = N_NUCLEI,
     progress: Callable[[Progress], None] = lambda step: None,

@@ -31,7 +31,7 @@ from napari_unet.images.ome_zarr import (
     zarr_format,
 )
 from napari_unet.network.library import load_model
-from napari_unet.network.model import Model
+from napari_unet.network.onnx_model import AnyModel
 from napari_unet.nuclei.tracks import Movie
 from napari_unet.segmentation import (
     Predict,
@@ -83,7 +83,7 @@ def is_large(source: Path, target: Path, how: InBlocks) -> bool:
 def segment_large(
     source: Path,
     target: Path,
-    model: Model,
+    model: AnyModel,
     settings: SegmentSettings,
     how: InBlocks,
     *,
@@ -103,7 +103,7 @@ def segment_large(
         A TIFF file or an OME-Zarr folder.
     target : Path
         A TIFF file or an OME-Zarr folder, which appears when the labels are whole.
-    model : Model
+    model : AnyModel
         The network; the processes of a cluster load it from its file.
     settings : SegmentSettings
         How.
@@ -199,7 +199,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def _facts(
-    image: ImageFile, source: Path, model: Model, settings: SegmentSettings, how: InBlocks
+    image: ImageFile, source: Path, model: AnyModel, settings: SegmentSettings, how: InBlocks
 ) -> dict[str, Any]:
     """Return what a run must share with the one that it goes on with."""
     return {
@@ -212,7 +212,7 @@ def _facts(
 
 
 def _with_sizes(
-    folder: Path, image: ImageFile, model: Model, settings: SegmentSettings
+    folder: Path, image: ImageFile, model: AnyModel, settings: SegmentSettings
 ) -> Generator[Progress, None, SegmentSettings]:
     """Return the settings with diameter and distance of planes; a resumed run finds its own."""
     if scratch.missing(folder, "sizes", [(0, 0)]):
@@ -224,7 +224,7 @@ def _with_sizes(
     return replace(settings, diameter=diameter, anisotropy=distance)
 
 
-def _network_elsewhere(model: Model) -> OpenNetwork:
+def _network_elsewhere(model: AnyModel) -> OpenNetwork:
     """Return what loads a model in another process."""
     if model.path is None:
         raise ValueError(

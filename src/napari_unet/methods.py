@@ -58,19 +58,35 @@ def methods_text(facts: Facts, n_corrected: int = 0) -> str:
     """
     sentences = [_what(facts), _region(facts), _pixels(facts), _network(facts), _labels(facts)]
     sentences += [_linking(facts), _where(facts), by_hand(n_corrected)]
-    references = [UNET, *([BOWL] if facts["from_built_in"] else []), *LIBRARIES]
+    references = [*_networks(facts), *LIBRARIES]
     return "\n".join([" ".join(filter(None, sentences)), "", "References", *references, ""])
+
+
+def _networks(facts: Facts) -> list[str]:
+    """Return what is to be cited for the network."""
+    if published := facts.get("published"):
+        return list(published["cite"])
+    return [UNET, *([BOWL] if facts["from_built_in"] else [])]
 
 
 def _what(facts: Facts) -> str:
     channel = facts["settings"]["channel"]
     of = f"axes {facts['axes']}" + ("" if channel is None else f", channel {channel}")
-    network = "a U-Net" if facts["network"] == "unet" else f"a U-Net variant ({facts['network']})"
     return (
         f"Nuclei in {facts['image']!r} ({of}) were segmented with {PLUGIN} "
         f"{facts['versions'][PLUGIN]} and its model {facts['model']!r} (SHA-256 "
-        f"{facts['model_sha256']}), {network} (Ronneberger et al., 2015){_training(facts)}."
+        f"{facts['model_sha256']}), {_kind(facts)}{_training(facts)}."
     )
+
+
+def _kind(facts: Facts) -> str:
+    """Return what kind of network it is, and who made one of another program."""
+    if published := facts.get("published"):
+        made = [published[name] for name in ("version", "id") if published[name]]
+        by = f", by {', '.join(published['authors'])}" if published["authors"] else ""
+        return f"the network of the package {' '.join([repr(published['name']), *made])}{by}"
+    network = "a U-Net" if facts["network"] == "unet" else f"a U-Net variant ({facts['network']})"
+    return f"{network} (Ronneberger et al., 2015)"
 
 
 def _training(facts: Facts) -> str:
@@ -94,17 +110,27 @@ def _region(facts: Facts) -> str:
 
 def _pixels(facts: Facts) -> str:
     settings = facts["settings"]
-    low, high, per = (settings["normalisation"][name] for name in ("low", "high", "per"))
+    how = "given" if facts["diameter_is_given"] else "estimated"
+    return (
+        f"Intensities were {_scaled(settings['normalisation'])}. The diameter of a typical "
+        f"nucleus was {how} as {settings['diameter']:.1f} px; the model is made for "
+        f"{settings['model_diameter']:.1f} px."
+    )
+
+
+def _scaled(normalisation: Mapping[str, Any]) -> str:
+    low, high, per = (normalisation[name] for name in ("low", "high", "per"))
+    # Results of before there were several ways say nothing of it.
+    by = normalisation.get("by")
+    if by == "nothing":
+        return "given to the network as they are"
+    if by == "moments":
+        return f"scaled to a mean of 0 and a standard deviation of 1 in each {per}"
     # "type" takes the range of the intensities' type, and no percentiles.
-    scaled = (
+    return "scaled " + (
         "by the range of their type" if per == "type"
         else f"from their percentiles {low:g} and {high:g} of each {per} to 0 and 1"
     )  # fmt: skip
-    how = "given" if facts["diameter_is_given"] else "estimated"
-    return (
-        f"Intensities were scaled {scaled}. The diameter of a typical nucleus was {how} as "
-        f"{settings['diameter']:.1f} px; the model is made for {settings['model_diameter']:.1f} px."
-    )
 
 
 def _network(facts: Facts) -> str:
@@ -112,8 +138,9 @@ def _network(facts: Facts) -> str:
     turned = ", as the mean over eight flips and turns" if settings["quality"] == "best" else ""
     if "Z" in facts["axes"] and settings["views"] == "three":
         turned += ", averaged with those of the stack seen from two sides where it is deep enough"
+    others = "" if facts.get("published") else ", their borders and the depth inside them"
     return (
-        "The network predicted maps of nuclei, their borders and the depth inside them, in tiles "
+        f"The network predicted maps of nuclei{others}, in tiles "
         f"of {settings['tile']} px that overlap by {settings['overlap']} px{turned}."
     )
 

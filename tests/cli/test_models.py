@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+import tifffile
 
+from napari_unet.images.synthetic import nuclei_field
 from napari_unet.network.card import Card
 from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.network.model import Model
@@ -200,3 +202,25 @@ def test_weights_of_torch_are_taken_in_on_demand(run, assert_refused, tmp_path, 
     assert run("models", *arguments).stdout == f"{models_folder() / 'mine.safetensors'}\n"
     kept = load_model("mine", "cpu").network.state_dict()
     assert all(torch.allclose(kept[name], weight, atol=1e-3) for name, weight in state.items())
+
+
+def test_a_package_of_another_program_is_imported_and_segments(
+    run, assert_refused, other_package, tmp_path
+):
+    package = other_package()
+    done = run("models", "import", package, "--name", "bright", "--diameter", "20")
+    assert done.exit_code == 0, done.output
+    assert "bright" in run("models").stdout
+    assert "Byron A, Bright nuclei, 2026" in run("models", "show", "bright").stdout
+    image, labels = nuclei_field((96, 112), n=6, diameter=20.0)
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    found = tmp_path / "found.tif"
+    done = run("segment", tmp_path / "a.tif", "-o", found, "--model", "bright", "--diameter", "20")
+    assert done.exit_code == 0, done.output
+    assert tifffile.imread(found).max() > 1
+    tifffile.imwrite(tmp_path / "b.tif", labels)
+    words = "'bright', one of another program, which can segment but cannot learn"
+    output = ("-o", tmp_path / "new.safetensors")
+    teach = run("finetune", "bright", tmp_path / "a.tif", tmp_path / "b.tif", *output)
+    assert_refused(teach, 2, words)
+    assert_refused(run("export", "bright", "-o", tmp_path / "new.onnx"), 2, words)

@@ -93,8 +93,8 @@ def test_the_page_shows_everything_that_lies_beside_it(bright_run):
 
 
 def test_the_facts_of_a_run_are_in_plain_words(bright_run):
-    card = load_model_file(bright_run.output, "cpu").card
-    found = facts(bright_run, card, read_history(bright_run.history))
+    config = load_model_file(bright_run.output, "cpu").config
+    found = facts(bright_run, config, read_history(bright_run.history))
     assert found == {
         "model": "mine.safetensors",
         "data": "plate",

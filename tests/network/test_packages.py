@@ -59,9 +59,13 @@ def no_zip(path: Path) -> None:
     path.write_bytes(b"no zip")
 
 
-def another_program(path: Path) -> None:
+def no_description(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("rdf.yaml", "{}")
+
+
+def nothing_known(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"../{MODEL}", "no")
         archive.writestr(f"weights/{MODEL}", "no")
 
@@ -101,7 +105,8 @@ def damaged(path: Path) -> None:
     ("spoilt", "words"),
     [
         (no_zip, "not a zip file"),
-        (another_program, "holds 0 files"),
+        (nothing_known, "holds neither model.safetensors nor rdf.yaml"),
+        (no_description, "format_version' is missing"),
         (two_models, "holds 2 files"),
         (bomb, "more than 100 times"),
         (packed_otherwise, "in a way of its own"),
@@ -121,7 +126,7 @@ def test_another_zip_is_refused_in_a_sentence(
 
 def test_a_model_that_states_more_than_1_gib_is_not_unpacked(package, tmp_path, monkeypatch):
     monkeypatch.setattr(packages, "LARGEST_FILE", 100)
-    with pytest.raises(ValueError, match="more than 1 GiB"):
+    with pytest.raises(ValueError, match="has more than 100 bytes"):
         import_model(package)
 
 

@@ -231,7 +231,7 @@ def test_settings_out_of_range_are_refused(wrong):
 @pytest.mark.parametrize(
     ("maps", "anisotropy", "reason"),
     [
-        (np.zeros((2, 4, 4)), 1.0, r"got \(2, 4, 4\)"),
+        (np.zeros((4, 4, 4)), 1.0, r"got \(4, 4, 4\)"),
         (np.zeros((4, 4)), 1.0, r"got \(4, 4\)"),
         (np.zeros((3, 4, 4), np.int32), 1.0, "got int32"),
         (np.zeros((3, 4, 4)), 0.0, "anisotropy above 0, got 0.0"),
@@ -241,3 +241,13 @@ def test_settings_out_of_range_are_refused(wrong):
 def test_maps_that_are_no_maps_are_refused(maps, anisotropy, reason):
     with pytest.raises(ValueError, match=reason):
         instances(maps, anisotropy=anisotropy)
+
+
+def test_without_a_distance_map_the_border_makes_the_seeds() -> None:
+    nucleus = np.array([[0, 1, 1, 1, 1, 1, 1, 1, 0]] * 5, np.float32)
+    border = np.array([[0, 0, 0, 0, 1, 0, 0, 0, 0]] * 5, np.float32)
+    maps = np.stack([nucleus, border])
+    split = instances(maps, InstanceSettings(min_size=5))
+    assert split[0, [1, 3, 5, 7]].tolist() == [1, 1, 2, 2]
+    assert instances(maps, InstanceSettings(seeds="none")).max() == 1
+    np.testing.assert_allclose(confidence(maps, split)[1:], 1.0)

@@ -11,7 +11,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QAbstractItemDelegate, QLineEdit
 
 from napari_unet.network.files import known_hash
-from napari_unet.network.keeping import delete, keep, rename
+from napari_unet.network.keeping import delete, import_model, keep, rename
 from napari_unet.network.library import (
     BUILT_INS,
     find_again,
@@ -371,3 +371,11 @@ def test_after_the_docks_are_closed_nothing_stays_connected(
     viewer.window.remove_dock_widget(segment.native)
     assert len(model_chosen.callbacks) == len(models_changed.callbacks) == 0
     qtbot.waitUntil(lambda: dock._worker is None, timeout=60_000)
+
+
+def test_a_package_of_another_program_can_be_chosen_in_the_dock_that_segments(
+    viewer, open_segment, other_package
+):
+    path = import_model(other_package())
+    segment = open_segment(viewer)
+    assert path.stem in segment.model.choices

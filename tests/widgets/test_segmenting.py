@@ -7,7 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from napari_unet.images.synthetic import nuclei_field
+from napari_unet.methods import methods_text
+from napari_unet.network.keeping import import_model
 from napari_unet.segmentation import finish
 from napari_unet.widgets.running import Failed
 from napari_unet.widgets.segmenting import Finished, Request, run
@@ -106,3 +110,22 @@ def test_a_torch_that_does_not_load_says_what_to_do(monkeypatch: pytest.MonkeyPa
     outcome = finish(run(request("nuclei", np.ones((40, 50)), "YX", (slice(None),) * 2)))
     assert isinstance(outcome, Failed)
     assert outcome.sentence.startswith("PyTorch could not be loaded")
+
+
+def test_a_network_of_another_program_is_named_and_cited(other_package) -> None:
+    path = import_model(other_package())
+    image = nuclei_field((96, 112), n=12, diameter=20.0)[0]
+    outcome = finish(run(request(path.stem, image, "YX", (slice(None),) * 2)))
+    assert isinstance(outcome, Finished)
+    assert outcome.n_nuclei > 1
+    assert outcome.facts["network"] == "onnx"
+    text = methods_text({**outcome.facts, "image": "cells"})
+    for words in (
+        "the network of the package 'Bright nuclei' 0.1.0, by Ada Byron.",
+        "scaled to a mean of 0 and a standard deviation of 1 in each plane",
+        f"on CPU float32 with PyTorch {torch.__version__}",
+        "onnxruntime 1.",
+        "Byron A, Bright nuclei, 2026 doi:10.1234/bright",
+    ):
+        assert words in text
+    assert "U-Net: convolutional" not in text

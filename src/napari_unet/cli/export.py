@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.failures import USAGE, refused, stop
-from napari_unet.cli.options import Overwrite, open_model
+from napari_unet.cli.options import Overwrite, open_unet
 
 
 def export(
@@ -52,7 +52,7 @@ def export(
     if chosen != "bioimageio" and (author or licence):
         stop("--author and --license are for --format bioimageio; leave them out.", USAGE)
     export_for_others(
-        open_model(model, "cpu"),
+        open_unet(model, "cpu"),
         output,
         format=format,
         authors=author or (),

@@ -19,7 +19,7 @@ from napari_unet.cli.options import (
     check_axes,
     check_model_output,
     given,
-    open_model,
+    open_unet,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def finetune(
 
     check_axes(axes)
     check_model_output(output, may_exist=overwrite)
-    parent = open_model(model, device)
+    parent = open_unet(model, device)
     examples = read_examples(images, labels, known)
     choices = given(seconds=seconds, channel=channel, diameter=diameter, axes=axes)
     checkpoint = checkpoint_beside(output)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_unet.cli.failures import refused
-from napari_unet.cli.options import Overwrite, open_model
+from napari_unet.cli.options import Overwrite, open_unet
 
 Own = Annotated[str, typer.Argument(help="One of your own models, by name.")]
 
@@ -73,16 +73,26 @@ def import_(
     path: Annotated[
         Path,
         typer.Argument(
-            help="A .safetensors file of napari-unet, or a package (.zip) exported by it."
+            help="A .safetensors file of napari-unet, or a package of bioimage.io (.zip or folder)."
         ),
     ],
     name: Annotated[
         str | None, typer.Option(help="Of the model; that of the file if not given.")
     ] = None,
+    diameter: Annotated[
+        float | None,
+        typer.Option(
+            help="Of the nuclei that a network of another program knows best, in pixels; measured "
+            "on the test image of its package if not given.",
+            min=2,
+            max=1000,
+        ),
+    ] = None,
 ) -> None:
     """Take in a model from elsewhere.
 
-    It is checked as a whole first. Where its name is taken, it gets a version.
+    It is checked as a whole first. Where its name is taken, it gets a version. Of a package that
+    another program wrote, the weights must be ONNX; that takes the extra "zoo".
 
     Example: napari-unet models import plate7.safetensors --name "plate 7"
     """
@@ -92,7 +102,7 @@ def import_(
     if name is not None:
         with refused():
             keeping.file_for(name, models_folder())
-    print(keeping.import_model(path, name))
+    print(keeping.import_model(path, name, diameter))
 
 
 def import_state(
@@ -119,7 +129,7 @@ def import_state(
     from napari_unet.network import keeping
     from napari_unet.network.state_files import model_from_state
 
-    model = model_from_state(path, open_model(like, "cpu"))
+    model = model_from_state(path, open_unet(like, "cpu"))
     with refused():
         kept = keeping.keep(model, name or path.stem)
     print(kept)

@@ -13,6 +13,7 @@ from napari_unet.network import PRECISIONS, SUFFIX
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
+    from napari_unet.network.onnx_model import AnyModel
     from napari_unet.segmentation import SegmentSettings
 
 
@@ -153,7 +154,7 @@ def check_model_output(output: Path, *, may_exist: bool, ways: str = "--overwrit
         stop(f"The folder {output.parent} cannot be written; choose another one.", FILES)
 
 
-def open_model(name: str | None, device: str, chosen: str = PRECISIONS[0]) -> Model:
+def open_model(name: str | None, device: str, chosen: str = PRECISIONS[0]) -> AnyModel:
     """Load a model; no such device, precision or name is wrong usage, a bad file is not."""
     from napari_unet.network.device import choose_device, precision
     from napari_unet.network.library import BUILT_IN, load_model
@@ -167,7 +168,16 @@ def open_model(name: str | None, device: str, chosen: str = PRECISIONS[0]) -> Mo
         stop(error, FILES if Path(name).suffix == SUFFIX else USAGE)
 
 
-def settings_for(model: Model, **choices: Any) -> SegmentSettings:
+def open_unet(name: str | None, device: str) -> Model:
+    """Load a model that can learn; one of another program is the wrong one to choose."""
+    from napari_unet.network.library import load_unet
+
+    model = open_model(name, device)
+    with refused():
+        return load_unet(model)
+
+
+def settings_for(model: AnyModel, **choices: Any) -> SegmentSettings:
     """Return the settings that suit a model, with the options that were given."""
     from napari_unet.api import model_settings
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_unet.chunked.walk import Run
     from napari_unet.jobs import Job
     from napari_unet.large import InBlocks
-    from napari_unet.network.model import Model
+    from napari_unet.network.onnx_model import AnyModel
     from napari_unet.segmentation import Progress, SegmentSettings
     from napari_unet.work_list import WorkTable
 
@@ -204,7 +204,7 @@ def follow(
 
 
 def how_made(
-    model: Model,
+    model: AnyModel,
     settings: SegmentSettings,
     channel: str | None,
     axes: str | None,
@@ -256,7 +256,7 @@ def cluster(address: str | None, n_workers: int | None) -> Iterator[Run]:
 
 
 def in_blocks(
-    model: Model,
+    model: AnyModel,
     settings: SegmentSettings,
     how: InBlocks,
     channel: str | None,

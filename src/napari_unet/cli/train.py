@@ -17,7 +17,7 @@ from napari_unet.cli.options import (
     Quiet,
     check_model_output,
     given,
-    open_model,
+    open_unet,
 )
 from napari_unet.network import VARIANTS
 
@@ -114,7 +114,7 @@ def train(
     check_model_output(output, may_exist=resume or overwrite, ways="--overwrite or --resume")
     logs = tensorboard_logs(tensorboard, output)
     options = given(minutes=minutes, steps=steps, seed=seed)
-    parent = None if start is None else open_model(start, device)
+    parent = None if start is None else open_unet(start, device)
     run = prepare(
         data,
         output,
@@ -187,7 +187,7 @@ def network_config(variant: str | None, start: Model | None) -> UNetConfig | Non
     if variant is None:
         return None
     with refused():
-        return replace(start.card.config if start else UNetConfig(), variant=variant)
+        return replace(start.config if start else UNetConfig(), variant=variant)
 
 
 def tensorboard_logs(folder: Path | None, output: Path) -> list[Log]:

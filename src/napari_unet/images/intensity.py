@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 MOST_SAMPLES = 1_000_000
 SCOPES = ("plane", "stack", "type")
+WAYS = ("limits", "range", "moments", "nothing")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class Normalisation:
         takes 0 and the largest value of the intensities' type (1 for floating point) instead.
     ceiling : float
         Brightest value kept, in units of the range from `low` to `high`.
+    by : str
+        "limits" takes `low` and `high` to 0 and 1 and clips to 0..`ceiling`. The others are for
+        networks of other programs, and clip nothing: "range" does the same, "moments" takes the
+        mean to 0 and the standard deviation to 1, "nothing" leaves intensities as they are.
 
     Raises
     ------
@@ -36,6 +41,7 @@ class Normalisation:
     high: float = 99.8
     per: str = "plane"
     ceiling: float = 4.0
+    by: str = WAYS[0]
 
     def __post_init__(self) -> None:
         """Refuse values that cannot be used."""
@@ -51,12 +57,23 @@ class Normalisation:
             )
         if not self.ceiling > 0:
             raise ValueError(f"Expected a ceiling above 0, got {self.ceiling}; the default is 4.")
+        if self.by not in WAYS:
+            raise ValueError(
+                f"Expected one of {', '.join(WAYS)} as how to normalise, got {self.by!r}; choose "
+                "one of them."
+            )
+
+    @property
+    def brightest(self) -> float | None:
+        """Largest value of the result; None if nothing is clipped."""
+        return self.ceiling if self.by == "limits" else None
 
 
 def limits(pixels: NDArray[Any], normalisation: Normalisation | None = None) -> tuple[float, float]:
     """Return the intensities that become 0 and 1.
 
-    They are percentiles of the finite pixels. When these coincide, as in an image that is nearly
+    They are percentiles of the finite pixels, or mean and mean plus standard deviation, or 0 and 1
+    where intensities stay as they are. When percentiles coincide, as in an image that is nearly
     all background, the darkest and the brightest pixel are taken instead. Arrays of more than a
     million pixels are sampled on a regular grid.
 
@@ -85,13 +102,18 @@ def limits(pixels: NDArray[Any], normalisation: Normalisation | None = None) -> 
     """
     chosen = normalisation or Normalisation()
     _check_numeric(pixels)
+    if chosen.by == "nothing":
+        return 0.0, 1.0
     if chosen.per == "type":
         return 0.0, float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind in "iu" else 1.0
     sample = thinned(pixels).astype(np.float64)
     finite = sample[np.isfinite(sample)]
     if pixels.dtype.kind == "b" or finite.size == 0:
         return 0.0, 1.0
-    low, high = np.percentile(finite, [chosen.low, chosen.high])
+    if chosen.by == "moments":
+        low, high = finite.mean(), finite.mean() + finite.std()
+    else:
+        low, high = np.percentile(finite, [chosen.low, chosen.high])
     if low >= high:
         low, high = finite.min(), finite.max()
     if low >= high:
@@ -103,11 +125,11 @@ def limits(pixels: NDArray[Any], normalisation: Normalisation | None = None) -> 
 def normalise(
     pixels: NDArray[Any],
     bounds: tuple[float, float],
-    ceiling: float = Normalisation.ceiling,
+    ceiling: float | None = Normalisation.ceiling,
 ) -> NDArray[np.float32]:
     """Return intensities mapped so that the bounds become 0 and 1.
 
-    Values are clipped to 0 and to `ceiling`; NaN becomes 0.
+    Values are clipped to 0 and to `ceiling`, unless that is None; NaN becomes 0.
 
     Parameters
     ----------
@@ -115,13 +137,13 @@ def normalise(
         Intensities of any shape, boolean, integer or float.
     bounds : (float, float)
         What becomes 0 and 1, usually from `limits`; equal bounds give zeros.
-    ceiling : float
-        Largest value of the result.
+    ceiling : float, optional
+        Largest value of the result; None clips nothing, and lets what is infinite become 0 too.
 
     Returns
     -------
     array of float32
-        The same shape, in 0 .. `ceiling`.
+        The same shape, in 0 .. `ceiling` if there is one.
 
     Raises
     ------
@@ -143,8 +165,9 @@ def normalise(
     values: NDArray[np.floating] = np.asarray(pixels).astype(working)
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = (values - low) / (high - low)
-    clipped = np.nan_to_num(np.clip(scaled, 0, ceiling), copy=False)
-    return np.asarray(clipped, np.float32)
+    clipped = scaled if ceiling is None else np.clip(scaled, 0, ceiling)
+    finite = np.nan_to_num(clipped, copy=False, posinf=0.0, neginf=0.0)
+    return np.asarray(finite, np.float32)
 
 
 def drop_alpha(pixels: NDArray[Any], axes: str) -> NDArray[Any]:

@@ -84,7 +84,7 @@ def network_input(
 ) -> NDArray[np.float32]:
     """Return pixels, (y, x) or (y, x, s), normalised and as three channels, (3, y, x)."""
     colour = drop_alpha(pixels, "YXS"[: pixels.ndim])
-    return to_rgb(normalise(colour, bounds or limits(colour, how), how.ceiling))
+    return to_rgb(normalise(colour, bounds or limits(colour, how), how.brightest))
 
 
 def part_of(plane: Plane, rows: slice, columns: slice) -> tuple[int | slice, ...]:

@@ -14,7 +14,7 @@ from napari_unet.images.atomic import overwriting
 from napari_unet.learning.history import Row, read_history
 from napari_unet.learning.pictures import Example, draw_curves, draw_examples, save_picture
 from napari_unet.learning.runs import TrainingRun
-from napari_unet.network.card import Card
+from napari_unet.network.config import UNetConfig
 from napari_unet.network.model import Model, load_model_file
 from napari_unet.nuclei.instances import instances
 from napari_unet.nuclei.metrics import Scores, evaluate
@@ -66,7 +66,7 @@ def write_report(run: TrainingRun) -> Path:
     save_picture(draw_examples(findings.examples, run.recipe.seed), run.report / EXAMPLES)
     write_scores(run.report / SCORES, findings)
     with overwriting(run.report / PAGE) as temporary:
-        temporary.write_text(_page(run, model.card, rows, findings), encoding="utf-8")
+        temporary.write_text(_page(run, model.config, rows, findings), encoding="utf-8")
     return run.report / PAGE
 
 
@@ -96,14 +96,14 @@ def write_scores(path: Path, findings: Findings) -> None:
             writer.writerow([name, *(round(getattr(scores, column), 4) for column in COLUMNS)])
 
 
-def facts(run: TrainingRun, card: Card, rows: Sequence[Row]) -> dict[str, str]:
+def facts(run: TrainingRun, config: UNetConfig, rows: Sequence[Row]) -> dict[str, str]:
     """Return what is to be known of a run, as text by name."""
     found = {
         "model": run.output.name,
         "data": str(run.origin.get("data", "-")),
         "images trained with": str(run.origin.get("images", "-")),
         "validation images": str(len(run.scenes)),
-        "network": _network(card),
+        "network": _network(config),
         "seed": str(run.recipe.seed),
     }
     if rows:
@@ -118,9 +118,9 @@ def facts(run: TrainingRun, card: Card, rows: Sequence[Row]) -> dict[str, str]:
     return found
 
 
-def _network(card: Card) -> str:
-    filters = "-".join(str(n) for n in card.config.filters)
-    return f"{card.config.variant}, {filters} filters"
+def _network(config: UNetConfig) -> str:
+    filters = "-".join(str(n) for n in config.filters)
+    return f"{config.variant}, {filters} filters"
 
 
 STYLE = """
@@ -132,7 +132,7 @@ img { max-width: 100%; }
 """
 
 
-def _page(run: TrainingRun, card: Card, rows: Sequence[Row], findings: Findings) -> str:
+def _page(run: TrainingRun, config: UNetConfig, rows: Sequence[Row], findings: Findings) -> str:
     """Return the page, as HTML that needs no other file than the pictures."""
     title = escape(f"Training of {run.output.stem}")
     pooled = [_cells(POOLED, findings.pooled)]
@@ -142,7 +142,7 @@ def _page(run: TrainingRun, card: Card, rows: Sequence[Row], findings: Findings)
 <head><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style></head>
 <body>
 <h1>{title}</h1>
-{_table([], facts(run, card, rows).items())}
+{_table([], facts(run, config, rows).items())}
 <h2>Scores on the validation images</h2>
 {_table(HEADINGS, pooled)}
 <p>A predicted nucleus is right if it shares enough area with a true one: area of both over area

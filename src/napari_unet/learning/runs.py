@@ -191,7 +191,7 @@ def _config_of(
     recipe: Recipe | ClassicRecipe, config: UNetConfig | None, start: Model | None
 ) -> UNetConfig:
     """Return the network to train, unless two are asked for at once."""
-    wanted = [start.card.config] if start else []
+    wanted = [start.config] if start else []
     wanted += [UNetConfig.classic()] if isinstance(recipe, ClassicRecipe) else []
     wanted += [config] if config else []
     if any(other != wanted[0] for other in wanted[1:]):

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 from napari_unet.images.intensity import Normalisation
 from napari_unet.network.config import UNetConfig
+from napari_unet.network.packaged import ONNX, PackagedConfig
 from napari_unet.nuclei.instances import InstanceSettings
 
 FORMAT = 1
 DIAMETERS = (2, 1000)  # pixels
 LINE = "line"  # the fact in `Card.training`
-Settings = TypeVar("Settings", UNetConfig, Normalisation, InstanceSettings)
+Settings = TypeVar("Settings", UNetConfig, PackagedConfig, Normalisation, InstanceSettings)
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Card:
     ----------
     name : str
         What it was called when it was made. What the user calls it now is the name of its file.
-    config : UNetConfig
-        The network's shape.
+    config : UNetConfig or PackagedConfig
+        The network's shape; of one of another program, what it takes and gives.
     diameter : float
         Median diameter, in pixels, of the nuclei it was trained on.
     normalisation : Normalisation
@@ -46,7 +47,7 @@ class Card:
     """
 
     name: str
-    config: UNetConfig
+    config: UNetConfig | PackagedConfig
     diameter: float
     normalisation: Normalisation = Normalisation()
     instances: InstanceSettings = InstanceSettings()
@@ -86,7 +87,7 @@ def card_from_json(text: str) -> Card:
         facts = json.loads(text)
         _check_format(facts)
         card = Card(
-            config=_settings(UNetConfig, facts.pop("config")),
+            config=_config(facts.pop("config")),
             normalisation=_settings(Normalisation, facts.pop("normalisation")),
             instances=_settings(InstanceSettings, facts.pop("instances")),
             **facts,
@@ -108,18 +109,25 @@ def _check_format(facts: Any) -> None:
         raise ValueError("another format, as a newer version may write it")
 
 
+def _config(values: Any) -> UNetConfig | PackagedConfig:
+    """Return what a card says of its network."""
+    is_packaged = dict(values).get("variant") == ONNX
+    return _settings(PackagedConfig, values) if is_packaged else _settings(UNetConfig, values)
+
+
 def _settings(kind: type[Settings], values: Any) -> Settings:
     """Return settings from JSON values, lists becoming tuples; unknown names are errors."""
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in dict(values).items()
-    }
+    given: dict[str, Any] = {name: _tupled(value) for name, value in dict(values).items()}
     defaults = {f.name: f.default for f in fields(kind)}
     if unknown := given.keys() - defaults.keys():
         raise ValueError(f"{kind.__name__} has no {', '.join(sorted(unknown))}")
     for name, value in given.items():
         _check_type(f"{kind.__name__}.{name}", value, type(defaults[name]))
     return kind(**given)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
 
 
 def _check_facts(card: Card) -> None:

@@ -89,6 +89,16 @@ class UNetConfig:
         )
 
     @property
+    def halo(self) -> tuple[int, int]:
+        """Rim (y, x) of the maps that is no good, in pixels: none, where there is a picture."""
+        return 0, 0
+
+    @property
+    def width(self) -> int:
+        """Filters of the first level, on which the memory for a pixel depends."""
+        return self.filters[0]
+
+    @property
     def multiple(self) -> int:
         """Height and width of the input must be multiples of this, in pixels.
 

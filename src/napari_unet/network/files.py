@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 
 from napari_unet.network import SUFFIX
 from napari_unet.network.card import Card, card_from_json
-from napari_unet.network.config import NUCLEUS_BORDER_DISTANCE
+from napari_unet.network.config import NUCLEUS_BORDER_DISTANCE, UNetConfig
+from napari_unet.network.packaged import PackagedConfig
 
 HEADER = "napari_unet"
 LARGEST_FILE = 2**30  # bytes; the shipped model has 4 MB
@@ -67,10 +68,7 @@ def opened(path: Path, framework: str, shown: str | None = None) -> Iterator[tup
         _check_header(path)
         with safe_open(path, framework=framework) as file:
             card = card_from_json((file.metadata() or {}).get(HEADER, "null"))
-            if card.config.in_channels != 3 or card.config.maps not in MAPS:
-                raise ValueError(
-                    f"its network maps {card.config.in_channels} channels to {card.config.maps}"
-                )
+            _check_maps(card.config)
             yield card, file
     except (SafetensorError, ValueError, RuntimeError) as error:
         raise ValueError(
@@ -143,6 +141,12 @@ def _check_file(path: Path) -> None:
             f"Expected a model file of at most 1 GiB, got {str(path)!r} with "
             f"{path.stat().st_size / 2**30:.1f} GiB; choose another file."
         )
+
+
+def _check_maps(config: UNetConfig | PackagedConfig) -> None:
+    """Refuse a network that does not map colours to nuclei; those of packages check themselves."""
+    if isinstance(config, UNetConfig) and (config.in_channels != 3 or config.maps not in MAPS):
+        raise ValueError(f"its network maps {config.in_channels} channels to {config.maps}")
 
 
 def _check_header(path: Path) -> None:

@@ -15,7 +15,7 @@ from napari_unet.images.amounts import time_text
 from napari_unet.network.card import Card
 from napari_unet.network.files import known_hash, read_card
 from napari_unet.network.library import ModelFile, list_models
-from napari_unet.network.provenance import MARKS, Learned, known_scores, printable
+from napari_unet.network.provenance import MARKS, Learned, known_scores, printable, published_of
 
 JUDGED = {True: "nuclei held back", False: "the nuclei that it learned from"}
 
@@ -173,6 +173,7 @@ def describe(version: Version, versions: Sequence[Version]) -> dict[str, str]:
         "learned for": "" if learned.seconds is None else time_text(learned.seconds),
         "diameter": f"{card.diameter:.1f} px" if card else "",
         "network": card.config.variant if card else "",
+        "published": _published(card) if card else "",
         "file": str(version.file.path),
         "SHA-256": version.sha256,
         **{name: f"{value:.3f}" for name, value in scores.items()},
@@ -224,6 +225,12 @@ def _name_by(children: Sequence[Version]) -> str:
     """Return what a model that is gone was called, as its children know."""
     names = [child.learned.parent_name for child in children if child.learned.parent_name]
     return names[0] if names else f"model {children[0].parent[:8]}"
+
+
+def _published(card: Card) -> str:
+    """Return the package of another program that a network comes from, and its citations."""
+    facts = published_of(card) or {"name": "", "cite": []}
+    return "; ".join(filter(None, [facts["name"], *facts["cite"]]))
 
 
 def _or_empty(value: float | None, form: str) -> str:

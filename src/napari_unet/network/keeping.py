@@ -24,12 +24,13 @@ from napari_unet.network.library import (
     ModelFile,
     find_model,
     list_models,
+    load_file,
     models_folder,
 )
-from napari_unet.network.packages import PACKAGE, unpack_model
+from napari_unet.network.packages import MODEL, PACKAGE, Package, unpack_model
 
 if TYPE_CHECKING:
-    from napari_unet.network.model import Model
+    from napari_unet.network.onnx_model import AnyModel
 
 UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # in the names of files, on one system or another
 VERSION = re.compile(r"(.*?)(?: v(\d+))?", re.DOTALL)
@@ -66,12 +67,12 @@ def file_for(name: str, folder: Path) -> Path:
     return path
 
 
-def keep(model: Model, name: str) -> Path:
-    """Save a tuned model among the user's own, and return its file.
+def keep(model: AnyModel, name: str) -> Path:
+    """Save a new model among the user's own, and return its file.
 
     Parameters
     ----------
-    model : Model
+    model : AnyModel
         Stays as it is.
     name : str
         Of the new model and its file.
@@ -188,41 +189,62 @@ def export(model: str | Path, path: Path, *, overwrite: bool = False) -> Path:
     return path
 
 
-def import_model(path: Path, name: str | None = None) -> Path:
-    """Take a model file in among the user's own, and return its file.
+def import_model(path: Path, name: str | None = None, diameter: float | None = None) -> Path:
+    """Take a model in among the user's own, and return its file.
 
     Parameters
     ----------
     path : Path
-        A file of this plugin, or a package of the BioImage Model Zoo that it has exported. The
+        A file of this plugin, or a package of the BioImage Model Zoo, a zip or a folder. The
         model is loaded and checked as a whole, and the file stays where it is.
     name : str, optional
         A new name; that of the file if not given, with a version where it is taken.
+    diameter : float, optional
+        Of the nuclei that the network of another program knows best, in pixels; measured on the
+        package's test image if not given. A model of this plugin has its own.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no model of this plugin, one that is there already, or the name is not one or
+        If it is no model that can be used, one that is there already, or the name is not one or
         taken.
+    ImportError
+        If it is a network of another program, and the libraries that run it are not installed.
     OSError
         If the copy cannot be written.
     """
     path = Path(path)
-    if path.suffix.lower() != PACKAGE:
+    if path.suffix.lower() != PACKAGE and not path.is_dir():
         return _take_in(path, name)
     with tempfile.TemporaryDirectory() as folder:
-        return _take_in(unpack_model(path, Path(folder)), name, shown=path.name)
+        return _take_in(_unpacked(path, Path(folder), diameter), name, shown=path.name)
+
+
+def _unpacked(path: Path, folder: Path, diameter: float | None) -> Path:
+    """Write the model in a package to a file in a folder, and return that."""
+    package = Package(path)
+    if not path.is_dir() and _is_own_package(package):
+        return unpack_model(path, folder)
+    # Torch comes with it.
+    from napari_unet.network.taking_in import model_of_package
+
+    return model_of_package(package, diameter).save(folder / f"{path.stem}{SUFFIX}")
+
+
+def _is_own_package(package: Package) -> bool:
+    """Tell whether napari-unet has written a zip, or nothing is known of it."""
+    try:
+        return MODEL in package.names()
+    except ValueError:
+        return True
 
 
 def _take_in(path: Path, name: str | None, shown: str | None = None) -> Path:
     """Copy a model file among the user's own; errors call it by its name, or as it is shown."""
-    # Torch comes with it: what only lists, renames or deletes models must not wait for that.
-    from napari_unet.network.model import load_model_file
-
     files = list_models()
-    checked = load_model_file(path, "cpu", shown=shown)
+    checked = load_file(path, "cpu", shown=shown)
     shown = shown or path.name
     if twins := [file.name for file in files if known_hash(file.path) == checked.sha256]:
         raise ValueError(

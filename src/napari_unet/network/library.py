@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from platformdirs import user_data_path
 
 from napari_unet.network import PRECISIONS, SUFFIX
-from napari_unet.network.files import known_hash
+from napari_unet.network.files import known_hash, opened
+from napari_unet.network.packaged import PackagedConfig
 
 if TYPE_CHECKING:
     from napari_unet.network.model import Model
+    from napari_unet.network.onnx_model import AnyModel
 
 BUILT_IN = "nuclei"
 BUILT_INS = (BUILT_IN, "nuclei-fast")
@@ -70,10 +72,10 @@ def list_models() -> list[ModelFile]:
 
 
 def load_model(
-    model: str | Path | Model = BUILT_IN,
+    model: str | Path | AnyModel = BUILT_IN,
     device: str | None = None,
     precision: str | None = None,
-) -> Model:
+) -> AnyModel:
     """Return a model by name or path, on a device.
 
     Parameters
@@ -91,22 +93,65 @@ def load_model(
     ------
     ValueError, FileNotFoundError, TypeError
         If there is no such model, device or precision on it, or the file is not one.
+    ImportError
+        If it is a network of another program, and the libraries that run it are not installed.
     """
     # Torch comes with the model: a list of names must not wait for it.
-    from napari_unet.network.model import Model, load_model_file
+    from napari_unet.network.onnx_model import AnyModel
 
-    if isinstance(model, Model):
+    if isinstance(model, AnyModel):
         return model.to(device, precision)
     if not isinstance(model, str | Path):
         raise TypeError(
             f"Expected a model, its name or its file, got {type(model).__name__}; choose one of "
             f"{', '.join(file.name for file in list_models())}."
         )
-    return load_model_file(
+    return load_file(
         find_model(model).path,
         "auto" if device is None else device,
         PRECISIONS[0] if precision is None else precision,
     )
+
+
+def load_unet(
+    model: str | Path | AnyModel, device: str | None = None, precision: str | None = None
+) -> Model:
+    """Return a model as `load_model` does, if its network is one of this plugin, which can learn.
+
+    Raises
+    ------
+    ValueError
+        If it is a network of another program; and what `load_model` raises.
+    """
+    from napari_unet.network.model import Model
+
+    loaded = load_model(model, device, precision)
+    if not isinstance(loaded, Model):
+        raise ValueError(
+            f"Expected a network of napari-unet, got {loaded.name!r}, one of another program, "
+            "which can segment but cannot learn or be written for others; choose another model."
+        )
+    return loaded
+
+
+def load_file(
+    path: Path, device: str = "auto", precision: str = PRECISIONS[0], shown: str | None = None
+) -> AnyModel:
+    """Return the model in a file, whosever network it is.
+
+    Parameters
+    ----------
+    path, device, precision, shown
+        As for `napari_unet.network.model.load_model_file`.
+    """
+    from napari_unet.network.model import load_model_file
+    from napari_unet.network.onnx_model import load_onnx_file
+
+    with opened(path, "np", shown) as (card, _):
+        is_packaged = isinstance(card.config, PackagedConfig)
+    if is_packaged:
+        return load_onnx_file(path, shown).to(device, precision)
+    return load_model_file(path, device, precision, shown)
 
 
 def find_model(model: str | Path) -> ModelFile:

@@ -62,6 +62,11 @@ class Model:
         return self.card.name if self.path is None else self.path.stem
 
     @property
+    def config(self) -> UNetConfig:
+        """Shape of its network."""
+        return self.network.config
+
+    @property
     def device(self) -> torch.device:
         """Where it runs."""
         return next(self.network.parameters()).device
@@ -203,6 +208,8 @@ def load_model_file(
     """
     path = Path(path)
     with opened(path, "pt", shown) as (card, file):
+        if not isinstance(card.config, UNetConfig):
+            raise ValueError("its network is one of another program")
         network = _network_of(card.config, file)
     return Model(network.eval(), card, file_hash(path), path).to(device, precision)
 

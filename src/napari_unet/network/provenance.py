@@ -14,6 +14,7 @@ from typing import Any
 from napari_unet.network.card import Card
 
 LARGEST = sys.float_info.max
+PUBLISHED = "published"  # the fact in `Card.training`
 MARKS = {"corrected": "corrected nuclei", "kept": "what was kept", "rehearsed": "drawn nuclei"}
 """Scores of a fine-tune before and after, by their names in the card, and in words."""
 
@@ -58,7 +59,7 @@ class Learned:
         n_nuclei, steps = (_number(facts.get(name)) for name in ("n_nuclei", "steps"))
         return cls(
             date=printable(facts.get("date")),
-            images=tuple(filter(None, map(printable, images))) if isinstance(images, list) else (),
+            images=tuple(_texts(images)),
             n_nuclei=None if n_nuclei is None else int(n_nuclei),
             steps=None if steps is None else int(steps),
             seconds=_number(facts.get("seconds")),
@@ -83,6 +84,21 @@ class Learned:
         return self.date if moment.tzinfo is None else f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
+def published_of(card: Card) -> dict[str, Any] | None:
+    """Return who made a package of another program and what is to be cited; None for others.
+
+    Returns
+    -------
+    dict, optional
+        name, version, id and licence, texts; authors and cite, lists of texts.
+    """
+    facts = card.training.get(PUBLISHED)
+    if not isinstance(facts, dict):
+        return None
+    texts = {name: printable(facts.get(name)) for name in ("name", "version", "id", "licence")}
+    return {**texts, **{name: _texts(facts.get(name)) for name in ("authors", "cite")}}
+
+
 def known_scores(card: Card) -> dict[str, float]:
     """Return a card's scores on validation images that are numbers."""
     return _numbers(card.scores)
@@ -97,6 +113,10 @@ def _marks(value: Any) -> dict[str, float]:
 def _numbers(values: dict[str, Any]) -> dict[str, float]:
     found = {printable(name): _number(value) for name, value in values.items()}
     return {name: number for name, number in found.items() if number is not None}
+
+
+def _texts(values: Any) -> list[str]:
+    return list(filter(None, map(printable, values))) if isinstance(values, list) else []
 
 
 def _number(value: Any) -> float | None:

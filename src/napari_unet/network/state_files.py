@@ -38,7 +38,7 @@ def model_from_state(path: str | Path, like: Model) -> Model:
         raise FileNotFoundError(f"Expected a file of torch, got {str(path)!r}; check the path.")
     try:
         weights = _state_in(path)
-        network = fitted(like.card.config, weights)
+        network = fitted(like.config, weights)
     except MemoryError:
         raise
     # torch raises nearly every kind of exception when it meets a broken file.

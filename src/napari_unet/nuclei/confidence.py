@@ -25,7 +25,7 @@ def confidence(
     ----------
     maps : array of float in 0..1 or uint8 in 0..255, shape (3, [z,] y, x)
         Nucleus probability, border probability, distance to the nucleus's edge; or, of shape
-        (1, [z,] y, x), the nucleus probability alone, of which the mean is taken.
+        (1 or 2, [z,] y, x), without the distance: the mean of the nucleus probability is taken.
     labels : array of int, shape ([z,] y, x)
         0 is background.
 
@@ -112,9 +112,9 @@ def evidence(
         ids = own[inside]
         sizes += np.bincount(ids, minlength=n)
         likely += _sums(seen[0][inside], ids, n)
-        if len(maps) > 1:
+        if len(maps) > 2:
             np.maximum.at(deepest, ids, seen[2][inside])
-    return Evidence(sizes, likely / scale, deepest / scale if len(maps) > 1 else None)
+    return Evidence(sizes, likely / scale, deepest / scale if len(maps) > 2 else None)
 
 
 def carried_over(

@@ -105,6 +105,7 @@ def instances(
     ----------
     maps : array of float in 0..1 or uint8 in 0..255, shape (3, [z,] y, x)
         Nucleus probability, border probability, distance to the nucleus's edge; or, of shape
+        (2, [z,] y, x), the first two, of which the border alone makes seeds; or, of shape
         (1, [z,] y, x), the nucleus probability alone, whose pieces are the nuclei.
     settings : InstanceSettings, optional
         The defaults if None.
@@ -293,7 +294,7 @@ def _margin(
 
 def depth_counts(maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings) -> bool:
     """Tell whether seeds are found by the depth, and nuclei left out by it."""
-    return len(maps) > 1 and settings.seeds in ("both", "distance")
+    return len(maps) > 2 and settings.seeds in ("both", "distance")
 
 
 def _scale(maps: npt.NDArray[np.floating | np.uint8]) -> int:
@@ -341,7 +342,7 @@ def _checked(
     maps: npt.NDArray[np.floating | np.uint8], anisotropy: float
 ) -> npt.NDArray[np.floating | np.uint8]:
     maps = np.asarray(maps)
-    if maps.ndim not in (3, 4) or maps.shape[0] not in (1, 3):
+    if maps.ndim not in (3, 4) or maps.shape[0] not in (1, 2, 3):
         raise ValueError(
             f"Expected maps of shape (3, y, x) or (3, z, y, x), got {maps.shape}; "
             "put the nucleus, border and distance maps first."

@@ -15,6 +15,7 @@ from napari_unet.segmentation.settings import (
     VIEWS,
     SegmentSettings,
     is_in_volumes,
+    overlap_for,
 )
 from napari_unet.segmentation.sizes import with_distance, with_sizes
 from napari_unet.segmentation.spacing import image_spacing
@@ -38,6 +39,7 @@ __all__ = [
     "is_in_volumes",
     "label_maps",
     "mean_of_both",
+    "overlap_for",
     "predict_maps",
     "predict_side",
     "segment",

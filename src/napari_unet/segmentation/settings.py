@@ -106,6 +106,14 @@ class SegmentSettings:
         return self.views == "three" and is_deep(n_planes, n_planes * distance, diameter)
 
 
+def overlap_for(halo: tuple[int, int]) -> int:
+    """Return what tiles have to share for a network with a halo (y, x), in pixels.
+
+    Only the middle third of what they share is seen on both sides (`napari_unet.images.tiling`).
+    """
+    return max(SegmentSettings.overlap, 3 * max(halo))
+
+
 def is_in_volumes(axes: str, link: str) -> bool:
     """Tell whether nuclei of an image are found in 3-D, with these axes and this link."""
     return "Z" in axes and link in IN_ONE_VOLUME

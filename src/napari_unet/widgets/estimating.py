@@ -18,7 +18,7 @@ from napari_unet.images.turns import TURNS
 from napari_unet.network.files import read_card
 from napari_unet.network.library import find_model
 from napari_unet.nuclei.instances import instances
-from napari_unet.segmentation import SegmentSettings
+from napari_unet.segmentation import SegmentSettings, overlap_for
 from napari_unet.widgets.lane import Lane
 from napari_unet.widgets.running import Failed, load
 from napari_unet.widgets.segmenting import Request
@@ -131,6 +131,7 @@ def planned(request: Request, diameter: float | None) -> Plan:
     choices = {**request.choices, "diameter": request.choices["diameter"] or diameter}
     settings = SegmentSettings(
         model_diameter=card.diameter,
+        overlap=overlap_for(card.config.halo),
         grid=card.config.multiple,
         normalisation=card.normalisation,
         **{"instances": card.instances, **choices},
@@ -141,7 +142,7 @@ def planned(request: Request, diameter: float | None) -> Plan:
 def pace_of(model: str, device: str, precision: str) -> Pace:
     """Return how fast a model is on a device at a precision, from one tile of drawn nuclei."""
     loaded = load(model, device, precision)
-    card, network = loaded.card, loaded.network.config
+    card = loaded.card
     field, _ = nuclei_field((SIDE, SIDE), n=150, diameter=card.diameter)
     pixels = network_input(field, card.normalisation)
     loaded.predict(pixels[:, :64, :64])  # the first time takes longer
@@ -157,5 +158,5 @@ def pace_of(model: str, device: str, precision: str) -> Pace:
         (seen - started) / SIDE**2,
         (flat - seen) / SIDE**2,
         (deep - flat) / (N_PLANES * SIDE**2),
-        0.0 if on_card else ACTIVATIONS * 4 * network.filters[0],
+        0.0 if on_card else ACTIVATIONS * 4 * loaded.config.width,
     )

@@ -15,7 +15,7 @@ from napari_unet.images.amounts import time_text
 from napari_unet.network import PRECISIONS
 
 if TYPE_CHECKING:
-    from napari_unet.network.model import Model
+    from napari_unet.network.onnx_model import AnyModel
 
 SECONDS_BETWEEN_REPORTS = 0.25
 Report = TypeVar("Report")
@@ -83,11 +83,12 @@ class TimeLeft:
         return f"{time_text(seconds)} left"
 
 
-def load(model: str | Path, device: str, precision: str = PRECISIONS[0]) -> "Model":
+def load(model: str | Path, device: str, precision: str = PRECISIONS[0]) -> "AnyModel":
     """Load a model by its name or file, and torch with it."""
     try:
         from napari_unet.network.library import load_model
         from napari_unet.network.model import Model  # noqa: F401
+        from napari_unet.network.onnx_model import AnyModel  # noqa: F401
     # Windows reports a library that torch needs and does not find as an OSError.
     except (ImportError, OSError) as error:
         raise RuntimeError(

@@ -32,9 +32,10 @@ from napari_unet.segmentation import (
 from napari_unet.widgets.running import Failed, load, one_sentence, until
 
 if TYPE_CHECKING:
-    from napari_unet.network.model import Model
+    from napari_unet.network.onnx_model import AnyModel
 
 DISTRIBUTIONS = (PLUGIN, "torch", "numpy", "scikit-image", "napari")
+RUNS_PACKAGES = ("onnxruntime",)
 Result = TypeVar("Result")
 
 
@@ -155,7 +156,7 @@ def _steps(request: Request) -> Generator[Progress, None, Finished | None]:
 
 
 def _walk(
-    request: Request, model: "Model", settings: SegmentSettings
+    request: Request, model: "AnyModel", settings: SegmentSettings
 ) -> Generator[Progress, None, Segmentation]:
     """Return the walk that is asked for."""
     pixels = Region(request.pixels, request.region)
@@ -179,7 +180,7 @@ def _noted(
 
 
 def _cut_short(
-    request: Request, model: "Model", planes: list[PlaneFound], seconds: float
+    request: Request, model: "AnyModel", planes: list[PlaneFound], seconds: float
 ) -> Finished:
     """Return the planes that are finished as what a run of that part alone makes."""
     axes, shape = request.axes, request.pixels.shape
@@ -198,7 +199,7 @@ def _cut_short(
 
 def _finished(
     request: Request,
-    model: "Model",
+    model: "AnyModel",
     found: Segmentation,
     seconds: float,
 ) -> Finished:
@@ -217,21 +218,22 @@ def _finished(
     )
 
 
-def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[str, Any]:
+def _facts(request: Request, model: "AnyModel", settings: SegmentSettings) -> dict[str, Any]:
     """Return what made the labels, for the metadata of their layer."""
     from napari_unet.network.device import describe_device
-    from napari_unet.network.provenance import Learned
+    from napari_unet.network.provenance import Learned, published_of
 
-    learned = Learned.of_card(model.card)
+    learned, published = Learned.of_card(model.card), published_of(model.card)
     return {
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "versions": versions(),
+        "versions": versions() if published is None else versions(*RUNS_PACKAGES),
         "model": model.name,
         "model_sha256": model.sha256,
         "model_file": str(request.model),
         "line": model.card.line,
         "from_built_in": model.card.line in BUILT_INS,
-        "network": model.network.config.variant,
+        "network": model.config.variant,
+        "published": published,
         "parent": learned.parent_name,
         "n_learned": learned.n_nuclei,
         "device": describe_device(model.device, model.precision),
@@ -248,10 +250,10 @@ def _facts(request: Request, model: "Model", settings: SegmentSettings) -> dict[
     }
 
 
-def versions() -> dict[str, str]:
+def versions(*others: str) -> dict[str, str]:
     """Return the versions of what makes labels, by the names of their distributions."""
     found = {}
-    for name in DISTRIBUTIONS:
+    for name in (*DISTRIBUTIONS, *others):
         # What was built in place may say nothing of itself; a run must not fail for that.
         with suppress(PackageNotFoundError):
             found[name] = version(name)

@@ -40,7 +40,10 @@ def learn(request: LearnRequest) -> Generator[Glance, None, Learned | Failed | N
 def _steps(request: LearnRequest) -> Generator[Glance, None, Learned | None]:
     """Load the model, cut out what was corrected, learn, and compare."""
     yield Glance("read")
-    model = load(request.model, request.device)
+    loaded = load(request.model, request.device)
+    from napari_unet.network.library import load_unet
+
+    model = load_unet(loaded)
     request = replace(request, line=request.line or model.card.line)
     from napari_unet.learning.finetune import FineTuneSettings, FineTuning
     from napari_unet.widgets.curve import load_matplotlib

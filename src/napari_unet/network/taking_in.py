@@ -1,0 +1,136 @@
+"""A network in a package that another program wrote, as a model of this one."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_unet.images.intensity import limits, normalise
+from napari_unet.network.card import LINE, Card
+from napari_unet.network.described import LARGEST_DESCRIPTION, Described, Source, described
+from napari_unet.network.exchange import check_installed
+from napari_unet.network.files import LARGEST_FILE
+from napari_unet.network.onnx_model import OnnxModel, maps_in
+from napari_unet.network.packages import Package
+from napari_unet.network.provenance import PUBLISHED
+from napari_unet.nuclei.instances import InstanceSettings, instances
+
+LARGEST_ARRAY = 2**28  # bytes of a test image
+TOLERANCE = 0.01  # of a map in 0..1, on average: other versions of a library differ by far less
+UNKNOWN = 22.0  # px; until nuclei have been found
+
+
+def model_of_package(package: Package, diameter: float | None = None) -> OnnxModel:
+    """Return the network in a package as a model that was never saved.
+
+    It has to make of the package's test image what the package says: so its axes, normalisation
+    and steps are understood.
+
+    Parameters
+    ----------
+    package : Package
+        Has a description in the format 0.4 or 0.5, and weights as ONNX.
+    diameter : float, optional
+        Of the nuclei that it knows best, in pixels; the median on the test image if not given.
+
+    Raises
+    ------
+    ImportError
+        If the libraries that read and run it are not installed.
+    ValueError
+        If it cannot be used, with the reason and what to do.
+    """
+    check_installed("yaml", "onnx", "onnxruntime")
+    try:
+        return _model(package, diameter)
+    except ValueError as error:
+        raise ValueError(
+            "Expected a package with a network that finds nuclei in a plane, got "
+            f"{package.path.name!r} ({str(error).rstrip('.')}); choose another one."
+        ) from error
+
+
+def _model(package: Package, diameter: float | None) -> OnnxModel:
+    facts = described(package.read(package.description(), LARGEST_DESCRIPTION))
+    weights = _checked(package, facts.weights, LARGEST_FILE, is_packed=False)
+    model = OnnxModel(weights, _card(facts, diameter or UNKNOWN))
+    maps = _tested(package, facts, model)
+    if diameter is None:
+        known = _median_diameter(maps, model.card.instances)
+        model.card = replace(model.card, diameter=known)
+    return model
+
+
+def _card(facts: Described, diameter: float) -> Card:
+    has_border = len(facts.config.maps) > 1
+    return Card(
+        facts.name,
+        facts.config,
+        diameter,
+        facts.normalisation,
+        InstanceSettings(seeds="border" if has_border else "none"),
+        training={LINE: facts.name, PUBLISHED: facts.published},
+    )
+
+
+def _tested(package: Package, facts: Described, model: OnnxModel) -> NDArray[np.float32]:
+    """Return the maps of the test image, once they are those of the package."""
+    config, how = facts.config, facts.normalisation
+    image = maps_in(_array(package, facts.test_input, config.axes), config.axes)
+    size = (image.shape[1], image.shape[2])
+    if len(image) != config.in_channels or config.size_for(size) != size:
+        raise ValueError(f"its test image has the shape {image.shape}")
+    made = model.run(normalise(image, limits(image, how), how.brightest))
+    expected = maps_in(_array(package, facts.test_output, config.output_axes), config.output_axes)
+    if expected.shape != made.shape:
+        raise ValueError(f"its test output has the shape {expected.shape}")
+    difference = float(np.abs(made - expected[list(config.channels)].clip(0, 1)).mean())
+    # Not a number is no small difference.
+    if not difference <= TOLERANCE:
+        raise ValueError(
+            f"of its test image, its network makes maps that differ by {difference:.2g} from those "
+            "in the package"
+        )
+    return made
+
+
+def _median_diameter(maps: NDArray[np.float32], settings: InstanceSettings) -> float:
+    areas = np.bincount(instances(maps, settings).reshape(-1))[1:]
+    if not len(areas):
+        raise ValueError(
+            "it finds no nuclei in its test image, so that their size is unknown: give their "
+            "diameter, by napari-unet models import --diameter, or"
+        )
+    return float(2 * np.sqrt(np.median(areas) / np.pi))
+
+
+def _checked(package: Package, source: Source, largest: int, *, is_packed: bool = True) -> bytes:
+    """Return a file of a package, if its SHA-256 is the one that is stated."""
+    content = package.read(source.name, largest, is_packed=is_packed)
+    if source.sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise ValueError(f"its {source.name!r} has another SHA-256 than the description states")
+    return content
+
+
+def _array(package: Package, source: Source, axes: str) -> NDArray[np.float32]:
+    """Return a test array, whose claims are checked before there is memory for it."""
+    content = io.BytesIO(_checked(package, source, LARGEST_ARRAY))
+    try:
+        major, _ = np.lib.format.read_magic(content)
+        headers = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
+        shape, _, dtype = headers[major](content)
+        n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+        is_whole = n_bytes == len(content.getbuffer()) - content.tell()
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"its {source.name!r} is no array of NumPy") from error
+    if not is_whole or dtype.kind not in "buif" or len(shape) != len(axes):
+        raise ValueError(f"its {source.name!r} is no array of numbers with the axes {axes!r}")
+    if 0 in shape or ("b" in axes and shape[axes.index("b")] != 1):
+        raise ValueError(f"its {source.name!r} has the shape {shape}")
+    content.seek(0)
+    array: NDArray[np.float32] = np.load(content, allow_pickle=False).astype(np.float32)
+    return array
