@@ -174,29 +174,6 @@ def test_a_store_that_cannot_be_written_or_read_is_told_and_learning_goes_on(
     assert note.startswith("Expected a stored correction, got ")
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "text"),
-    [
-        (
-            (0.41, True, 1.0, 1.0),
-            (0.72, True, 0.95, 1.0),
-            "Overlap with corrected nuclei held back: 0.41 before, 0.72 after; 95% of the "
-            "rest stayed as it was.",
-        ),
-        (
-            (0.4, False, 1.0, 1.0),
-            (0.9, False, 1.0, 1.0),
-            "Overlap with the corrected nuclei: 0.40 before, 0.90 after; 100% of the "
-            "rest stayed as it was.",
-        ),
-    ],
-)
-def test_the_comparison_is_one_sentence(
-    before: tuple[float, bool, float, float], after: tuple[float, bool, float, float], text: str
-) -> None:
-    assert comparison(Marks(*before), Marks(*after)) == text
-
-
 def test_a_network_of_another_program_cannot_learn(
     layer: Labels, request_for: Callable[..., LearnRequest], other_package: Callable[..., Path]
 ) -> None:
