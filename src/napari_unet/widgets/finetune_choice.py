@@ -24,6 +24,7 @@ from napari_unet.widgets.corrections import (
 from napari_unet.widgets.counting import Counter
 from napari_unet.widgets.cut_off import file_of
 from napari_unet.widgets.finetune_form import SEGMENT, FinetuneForm
+from napari_unet.widgets.form import choose_again
 from napari_unet.widgets.layers import full_resolution, layer_axes
 from napari_unet.widgets.messages import LearnRequest, Painted
 from napari_unet.widgets.offer import Offer
@@ -103,13 +104,11 @@ class FinetuneChoice(FinetuneForm):
     def _show_layer(self, _: Any = None) -> None:
         """Count on the chosen layer, or say that there is none."""
         layer = self.layer.value
-        choices = [it for _, it in self._layers()]
-        if layer is None and self._shown in choices:
-            # It was renamed: the choices go by name.
-            self.layer.value = layer = self._shown
-        elif layer is None and self._request is None and any(is_result(it) for it in choices):
+        newest = next((it for _, it in reversed(self._layers()) if is_result(it)), None)
+        if layer is None and choose_again(self.layer, self._shown):
+            layer = self._shown
+        elif layer is None and self._request is None and choose_again(self.layer, newest):
             # It was removed; this is called again.
-            self.layer.value = [it for it in choices if is_result(it)][-1]
             return
         # By value: each time one asks, napari wraps a layer anew.
         if layer is None or layer != self._shown:

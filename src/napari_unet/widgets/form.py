@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from magicgui.widgets import Container, Label, PushButton, Widget
+from magicgui.widgets import ComboBox, Container, Label, PushButton, Widget
+from napari.layers import Layer
 from napari.settings import get_settings
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
@@ -99,6 +100,18 @@ def wrap(label: QLabel) -> None:
     """Let a text take as many lines as it needs, and not widen the dock."""
     label.setWordWrap(True)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+
+def choose_again(choice: ComboBox, layer: Layer | None) -> bool:
+    """Choose a layer that was chosen before, if it is still there; tell whether it is.
+
+    A layer that is renamed loses its choice, for choices go by name. While layers come and go, the
+    choices may lag behind them.
+    """
+    if layer is None or layer not in choice.choices:
+        return False
+    choice.value = layer
+    return True
 
 
 def row(*widgets: Widget) -> Container[Any]:

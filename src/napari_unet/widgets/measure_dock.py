@@ -13,6 +13,7 @@ from napari_unet.nuclei.measuring import Measured
 from napari_unet.nuclei.summary import summarise
 from napari_unet.nuclei.table_files import ENDINGS
 from napari_unet.widgets.edits import Edits
+from napari_unet.widgets.form import choose_again
 from napari_unet.widgets.measure_form import EACH_PLANE, TOGETHER, MeasureForm
 from napari_unet.widgets.measured_layer import (
     checked_axes,
@@ -104,9 +105,8 @@ class MeasureDock(MeasureForm):
     def _show_layer(self, _: Any = None) -> None:
         """Show what can be chosen for a labels layer; what was measured of another one goes."""
         layer = self.layer.value
-        if layer is None and self._shown in self._layers():
-            # It was renamed: the choices go by name.
-            self.layer.value = layer = self._shown
+        if layer is None and choose_again(self.layer, self._shown):
+            layer = self._shown
         # By value: each time one asks, napari wraps a layer anew.
         if layer is not None and layer == self._shown:
             return

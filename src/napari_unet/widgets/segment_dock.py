@@ -12,6 +12,7 @@ from napari_unet.widgets.corrections import facts_of, is_result
 from napari_unet.widgets.doubt_section import DoubtSection
 from napari_unet.widgets.estimating import Estimating
 from napari_unet.widgets.filling import first_plane
+from napari_unet.widgets.form import choose_again
 from napari_unet.widgets.layers import (
     checked_axes,
     full_resolution,
@@ -103,9 +104,8 @@ class SegmentDock(SegmentForm):
     def _show_image(self, _: Any = None) -> None:
         """Guess the axes of an image that was not chosen before."""
         layer = self.image.value
-        if layer is None and self._image() is not None:
-            # It was renamed: the choices go by name.
-            self.image.value = layer = self._shown
+        if layer is None and choose_again(self.image, self._image()):
+            layer = self._shown
         self.first_steps.visible = layer is None
         if self.run.worker is None:
             self.button.enabled = layer is not None
