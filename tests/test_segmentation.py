@@ -333,7 +333,7 @@ def flat_boxes(n: int) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize(
     ("n", "link", "expected"),
-    [(12, "volume", 4.5), (12, "overlap", 4.5), (7, "volume", 1.0), (12, "none", None)],
+    [(12, "volume", 4.5), (12, "overlap", 4.5), (4, "volume", 1.0), (12, "none", None)],
 )
 def test_an_unknown_distance_of_planes_follows_from_the_shape_of_nuclei(n, link, expected):
     settings = replace(SETTINGS, anisotropy=None, link=link)

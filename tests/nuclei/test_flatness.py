@@ -31,8 +31,8 @@ def test_fragments_hardly_count():
 
 
 def test_cut_nuclei_and_few_ones_say_nothing():
-    assert distance_of_planes(boxes(4, 6, n=7)) is None
+    assert distance_of_planes(boxes(4, 6, n=4)) is None
     assert distance_of_planes(boxes(4, 6)[3:]) is None
-    assert distance_of_planes(boxes(4, 6)[:, 2:]) is None
-    assert distance_of_planes(boxes(4, 6, n=12)[:, :, 2:]) is not None
+    assert distance_of_planes(boxes(4, 6, n=8)[:, 2:]) is None
+    assert distance_of_planes(boxes(4, 6, n=9)[:, 2:]) is not None
     assert distance_of_planes(np.zeros((3, 4, 4), np.int32)) is None

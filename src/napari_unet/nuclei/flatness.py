@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from napari_unet.nuclei.tables import counted, weighted_median
 
-FEWEST_WHOLE = 8  # nuclei; the shapes of fewer say little
+FEWEST_WHOLE = 5  # nuclei; the shapes of fewer say less than that planes may be a pixel apart
 
 
 def distance_of_planes(labels: npt.NDArray[np.int32]) -> float | None:
