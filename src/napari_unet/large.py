@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 
 from napari_unet.chunked import scratch
-from napari_unet.chunked.handing_over import LABELS, discard, hand_over, parts_folder, settle
+from napari_unet.chunked.handing_over import (
+    LABELS,
+    discard,
+    hand_over,
+    hand_over_file,
+    parts_folder,
+    settle,
+)
 from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.steps import OpenNetwork
 from napari_unet.chunked.walk import Run, here, segment_in_blocks, write_labels_in_blocks
@@ -160,7 +167,8 @@ def segment_large(
     if tracks is not None:
         yield from _write_tracks(folder, tracks, open_labels(place), overwrite=overwrite_tracks)
     if target.suffix.lower() in TIFF_SUFFIXES:
-        _write_tiff(place, target, plan, image, n_nuclei, made_by)
+        _write_tiff(place, folder / target.name, plan, image, n_nuclei, made_by)
+        hand_over_file(folder, target)
     else:
         hand_over(folder, target)
     discard(folder)

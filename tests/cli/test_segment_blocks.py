@@ -287,6 +287,26 @@ def test_a_run_killed_while_it_replaces_labels_loses_neither(
     assert not (tmp_path / ".out.zarr.parts").exists()
 
 
+@pytest.mark.parametrize("how", ["--resume", "--overwrite"])
+def test_a_run_killed_when_its_tiff_file_is_in_place_leaves_no_unfinished_one(
+    run, tmp_path, pixels, bright_model, how
+):
+    tifffile.imwrite(tmp_path / "a.tif", pixels[:64, :64])
+    settings = ("-m", bright_model, "--diameter", 20, "--blocks", 90, "-o", tmp_path / "out.tif")
+
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_unet.large.discard", killed)
+        assert run("segment", tmp_path / "a.tif", *settings).exit_code != 0
+    assert (tmp_path / ".out.tif.parts").is_dir()
+    done = run("segment", tmp_path / "a.tif", *settings, how)
+    assert done.exit_code == 0, done.output
+    assert read_labels(tmp_path / "out.tif").any()
+    assert not (tmp_path / ".out.tif.parts").exists()
+
+
 def test_a_run_with_other_settings_is_not_resumed(run, assert_refused, tmp_path, options):
     killed_after(1, options, tmp_path / ".out.zarr.parts")
     other = ["25" if option == "20" else option for option in options]

@@ -7,12 +7,15 @@ Folders cannot replace each other in one step everywhere: what a kill may leave 
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
+from uuid import uuid4
 
 from napari_unet.images.ome_zarr import add_to_image, is_zarr
 
 LABELS = "labels.zarr"  # in a run's folder: its labels, before they are put in place
 REPLACED = "replaced.zarr"  # and those that were there before; empty if there were none
+IS_WHOLE = "whole"  # and an empty file: its labels are whole in one of the target's name, or were
 
 
 def parts_folder(target: Path) -> Path:
@@ -38,13 +41,23 @@ def hand_over(folder: Path, target: Path) -> None:
     _list(target)
 
 
+def hand_over_file(folder: Path, target: Path) -> None:
+    """Put the labels of a run, in a file of the target's name in its folder, in their place."""
+    (folder / IS_WHOLE).touch()
+    (folder / target.name).replace(target)
+
+
 def discard(folder: Path) -> None:
     """Delete the folder of a run that has ended: at once for the next run, however long it takes.
 
-    A folder of which half is deleted would be taken for an unfinished run.
+    A folder of which half is deleted would be taken for an unfinished run. One that is in use
+    stays until `settle`: the labels are in place, and that is no error.
     """
     ended = _ended(folder)
-    folder.rename(ended)
+    with suppress(OSError):
+        ended.mkdir(exist_ok=True)
+        # There may be others that could not be deleted.
+        folder.rename(ended / uuid4().hex)
     shutil.rmtree(ended, ignore_errors=True)
 
 
@@ -55,6 +68,8 @@ def settle(target: Path) -> None:
     """
     folder = parts_folder(target)
     shutil.rmtree(_ended(folder), ignore_errors=True)
+    if (folder / IS_WHOLE).exists():
+        _settle_file(folder, target)
     replaced = folder / REPLACED
     if not replaced.is_dir():
         return
@@ -68,7 +83,16 @@ def settle(target: Path) -> None:
         replaced.rmdir()
 
 
+def _settle_file(folder: Path, target: Path) -> None:
+    """End a run whose file is in its place; otherwise it will be written again."""
+    if target.exists() and not (folder / target.name).exists():
+        discard(folder)
+    else:
+        (folder / IS_WHOLE).unlink()
+
+
 def _ended(folder: Path) -> Path:
+    """Return the folder of what is to be deleted."""
     return folder.with_suffix(".ended")
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import mmap
 import os
 import shutil
 import tempfile
 import time
 import weakref
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -31,6 +35,11 @@ LARGEST_IN_MEMORY = 1 << 30  # bytes
 PREFIX = "napari-unet-"  # of temporary folders
 IS_GONE_AT_ONCE = os.name == "posix"  # a file that is in use, when it is deleted
 SECONDS_UNTIL_LEFT = 24 * 3600  # then a folder that can be deleted is of a program that crashed
+RESERVE: Callable[[int, int, int], None] | None = getattr(os, "posix_fallocate", None)
+"""Takes room on the disk for a file, where the system can."""
+
+_mapped: weakref.WeakSet[Any] = weakref.WeakSet()  # the maps of arrays that are alive
+_one_at_a_time = Lock()  # for two threads may not be promised the same room
 
 
 def in_memory(shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
@@ -43,7 +52,8 @@ def roomy(
 ) -> NDArray[Number]:
     """Return zeros of a shape and type, those of many bytes in a file that goes with the array.
 
-    The file is in a temporary folder. Where the disk has no room for it, memory has to do.
+    The file is in a temporary folder. Where the disk has no room for it, memory has to do: a file
+    that turns out to have none when it is written to would end the whole program.
 
     Parameters
     ----------
@@ -55,18 +65,47 @@ def roomy(
         Bytes that may be in memory; `LARGEST_IN_MEMORY` if not given.
     """
     n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
-    largest = LARGEST_IN_MEMORY if largest is None else largest
-    # A file that the disk has no room for would end the whole program when it is written to.
-    if n_bytes <= largest or shutil.disk_usage(tempfile.gettempdir()).free < 2 * n_bytes:
+    if n_bytes <= (LARGEST_IN_MEMORY if largest is None else largest):
         return in_memory(shape, dtype)
     _remove_left()
+    with _one_at_a_time:
+        if shutil.disk_usage(tempfile.gettempdir()).free < 2 * n_bytes + _promised():
+            return in_memory(shape, dtype)
+        try:
+            return _in_file(shape, dtype, n_bytes)
+        except OSError:
+            return in_memory(shape, dtype)
+
+
+def _promised() -> int:
+    """Return the bytes of arrays that may not have been written yet, with those that have."""
+    return 0 if RESERVE is not None else sum(map(len, _mapped))
+
+
+def _in_file(shape: tuple[int, ...], dtype: type[Number], n_bytes: int) -> NDArray[Number]:
+    """Return zeros in a file of their own.
+
+    Raises
+    ------
+    OSError
+        If the disk has no room for it.
+    """
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    array = np.memmap(folder / "array", dtype, "w+", shape=shape)
+    try:
+        with (folder / "array").open("wb+") as file:
+            if RESERVE is not None:
+                RESERVE(file.fileno(), 0, n_bytes)
+            array = np.memmap(file, dtype, "r+", shape=shape)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    _mapped.add(array.base)
     if IS_GONE_AT_ONCE:
         # The array keeps what is in the file; a program that is killed leaves nothing behind.
         shutil.rmtree(folder)
     else:
-        weakref.finalize(array, shutil.rmtree, folder, ignore_errors=True)
+        # The array goes before the map, which views keep: Windows deletes no file that is mapped.
+        weakref.finalize(array.base, shutil.rmtree, folder, ignore_errors=True)
     return array
 
 
@@ -88,13 +127,18 @@ def _remove_left() -> None:
     if IS_GONE_AT_ONCE:
         return
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        if time.time() - folder.stat().st_mtime > SECONDS_UNTIL_LEFT:
-            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # another program deletes them as well
+            if time.time() - folder.stat().st_mtime > SECONDS_UNTIL_LEFT:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_on_disk(array: NDArray[Any]) -> bool:
     """Tell whether an array of `roomy`, or a part of it, is in a file."""
-    return isinstance(array, np.memmap)
+    # NumPy calls a copy of such an array a memmap too, though it is in memory.
+    memory: Any = array
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    return isinstance(memory, mmap.mmap)
 
 
 def check_memory(n_bytes: int) -> None:

@@ -17,7 +17,7 @@ from napari_unet.widgets.model_actions import Action, Outcome, carry_out
 from napari_unet.widgets.model_events import model_chosen, models_changed
 from napari_unet.widgets.models_form import ModelsForm
 from napari_unet.widgets.preferences import use_folder
-from napari_unet.widgets.window import PLUGIN
+from napari_unet.widgets.window import open_dock
 from napari_unet.widgets.workers import worker_for
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class ModelsDock(ModelsForm):
 
     def _choose(self, version: Version) -> None:
         """Open the dock that segments, with a model chosen in it."""
-        self._viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
+        open_dock(self._viewer, "Segment nuclei", tabify=False)
         with model_chosen.blocker(self._refresh):
             model_chosen(model=version.name)
         self.status.value = f"Segment nuclei uses {version.name!r} now."

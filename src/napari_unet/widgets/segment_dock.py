@@ -29,7 +29,7 @@ from napari_unet.widgets.segment_form import REGIONS, SegmentForm
 from napari_unet.widgets.segment_run import SegmentRun
 from napari_unet.widgets.segmenting import Request
 from napari_unet.widgets.warming import warm_up
-from napari_unet.widgets.window import PLUGIN
+from napari_unet.widgets.window import open_dock
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -225,5 +225,4 @@ def segment_active_layer(viewer: "napari.viewer.Viewer") -> None:
     if not isinstance(viewer.layers.selection.active, Image):
         show_error("Expected an active image layer; click one in the layer list.")
         return
-    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Segment nuclei")
-    dock.start()
+    open_dock(viewer, "Segment nuclei").start()

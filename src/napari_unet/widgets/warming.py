@@ -19,6 +19,7 @@ def warm_up(model: str | Path, device: str, precision: str) -> None:
     """Load torch and a model in a thread soon, if torch is not there yet.
 
     A click meanwhile waits for what is left of it. Nothing is said of what fails: the click does.
+    Warnings are told as those of a click are, for to silence them in one thread silences all.
     """
     if "torch" not in sys.modules:
         QTimer.singleShot(MILLISECONDS_OF_REST, partial(_start, model, device, precision))

@@ -23,16 +23,20 @@ def show(image: NDArray[Any], labels: NDArray[np.int32], name: str) -> None:
     napari.run()
 
 
-def open_dock(viewer: Any, name: str) -> None:
-    """Bring one of the docks to the front, beside those that are open."""
+def open_dock(viewer: Any, name: str, *, tabify: bool = True) -> Any:
+    """Bring one of the docks to the front, and return the widget in it.
+
+    One that is not open is opened, as a tab beside those that are or else below them.
+    """
     # napari's menus name the plugin otherwise, and the window does not find their docks by ours.
-    opened = viewer.window.dock_widgets.get(f"{name} ({DISPLAY_NAME})")
-    if opened is None:
-        dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+    widget = viewer.window.dock_widgets.get(f"{name} ({DISPLAY_NAME})")
+    if widget is None:
+        dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=tabify)
     else:
-        dock = _dock_around(opened.native)
+        dock = _dock_around(widget.native)
     dock.show()
     dock.raise_()
+    return widget
 
 
 def _dock_around(widget: Any) -> Any:
