@@ -183,6 +183,10 @@ def change(**others):
     return spoil
 
 
+def names(*channels):
+    return lambda facts: facts["outputs"][0]["axes"][1].update(channel_names=channels)
+
+
 REFUSED = [
     (
         weights(pytorch_state_dict={"source": "w.pt", "architecture": {"source": "net.py"}}),
@@ -205,10 +209,13 @@ REFUSED = [
         lambda facts: facts["inputs"][0]["axes"].append({"type": "space", "id": "z", "size": 1}),
         "its axes are 'bcyxz' instead",
     ),
-    (
-        lambda facts: facts["outputs"][0]["axes"][1].update(channel_names=["background", "cell"]),
-        r"it gives 2 channels \(background, cell\)",
-    ),
+    (names("background", "cell"), r"it gives 2 channels \(background, cell\)"),
+    (names("cells", "distance"), r"it gives 2 channels \(cells, distance\)"),
+    (names("boundary", "flow_y"), r"it gives 2 channels \(boundary, flow_y\)"),
+    (names("boundary", "membrane"), r"it gives 2 channels \(boundary, membrane\)"),
+    (names("foo", "bar"), r"it gives 2 channels \(foo, bar\)"),
+    (names("membrane"), r"it gives 1 channels \(membrane\)"),
+    (names("affinities"), r"it gives 1 channels \(affinities\)"),
 ]
 
 
@@ -217,6 +224,14 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(other_package, spoil, word
     with pytest.raises(ValueError, match=rf"Expected a package .*'other\.zip' .*{words}"):
         import_model(other_package(spoil=spoil))
     assert all(file.built_in for file in list_models())
+
+
+def test_background_and_foreground_without_names_are_not_taken_for_nucleus_and_border(
+    other_package,
+):
+    path = other_package(is_new=False, is_softmax=True)
+    with pytest.raises(ValueError, match=r"'other\.zip' \(its two channels add up to 1: they are"):
+        import_model(path)
 
 
 def test_yaml_that_asks_for_code_is_refused(tmp_path):

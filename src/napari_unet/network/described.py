@@ -13,6 +13,7 @@ from napari_unet.network.provenance import printable
 
 LARGEST_DESCRIPTION = 2**20  # bytes
 BORDERS = ("border", "boundar", "contour", "edge", "outline", "membrane")
+NO_MAPS = ("background", "distance", "flow", "affinit")  # in names of what is neither
 REFUSED = {
     "pytorch_state_dict": "whose network is Python code, which is never run here",
     "torchscript": "which are code, and never run here",
@@ -228,12 +229,15 @@ def _check_same_size(given: _Tensor, made: _Tensor, *, is_new: bool) -> None:
 def _channels(made: _Tensor) -> tuple[int, ...]:
     """Return which of the output's channels are nucleus and border."""
     names = [name.lower() for name in made.channel_names]
-    if made.n_channels not in (1, 2) or any("background" in name for name in names):
+    borders = [any(word in name for word in BORDERS) for name in names]
+    is_other = any(word in name for word in NO_MAPS for name in names)
+    # Nameless channels are told apart by what they are of the test image.
+    is_known = not names or sum(borders) == len(names) - 1
+    if made.n_channels not in (1, 2) or is_other or not is_known:
         raise ValueError(
             f"it gives {made.n_channels} channels ({', '.join(names) or 'without names'}) instead "
             "of foreground, or foreground and boundary"
         )
-    borders = [any(word in name for word in BORDERS) for name in names]
     return (1, 0) if borders == [True, False] else tuple(range(made.n_channels))
 
 

@@ -95,7 +95,17 @@ def _tested(package: Package, facts: Described, model: OnnxModel) -> NDArray[np.
             f"of its test image, its network makes maps that differ by {difference:.2g} from those "
             "in the package"
         )
+    _check_border(made)
     return made
+
+
+def _check_border(maps: NDArray[np.float32]) -> None:
+    """Refuse two maps of which one is what the other leaves: that is background, no border."""
+    if len(maps) == 2 and np.abs(maps.sum(axis=0) - 1).mean() < TOLERANCE:
+        raise ValueError(
+            "its two channels add up to 1: they are background and foreground instead of "
+            "foreground and boundary"
+        )
 
 
 def _median_diameter(maps: NDArray[np.float32], settings: InstanceSettings) -> float:
