@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import warnings
 import zipfile
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from safetensors.numpy import save_file
 from napari_unet import segment
 from napari_unet.api import model_settings, predict
 from napari_unet.images.synthetic import nuclei_field
-from napari_unet.network.card import card_to_json
+from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.files import HEADER
 from napari_unet.network.keeping import import_model, rename
 from napari_unet.network.library import list_models, load_model, load_unet
@@ -258,6 +260,89 @@ def test_a_network_that_gives_what_is_not_a_number_is_told(other_package):
     pixels = np.full((3, 96, 96), 3e38, np.float32)
     with pytest.raises(ValueError, match=r"'other'.*none \(it gives numbers that are not finite\)"):
         model.predict(pixels)
+    steps = (("linear", 3e38, 0.0), ("linear", 10.0, 0.0))
+    model.card = replace(model.card, config=replace(model.config, after=steps))
+    with pytest.raises(ValueError, match="it gives numbers that are not finite"):
+        model.predict(np.full((3, 96, 96), 1.0, np.float32))
+
+
+def network(*nodes, numbers=None, outputs=("maps",)) -> bytes:
+    """A network of ONNX that takes float32 `pixels` and gives float32 of any shape."""
+    float32 = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "test",
+        [onnx.helper.make_tensor_value_info("pixels", float32, ["b", "c", "y", "x"])],
+        [onnx.helper.make_tensor_value_info(name, float32, None) for name in outputs],
+        [onnx.numpy_helper.from_array(n, name) for name, n in (numbers or {}).items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 18)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+
+
+def card(**config) -> Card:
+    return Card("toy", PackagedConfig(maps=("nucleus",), channels=(0,), **config), 20.0)
+
+
+def loop() -> onnx.NodeProto:
+    """A node that runs for longer than the sun shines."""
+    make, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    body = onnx.helper.make_graph(
+        [make("Identity", ["on"], ["still"]), make("Neg", ["state"], ["next"])],
+        "body",
+        [
+            value("i", onnx.TensorProto.INT64, []),
+            value("on", onnx.TensorProto.BOOL, []),
+            value("state", onnx.TensorProto.FLOAT, None),
+        ],
+        [value("still", onnx.TensorProto.BOOL, []), value("next", onnx.TensorProto.FLOAT, None)],
+    )
+    return make("Loop", ["often", "", "pixels"], ["maps"], body=body)
+
+
+def branch(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A node that runs another one, or not."""
+    float32 = onnx.helper.make_tensor_value_info("maps", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph([node], "branch", [], [float32])
+    return onnx.helper.make_node("If", ["yes"], ["maps"], then_branch=graph, else_branch=graph)
+
+
+def test_a_network_with_loops_is_refused_and_one_with_branches_runs():
+    often = {"often": np.array(2**62), "yes": np.array(True)}
+    for node in (loop(), branch(loop())):
+        with pytest.raises(ValueError, match="it has loops, of which nobody knows when they end"):
+            OnnxModel(network(node, numbers=often), card())
+    half = branch(onnx.helper.make_node("Mul", ["pixels", "half"], ["maps"]))
+    numbers = {"half": np.array(0.5, np.float32), "yes": np.array(True)}
+    model = OnnxModel(network(half, numbers=numbers), card())
+    assert model.predict(np.ones((3, 64, 64), np.float32)).tolist() == [[[0.5] * 64] * 64]
+
+
+def test_a_network_that_takes_too_long_is_stopped():
+    names = ["pixels", *map(str, range(200)), "maps"]
+    products = [
+        onnx.helper.make_node("MatMul", [name, name], [following])
+        for name, following in pairwise(names)
+    ]
+    model = OnnxModel(network(*products), card())
+    with pytest.raises(ValueError, match=r"'toy'.*\(it takes longer than 0\.01 seconds\)"):
+        model.run(np.zeros((1, 1024, 1024), np.float32), seconds=0.01)
+
+
+def test_a_network_without_outputs_is_refused():
+    node = onnx.helper.make_node("Neg", ["pixels"], ["maps"])
+    with pytest.raises(ValueError, match=r"cannot be used|not one of one float32 input and output"):
+        OnnxModel(network(node, outputs=()), card())
+
+
+def test_a_network_for_which_there_is_not_enough_memory_says_so():
+    shape = {"shape": np.array([2**45, 1, 64, 64])}
+    model = OnnxModel(
+        network(onnx.helper.make_node("Expand", ["pixels", "shape"], ["maps"]), numbers=shape),
+        card(),
+    )
+    with pytest.raises(MemoryError, match="Expand node"):
+        model.predict(np.zeros((3, 64, 64), np.float32))
 
 
 def test_a_missing_library_is_told_with_how_to_install_it(other_package, monkeypatch):
@@ -271,14 +356,16 @@ def test_such_a_network_cannot_learn_nor_run_elsewhere(other_package):
     model = load_model(import_model(other_package()))
     with pytest.raises(ValueError, match="'other', one of another program, which can segment but"):
         load_unet(model)
-    with pytest.raises(ValueError, match=r"Expected auto or cpu and float32 for 'other'.*got cuda"):
+    with pytest.raises(
+        ValueError, match=r"Expected auto or cpu .*'other'.*got cuda.*choose auto or cpu"
+    ):
         load_model(model, "cuda")
 
 
 def test_a_file_with_other_weights_than_its_card_says_is_refused(other_package, tmp_path):
     path = import_model(other_package())
-    card = load_model(path).card
-    save_file({"onnx": np.zeros(3)}, tmp_path / "a.safetensors", {HEADER: card_to_json(card)})
+    header = {HEADER: card_to_json(load_model(path).card)}
+    save_file({"onnx": np.zeros(3)}, tmp_path / "a.safetensors", header)
     with pytest.raises(ValueError, match=r"'a\.safetensors'|its weights do not fit"):
         import_model(tmp_path / "a.safetensors")
 
@@ -289,7 +376,12 @@ def test_a_file_with_other_weights_than_its_card_says_is_refused(other_package, 
         ({"axes": "byx", "in_channels": 3}, "no place for 3 channels"),
         ({"least": (0, 64)}, "instead of 1 to 4096 pixels"),
         ({"least": (64, 64), "step": (0, 0), "halo": (32, 0)}, "halo of 32 leaves nothing"),
+        ({"halo": (0, 214)}, "halo is 214 instead of at most 213 pixels"),
+        ({"step": (1024, 768)}, "grow by 3072 pixels instead of at most 1280"),
         ({"before": (("linear", 1.0),)}, "has the step 'linear'"),
+        ({"before": (("linear", None, 1.0),)}, "has the step 'linear'"),
+        ({"after": (("binarize", None),)}, "has the step 'binarize'"),
+        ({"after": (("clip", None, None),)}, "has the step 'clip'"),
         ({"after": (("linear", 1.0, float("inf")),)}, "has the step 'linear'"),
         ({"channels": (0, 2)}, "channels to those of"),
     ],
