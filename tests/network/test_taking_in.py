@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 import zipfile
 from dataclasses import replace
@@ -16,6 +17,7 @@ from safetensors.numpy import save_file
 from napari_unet import segment
 from napari_unet.api import model_settings, predict
 from napari_unet.images.synthetic import nuclei_field
+from napari_unet.network import taking_in
 from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.files import HEADER
 from napari_unet.network.keeping import import_model, rename
@@ -155,10 +157,11 @@ def test_the_card_says_how_pixels_go_in_and_who_made_the_network(other_package):
     }
 
 
-def test_a_folder_is_taken_in_and_a_second_time_refused(other_package, tmp_path):
+def test_a_folder_is_taken_in_and_a_second_time_refused(other_package, tmp_path, monkeypatch):
     with zipfile.ZipFile(other_package()) as package:
         package.extractall(tmp_path / "bright")
-    assert import_model(tmp_path / "bright").name == "bright.safetensors"
+    monkeypatch.chdir(tmp_path / "bright")
+    assert import_model(Path()).name == "bright.safetensors"
     with pytest.raises(ValueError, match="which is here already as 'bright'"):
         import_model(tmp_path / "other.zip")
     (tmp_path / "bright" / "in.npy").unlink()
@@ -172,6 +175,16 @@ def test_a_given_diameter_counts_and_is_needed_where_the_test_image_is_empty(oth
     with pytest.raises(ValueError, match=r"no nuclei in its test image.*--diameter"):
         import_model(path)
     assert load_model(import_model(path, diameter=31.0)).card.diameter == 31.0
+    for diameter in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"Expected a positive diameter, got {diameter}"):
+            import_model(path, diameter=diameter)
+
+
+def test_a_sha256_counts_in_letters_of_either_case(other_package):
+    with zipfile.ZipFile(other_package()) as package:
+        stated = hashlib.sha256(package.read("weights.onnx")).hexdigest().upper()
+    spoil = weights(onnx={"source": "weights.onnx", "sha256": stated})
+    assert import_model(other_package(spoil=spoil)).is_file()
 
 
 def weights(**kinds):
@@ -183,6 +196,10 @@ def change(**others):
         facts["inputs"][0].update(others)
 
     return spoil
+
+
+def sides(size):
+    return lambda facts: facts["inputs"][0]["axes"][2].update(size=size)
 
 
 def names(*channels):
@@ -199,6 +216,13 @@ REFUSED = [
     (weights(onnx={"source": "https://a.org/w.onnx"}), "is elsewhere; fetch the whole package"),
     (weights(onnx={"source": "../w.onnx"}), r"holds 0 files \.\./w\.onnx"),
     (weights(onnx={"source": "weights.onnx", "sha256": "00"}), "has another SHA-256"),
+    (weights(onnx={"source": "a\nb"}), "a file has a name that cannot be shown"),
+    (weights(onnx={"source": ["w.onnx"]}), "a file has no name, or another SHA-256"),
+    (lambda facts: facts.update(weights=[[]]), "is damaged: a list or the like is in place of"),
+    (lambda facts: facts.update(version=["1"]), "is damaged: a list or the like is in place of"),
+    (lambda facts: facts.update(id={}, format_version={}), "a list or the like is in place of"),
+    (sides([]), "is damaged: a size is no whole number"),
+    (sides({"min": 64, "step": [16]}), "is damaged: a size is no whole number"),
     (weights(onnx={"source": "README.md"}), "its network of ONNX cannot be used"),
     (lambda facts: facts.update(inputs=facts["inputs"] * 2), "not one input and one output"),
     (lambda facts: facts.update(format_version="0.3.6"), "in the format 0.4 or 0.5"),
@@ -234,6 +258,46 @@ def test_background_and_foreground_without_names_are_not_taken_for_nucleus_and_b
     path = other_package(is_new=False, is_softmax=True)
     with pytest.raises(ValueError, match=r"'other\.zip' \(its two channels add up to 1: they are"):
         import_model(path)
+
+
+def as_npy(header: bytes, content: bytes = b"") -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def refused_with(path: Path, name: str, content: bytes) -> str:
+    """Why a package is refused, of which one file is another."""
+    with zipfile.ZipFile(path) as package:
+        parts = {part: package.read(part) for part in package.namelist()} | {name: content}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for part, held in parts.items():
+            package.writestr(part, held)
+    with pytest.raises(
+        ValueError, match=r"^Expected a package with .* choose another one\.$"
+    ) as told:
+        import_model(path)
+    return str(told.value)
+
+
+def test_test_images_that_are_large_or_no_arrays_are_refused_by_their_header(
+    other_package, monkeypatch
+):
+    path = other_package()
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 2049)}\n"
+    large = as_npy(header, bytes(2049))
+    assert "of at most 2048 x 2048 pixels" in refused_with(path, "in.npy", large)
+    for header in (b"(", b"{1: [}", b"{'descr': {}, 'fortran_order': 0, 'shape': ()}", b"(" * 9999):
+        assert "is no array of NumPy" in refused_with(path, "in.npy", as_npy(header))
+    monkeypatch.setattr(taking_in, "LARGEST_ARRAY", 1000)
+    assert "has more than 1000 bytes" in refused_with(path, "in.npy", bytes(1001))
+
+
+def test_a_description_that_names_lists_again_and_again_is_refused(other_package):
+    lists = ["a0: &a0 [laugh]"]
+    lists += [f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 10)}]" for i in range(9)]
+    bomb = "\n".join([*lists, "type: model", "format_version: *a9"])
+    assert "more than 10 aliases" in refused_with(other_package(), "rdf.yaml", bomb.encode())
+    few = "type: model\nformat_version: 0.5.4\nname: &name a\ninputs: [*name]\noutputs: [1]"
+    assert "its description is damaged" in refused_with(other_package(), "rdf.yaml", few.encode())
 
 
 def test_yaml_that_asks_for_code_is_refused(tmp_path):
@@ -374,7 +438,7 @@ def test_a_file_with_other_weights_than_its_card_says_is_refused(other_package, 
     ("settings", "words"),
     [
         ({"axes": "byx", "in_channels": 3}, "no place for 3 channels"),
-        ({"least": (0, 64)}, "instead of 1 to 4096 pixels"),
+        ({"least": (0, 64)}, "whole numbers from 1 to 4096 pixels"),
         ({"least": (64, 64), "step": (0, 0), "halo": (32, 0)}, "halo of 32 leaves nothing"),
         ({"halo": (0, 214)}, "halo is 214 instead of at most 213 pixels"),
         ({"step": (1024, 768)}, "grow by 3072 pixels instead of at most 1280"),

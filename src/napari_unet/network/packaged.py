@@ -78,7 +78,7 @@ class PackagedConfig:
         for least, step, halo in zip(self.least, self.step, self.halo, strict=True):
             sizes = (least, step, halo)
             if not all(type(n) is int and 0 <= n <= LARGEST_SIDE for n in sizes) or least < 1:
-                raise ValueError(f"its sizes are {sizes} instead of 1 to {LARGEST_SIDE} pixels")
+                raise ValueError(f"its sizes are not whole numbers from 1 to {LARGEST_SIDE} pixels")
             if not step and 2 * halo >= least:
                 raise ValueError(f"its halo of {halo} leaves nothing of {least} pixels")
         self._check_tiles()
