@@ -382,6 +382,19 @@ def test_a_network_with_loops_is_refused_and_one_with_branches_runs():
     assert model.predict(np.ones((3, 64, 64), np.float32)).tolist() == [[[0.5] * 64] * 64]
 
 
+def test_a_network_with_functions_of_its_own_is_refused():
+    node = onnx.helper.make_node("Twice", ["pixels"], ["maps"], domain="own")
+    model = onnx.ModelProto.FromString(network(node))
+    twice = onnx.helper.make_node("Add", ["a", "a"], ["b"])
+    opset = onnx.helper.make_opsetid("", 18)
+    model.functions.append(
+        onnx.helper.make_function("own", "Twice", ["a"], ["b"], [twice], [opset])
+    )
+    model.opset_import.append(onnx.helper.make_opsetid("own", 1))
+    with pytest.raises(ValueError, match="it has functions of its own"):
+        OnnxModel(model.SerializeToString(), card())
+
+
 def test_a_network_that_takes_too_long_is_stopped():
     names = ["pixels", *map(str, range(200)), "maps"]
     products = [

@@ -279,6 +279,9 @@ def _session_of(weights: bytes) -> Any:
             raise ValueError("its weights are in another file")
         if any(map(_can_repeat, _messages(model, "NodeProto"))):
             raise ValueError("it has loops, of which nobody knows when they end")
+        # Put in where they are named, some that name others twice each become any number of nodes.
+        if model.functions:
+            raise ValueError("it has functions of its own")
         session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
     # Both have exceptions of their own for every kind of damage.
     except Exception as error:
