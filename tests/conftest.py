@@ -90,11 +90,13 @@ def _package_parts(
     after: tuple[tuple[str, dict[str, Any]], ...] = (("sigmoid", {}),),
     n_maps: int = 2,
     is_new: bool = True,
+    is_softmax: bool = False,
 ) -> dict[str, bytes]:
     """Return the files of a package whose network finds nuclei where a blurred image is bright.
 
     The network takes what `steps` make of an image, and gives logits; what it is told to do is
-    worked out anew here, for the test output.
+    worked out anew here, for the test output. With `is_softmax` its logits are of background and
+    foreground.
     """
     import onnxruntime
 
@@ -102,7 +104,7 @@ def _package_parts(
 
     image = nuclei_field((size + 2 * step, size + step), n=12, diameter=20.0)[0]
     image = image.astype(np.float32)
-    weights = _bright_network(axes, output_axes, n_maps)
+    weights = _bright_network(axes, output_axes, n_maps, is_softmax=is_softmax)
     session = onnxruntime.InferenceSession(weights, providers=["CPUExecutionProvider"])
     ready = _laid_out(_worked_out(image, steps), axes)
     made = session.run(None, {"pixels": ready})[0]
@@ -128,7 +130,7 @@ def _package_parts(
     return {"rdf.yaml": json.dumps(facts).encode(), **others, **parts}
 
 
-def _bright_network(axes: str, output_axes: str, n_maps: int) -> bytes:
+def _bright_network(axes: str, output_axes: str, n_maps: int, *, is_softmax: bool) -> bytes:
     """Return a network of ONNX: the mean of 5x5 pixels as logits, and those of its flank."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -141,6 +143,7 @@ def _bright_network(axes: str, output_axes: str, n_maps: int) -> bytes:
         "steep": np.array(12.0),
         "narrow": np.array(0.4),
     }
+    both = ["background", "nucleus"] if is_softmax else ["nucleus", "border"][:n_maps]
     nodes = [
         helper.make_node("Transpose", ["pixels"], ["plane"], perm=turned(axes, "bcyx")),
         helper.make_node("Conv", ["plane", "kernel"], ["mean"], pads=[2, 2, 2, 2]),
@@ -149,7 +152,8 @@ def _bright_network(axes: str, output_axes: str, n_maps: int) -> bytes:
         helper.make_node("Abs", ["above"], ["far"]),
         helper.make_node("Sub", ["narrow", "far"], ["near"]),
         helper.make_node("Mul", ["near", "steep"], ["border"]),
-        helper.make_node("Concat", ["nucleus", "border"][:n_maps], ["both"], axis=1),
+        helper.make_node("Neg", ["nucleus"], ["background"]),
+        helper.make_node("Concat", both, ["both"], axis=1),
         helper.make_node("Transpose", ["both"], ["maps"], perm=turned("bcyx", output_axes)),
     ]
     names = {"b": "b", "y": "y", "x": "x"}

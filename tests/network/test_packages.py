@@ -36,6 +36,14 @@ def test_an_exported_package_comes_back_as_the_same_file(package, bright_model):
         import_model(package, "another")
 
 
+def test_an_unpacked_package_comes_back_as_the_same_file(package, bright_model, tmp_path):
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(tmp_path / "plate 8.1")
+    kept = import_model(tmp_path / "plate 8.1")
+    assert kept.name == "plate 8.1.safetensors"
+    assert file_hash(kept) == file_hash(bright_model)
+
+
 def test_a_model_that_was_never_saved_comes_back_too(bright_model, tmp_path):
     model = load_model(bright_model, "cpu")
     model.path, model.sha256 = None, ""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 import zipfile
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,8 @@ from safetensors.numpy import save_file
 from napari_unet import segment
 from napari_unet.api import model_settings, predict
 from napari_unet.images.synthetic import nuclei_field
-from napari_unet.network.card import card_to_json
+from napari_unet.network import taking_in
+from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.files import HEADER
 from napari_unet.network.keeping import import_model, rename
 from napari_unet.network.library import list_models, load_model, load_unet
@@ -153,10 +157,11 @@ def test_the_card_says_how_pixels_go_in_and_who_made_the_network(other_package):
     }
 
 
-def test_a_folder_is_taken_in_and_a_second_time_refused(other_package, tmp_path):
+def test_a_folder_is_taken_in_and_a_second_time_refused(other_package, tmp_path, monkeypatch):
     with zipfile.ZipFile(other_package()) as package:
         package.extractall(tmp_path / "bright")
-    assert import_model(tmp_path / "bright").name == "bright.safetensors"
+    monkeypatch.chdir(tmp_path / "bright")
+    assert import_model(Path()).name == "bright.safetensors"
     with pytest.raises(ValueError, match="which is here already as 'bright'"):
         import_model(tmp_path / "other.zip")
     (tmp_path / "bright" / "in.npy").unlink()
@@ -170,6 +175,16 @@ def test_a_given_diameter_counts_and_is_needed_where_the_test_image_is_empty(oth
     with pytest.raises(ValueError, match=r"no nuclei in its test image.*--diameter"):
         import_model(path)
     assert load_model(import_model(path, diameter=31.0)).card.diameter == 31.0
+    for diameter in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"Expected a positive diameter, got {diameter}"):
+            import_model(path, diameter=diameter)
+
+
+def test_a_sha256_counts_in_letters_of_either_case(other_package):
+    with zipfile.ZipFile(other_package()) as package:
+        stated = hashlib.sha256(package.read("weights.onnx")).hexdigest().upper()
+    spoil = weights(onnx={"source": "weights.onnx", "sha256": stated})
+    assert import_model(other_package(spoil=spoil)).is_file()
 
 
 def weights(**kinds):
@@ -183,6 +198,14 @@ def change(**others):
     return spoil
 
 
+def sides(size):
+    return lambda facts: facts["inputs"][0]["axes"][2].update(size=size)
+
+
+def names(*channels):
+    return lambda facts: facts["outputs"][0]["axes"][1].update(channel_names=channels)
+
+
 REFUSED = [
     (
         weights(pytorch_state_dict={"source": "w.pt", "architecture": {"source": "net.py"}}),
@@ -193,6 +216,13 @@ REFUSED = [
     (weights(onnx={"source": "https://a.org/w.onnx"}), "is elsewhere; fetch the whole package"),
     (weights(onnx={"source": "../w.onnx"}), r"holds 0 files \.\./w\.onnx"),
     (weights(onnx={"source": "weights.onnx", "sha256": "00"}), "has another SHA-256"),
+    (weights(onnx={"source": "a\nb"}), "a file has a name that cannot be shown"),
+    (weights(onnx={"source": ["w.onnx"]}), "a file has no name, or another SHA-256"),
+    (lambda facts: facts.update(weights=[[]]), "is damaged: a list or the like is in place of"),
+    (lambda facts: facts.update(version=["1"]), "is damaged: a list or the like is in place of"),
+    (lambda facts: facts.update(id={}, format_version={}), "a list or the like is in place of"),
+    (sides([]), "is damaged: a size is no whole number"),
+    (sides({"min": 64, "step": [16]}), "is damaged: a size is no whole number"),
     (weights(onnx={"source": "README.md"}), "its network of ONNX cannot be used"),
     (lambda facts: facts.update(inputs=facts["inputs"] * 2), "not one input and one output"),
     (lambda facts: facts.update(format_version="0.3.6"), "in the format 0.4 or 0.5"),
@@ -205,10 +235,13 @@ REFUSED = [
         lambda facts: facts["inputs"][0]["axes"].append({"type": "space", "id": "z", "size": 1}),
         "its axes are 'bcyxz' instead",
     ),
-    (
-        lambda facts: facts["outputs"][0]["axes"][1].update(channel_names=["background", "cell"]),
-        r"it gives 2 channels \(background, cell\)",
-    ),
+    (names("background", "cell"), r"it gives 2 channels \(background, cell\)"),
+    (names("cells", "distance"), r"it gives 2 channels \(cells, distance\)"),
+    (names("boundary", "flow_y"), r"it gives 2 channels \(boundary, flow_y\)"),
+    (names("boundary", "membrane"), r"it gives 2 channels \(boundary, membrane\)"),
+    (names("foo", "bar"), r"it gives 2 channels \(foo, bar\)"),
+    (names("membrane"), r"it gives 1 channels \(membrane\)"),
+    (names("affinities"), r"it gives 1 channels \(affinities\)"),
 ]
 
 
@@ -217,6 +250,54 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(other_package, spoil, word
     with pytest.raises(ValueError, match=rf"Expected a package .*'other\.zip' .*{words}"):
         import_model(other_package(spoil=spoil))
     assert all(file.built_in for file in list_models())
+
+
+def test_background_and_foreground_without_names_are_not_taken_for_nucleus_and_border(
+    other_package,
+):
+    path = other_package(is_new=False, is_softmax=True)
+    with pytest.raises(ValueError, match=r"'other\.zip' \(its two channels add up to 1: they are"):
+        import_model(path)
+
+
+def as_npy(header: bytes, content: bytes = b"") -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def refused_with(path: Path, name: str, content: bytes) -> str:
+    """Why a package is refused, of which one file is another."""
+    with zipfile.ZipFile(path) as package:
+        parts = {part: package.read(part) for part in package.namelist()} | {name: content}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for part, held in parts.items():
+            package.writestr(part, held)
+    with pytest.raises(
+        ValueError, match=r"^Expected a package with .* choose another one\.$"
+    ) as told:
+        import_model(path)
+    return str(told.value)
+
+
+def test_test_images_that_are_large_or_no_arrays_are_refused_by_their_header(
+    other_package, monkeypatch
+):
+    path = other_package()
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 2049)}\n"
+    large = as_npy(header, bytes(2049))
+    assert "of at most 2048 x 2048 pixels" in refused_with(path, "in.npy", large)
+    for header in (b"(", b"{1: [}", b"{'descr': {}, 'fortran_order': 0, 'shape': ()}", b"(" * 9999):
+        assert "is no array of NumPy" in refused_with(path, "in.npy", as_npy(header))
+    monkeypatch.setattr(taking_in, "LARGEST_ARRAY", 1000)
+    assert "has more than 1000 bytes" in refused_with(path, "in.npy", bytes(1001))
+
+
+def test_a_description_that_names_lists_again_and_again_is_refused(other_package):
+    lists = ["a0: &a0 [laugh]"]
+    lists += [f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 10)}]" for i in range(9)]
+    bomb = "\n".join([*lists, "type: model", "format_version: *a9"])
+    assert "more than 10 aliases" in refused_with(other_package(), "rdf.yaml", bomb.encode())
+    few = "type: model\nformat_version: 0.5.4\nname: &name a\ninputs: [*name]\noutputs: [1]"
+    assert "its description is damaged" in refused_with(other_package(), "rdf.yaml", few.encode())
 
 
 def test_yaml_that_asks_for_code_is_refused(tmp_path):
@@ -243,6 +324,102 @@ def test_a_network_that_gives_what_is_not_a_number_is_told(other_package):
     pixels = np.full((3, 96, 96), 3e38, np.float32)
     with pytest.raises(ValueError, match=r"'other'.*none \(it gives numbers that are not finite\)"):
         model.predict(pixels)
+    steps = (("linear", 3e38, 0.0), ("linear", 10.0, 0.0))
+    model.card = replace(model.card, config=replace(model.config, after=steps))
+    with pytest.raises(ValueError, match="it gives numbers that are not finite"):
+        model.predict(np.full((3, 96, 96), 1.0, np.float32))
+
+
+def network(*nodes, numbers=None, outputs=("maps",)) -> bytes:
+    """A network of ONNX that takes float32 `pixels` and gives float32 of any shape."""
+    float32 = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "test",
+        [onnx.helper.make_tensor_value_info("pixels", float32, ["b", "c", "y", "x"])],
+        [onnx.helper.make_tensor_value_info(name, float32, None) for name in outputs],
+        [onnx.numpy_helper.from_array(n, name) for name, n in (numbers or {}).items()],
+    )
+    opset = [onnx.helper.make_opsetid("", 18)]
+    return onnx.helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+
+
+def card(**config) -> Card:
+    return Card("toy", PackagedConfig(maps=("nucleus",), channels=(0,), **config), 20.0)
+
+
+def loop() -> onnx.NodeProto:
+    """A node that runs for longer than the sun shines."""
+    make, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    body = onnx.helper.make_graph(
+        [make("Identity", ["on"], ["still"]), make("Neg", ["state"], ["next"])],
+        "body",
+        [
+            value("i", onnx.TensorProto.INT64, []),
+            value("on", onnx.TensorProto.BOOL, []),
+            value("state", onnx.TensorProto.FLOAT, None),
+        ],
+        [value("still", onnx.TensorProto.BOOL, []), value("next", onnx.TensorProto.FLOAT, None)],
+    )
+    return make("Loop", ["often", "", "pixels"], ["maps"], body=body)
+
+
+def branch(node: onnx.NodeProto) -> onnx.NodeProto:
+    """A node that runs another one, or not."""
+    float32 = onnx.helper.make_tensor_value_info("maps", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph([node], "branch", [], [float32])
+    return onnx.helper.make_node("If", ["yes"], ["maps"], then_branch=graph, else_branch=graph)
+
+
+def test_a_network_with_loops_is_refused_and_one_with_branches_runs():
+    often = {"often": np.array(2**62), "yes": np.array(True)}
+    for node in (loop(), branch(loop())):
+        with pytest.raises(ValueError, match="it has loops, of which nobody knows when they end"):
+            OnnxModel(network(node, numbers=often), card())
+    half = branch(onnx.helper.make_node("Mul", ["pixels", "half"], ["maps"]))
+    numbers = {"half": np.array(0.5, np.float32), "yes": np.array(True)}
+    model = OnnxModel(network(half, numbers=numbers), card())
+    assert model.predict(np.ones((3, 64, 64), np.float32)).tolist() == [[[0.5] * 64] * 64]
+
+
+def test_a_network_with_functions_of_its_own_is_refused():
+    node = onnx.helper.make_node("Twice", ["pixels"], ["maps"], domain="own")
+    model = onnx.ModelProto.FromString(network(node))
+    twice = onnx.helper.make_node("Add", ["a", "a"], ["b"])
+    opset = onnx.helper.make_opsetid("", 18)
+    model.functions.append(
+        onnx.helper.make_function("own", "Twice", ["a"], ["b"], [twice], [opset])
+    )
+    model.opset_import.append(onnx.helper.make_opsetid("own", 1))
+    with pytest.raises(ValueError, match="it has functions of its own"):
+        OnnxModel(model.SerializeToString(), card())
+
+
+def test_a_network_that_takes_too_long_is_stopped():
+    names = ["pixels", *map(str, range(200)), "maps"]
+    products = [
+        onnx.helper.make_node("MatMul", [name, name], [following])
+        for name, following in pairwise(names)
+    ]
+    model = OnnxModel(network(*products), card())
+    with pytest.raises(ValueError, match=r"'toy'.*\(it takes longer than 0\.01 seconds\)"):
+        model.run(np.zeros((1, 1024, 1024), np.float32), seconds=0.01)
+
+
+def test_a_network_without_outputs_is_refused():
+    node = onnx.helper.make_node("Neg", ["pixels"], ["maps"])
+    with pytest.raises(ValueError, match=r"cannot be used|not one of one float32 input and output"):
+        OnnxModel(network(node, outputs=()), card())
+
+
+def test_a_network_for_which_there_is_not_enough_memory_says_so():
+    shape = {"shape": np.array([2**45, 1, 64, 64])}
+    model = OnnxModel(
+        network(onnx.helper.make_node("Expand", ["pixels", "shape"], ["maps"]), numbers=shape),
+        card(),
+    )
+    with pytest.raises(MemoryError, match="Expand node"):
+        model.predict(np.zeros((3, 64, 64), np.float32))
 
 
 def test_a_missing_library_is_told_with_how_to_install_it(other_package, monkeypatch):
@@ -256,14 +433,16 @@ def test_such_a_network_cannot_learn_nor_run_elsewhere(other_package):
     model = load_model(import_model(other_package()))
     with pytest.raises(ValueError, match="'other', one of another program, which can segment but"):
         load_unet(model)
-    with pytest.raises(ValueError, match=r"Expected auto or cpu and float32 for 'other'.*got cuda"):
+    with pytest.raises(
+        ValueError, match=r"Expected auto or cpu .*'other'.*got cuda.*choose auto or cpu"
+    ):
         load_model(model, "cuda")
 
 
 def test_a_file_with_other_weights_than_its_card_says_is_refused(other_package, tmp_path):
     path = import_model(other_package())
-    card = load_model(path).card
-    save_file({"onnx": np.zeros(3)}, tmp_path / "a.safetensors", {HEADER: card_to_json(card)})
+    header = {HEADER: card_to_json(load_model(path).card)}
+    save_file({"onnx": np.zeros(3)}, tmp_path / "a.safetensors", header)
     with pytest.raises(ValueError, match=r"'a\.safetensors'|its weights do not fit"):
         import_model(tmp_path / "a.safetensors")
 
@@ -272,9 +451,14 @@ def test_a_file_with_other_weights_than_its_card_says_is_refused(other_package, 
     ("settings", "words"),
     [
         ({"axes": "byx", "in_channels": 3}, "no place for 3 channels"),
-        ({"least": (0, 64)}, "instead of 1 to 4096 pixels"),
+        ({"least": (0, 64)}, "whole numbers from 1 to 4096 pixels"),
         ({"least": (64, 64), "step": (0, 0), "halo": (32, 0)}, "halo of 32 leaves nothing"),
+        ({"halo": (0, 214)}, "halo is 214 instead of at most 213 pixels"),
+        ({"step": (1024, 768)}, "grow by 3072 pixels instead of at most 1280"),
         ({"before": (("linear", 1.0),)}, "has the step 'linear'"),
+        ({"before": (("linear", None, 1.0),)}, "has the step 'linear'"),
+        ({"after": (("binarize", None),)}, "has the step 'binarize'"),
+        ({"after": (("clip", None, None),)}, "has the step 'clip'"),
         ({"after": (("linear", 1.0, float("inf")),)}, "has the step 'linear'"),
         ({"channels": (0, 2)}, "channels to those of"),
     ],

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from napari_unet.images.blocks import in_common, within
 
+TILE = 1280  # px; side of the tiles that a network sees, if nothing else is asked for
+OVERLAP_OF_HALO = 3  # only the middle third of what neighbours share is seen on both sides
 SMALLEST_WEIGHT = 1e-3  # not 0: tiles may come without overlap
 
 

@@ -13,6 +13,7 @@ from napari_unet.network.provenance import printable
 
 LARGEST_DESCRIPTION = 2**20  # bytes
 BORDERS = ("border", "boundar", "contour", "edge", "outline", "membrane")
+NO_MAPS = ("background", "distance", "flow", "affinit")  # in names of what is neither
 REFUSED = {
     "pytorch_state_dict": "whose network is Python code, which is never run here",
     "torchscript": "which are code, and never run here",
@@ -20,6 +21,7 @@ REFUSED = {
 LINEAR, STATISTICS = "scale_linear", ("zero_mean_unit_variance", "scale_range")
 LONG_NAMES = {"batch": "b", "channel": "c"}
 LONGEST = 300  # letters of a text that is kept
+MOST_ALIASES = 10  # of YAML: each can stand for much text, and that again for more
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,10 @@ def described(text: bytes) -> Described:
     import yaml
 
     try:
+        if sum(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text)) > MOST_ALIASES:
+            raise ValueError(f"its description has more than {MOST_ALIASES} aliases")
         facts = yaml.safe_load(text)
-        version = tuple(map(int, str(facts["format_version"]).split(".")[:2]))
+        version = tuple(map(int, _scalar(facts["format_version"]).split(".")[:2]))
         if facts.get("type") != "model" or version not in ((0, 4), (0, 5)):
             raise ValueError("it describes no model in the format 0.4 or 0.5")
         return _described(facts, is_new=version == (0, 5))
@@ -135,7 +139,7 @@ def _weights(facts: Mapping[str, Any]) -> Source:
         return _source(weights[ONNX])
     kinds = " and ".join(f"{kind}, {why}" for kind, why in REFUSED.items() if kind in weights)
     raise ValueError(
-        f"it holds no weights of the kind onnx, but {kinds or ', '.join(map(str, weights))}"
+        f"it holds no weights of the kind onnx, but {kinds or ', '.join(map(_scalar, weights))}"
     )
 
 
@@ -144,7 +148,9 @@ def _source(entry: Any) -> Source:
     entry = entry if isinstance(entry, Mapping) else {"source": entry}
     name, sha256 = entry["source"], entry.get("sha256")
     if not isinstance(name, str) or not isinstance(sha256, str | None):
-        raise TypeError(f"a file is named {name!r}")
+        raise TypeError("a file has no name, or another SHA-256 than a text")
+    if name != _text(name):
+        raise ValueError("a file has a name that cannot be shown")
     if "://" in name:
         raise ValueError(f"its file {_text(name)!r} is elsewhere; fetch the whole package")
     return Source(name.removeprefix("./"), sha256)
@@ -154,13 +160,13 @@ def _old_tensor(facts: Mapping[str, Any], test: Any) -> _Tensor:
     """Return an input or output as format 0.4 describes it."""
     axes, shape = "".join(facts["axes"]), facts["shape"]
     if isinstance(shape, list):
-        sizes = dict(zip(axes, shape, strict=True))
+        sizes: dict[str, Any] = dict(zip(axes, map(_whole, shape), strict=True))
     elif "min" in shape:
-        pairs = zip(axes, shape["min"], shape["step"], strict=True)
+        pairs = zip(axes, map(_whole, shape["min"]), map(_whole, shape["step"]), strict=True)
         sizes = {axis: {"min": least, "step": step} for axis, least, step in pairs}
     else:
         sizes = _old_reference(axes, shape)
-    halo = dict(zip(axes, facts.get("halo") or [0] * len(axes), strict=True))
+    halo = dict(zip(axes, map(_whole, facts.get("halo") or [0] * len(axes)), strict=True))
     count = sizes.get("c", 1)
     n_channels = count["min"] if isinstance(count, Mapping) else count
     return _Tensor(
@@ -187,7 +193,7 @@ def _new_tensor(facts: Mapping[str, Any], _: Any) -> _Tensor:
     return _Tensor(
         "".join(parts),
         sizes,
-        (parts["y"].get("halo", 0), parts["x"].get("halo", 0)),
+        (_whole(parts["y"].get("halo", 0)), _whole(parts["x"].get("halo", 0))),
         len(names) or 1,
         tuple(map(_text, names)),
         _steps(facts, "id"),
@@ -202,7 +208,9 @@ def _new_size(part: Mapping[str, Any]) -> Any:
         if size.get("offset", 0) or part.get("scale", 1) != 1:
             raise ValueError("its maps have another size than the image")
         return None
-    return size
+    if isinstance(size, Mapping):
+        return {"min": _whole(size["min"]), "step": _whole(size["step"])}
+    return _whole(size)
 
 
 def _steps(facts: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
@@ -228,12 +236,15 @@ def _check_same_size(given: _Tensor, made: _Tensor, *, is_new: bool) -> None:
 def _channels(made: _Tensor) -> tuple[int, ...]:
     """Return which of the output's channels are nucleus and border."""
     names = [name.lower() for name in made.channel_names]
-    if made.n_channels not in (1, 2) or any("background" in name for name in names):
+    borders = [any(word in name for word in BORDERS) for name in names]
+    is_other = any(word in name for word in NO_MAPS for name in names)
+    # Nameless channels are told apart by what they are of the test image.
+    is_known = not names or sum(borders) == len(names) - 1
+    if made.n_channels not in (1, 2) or is_other or not is_known:
         raise ValueError(
             f"it gives {made.n_channels} channels ({', '.join(names) or 'without names'}) instead "
             "of foreground, or foreground and boundary"
         )
-    borders = [any(word in name for word in BORDERS) for name in names]
     return (1, 0) if borders == [True, False] else tuple(range(made.n_channels))
 
 
@@ -297,8 +308,8 @@ def _published(facts: Mapping[str, Any], name: str) -> dict[str, Any]:
     ]
     return {
         "name": name,
-        "version": _text(str(facts.get("version") or "")),
-        "id": _text(str(facts.get("id") or "")),
+        "version": _text(_scalar(facts.get("version") or "")),
+        "id": _text(_scalar(facts.get("id") or "")),
         "authors": list(filter(None, authors))[:20],
         "cite": list(filter(None, cited))[:20],
         "licence": _text(facts.get("license")),
@@ -312,3 +323,16 @@ def _cited_at(citation: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     return printable(value)[:LONGEST].strip()
+
+
+def _scalar(value: Any) -> str:
+    """Return a text or number as text; that of a list can be longer than any memory."""
+    if not isinstance(value, str | int | float):
+        raise TypeError("a list or the like is in place of a text or number")
+    return str(value)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("a size is no whole number")
+    return value

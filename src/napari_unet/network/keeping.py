@@ -215,7 +215,7 @@ def import_model(path: Path, name: str | None = None, diameter: float | None = N
     OSError
         If the copy cannot be written.
     """
-    path = Path(path)
+    path = Path(path).resolve() if Path(path).is_dir() else Path(path)
     if path.suffix.lower() != PACKAGE and not path.is_dir():
         return _take_in(path, name)
     with tempfile.TemporaryDirectory() as folder:
@@ -225,16 +225,16 @@ def import_model(path: Path, name: str | None = None, diameter: float | None = N
 def _unpacked(path: Path, folder: Path, diameter: float | None) -> Path:
     """Write the model in a package to a file in a folder, and return that."""
     package = Package(path)
-    if not path.is_dir() and _is_own_package(package):
+    if _is_own_package(package):
         return unpack_model(path, folder)
     # Torch comes with it.
     from napari_unet.network.taking_in import model_of_package
 
-    return model_of_package(package, diameter).save(folder / f"{path.stem}{SUFFIX}")
+    return model_of_package(package, diameter).save(folder / f"{package.stem}{SUFFIX}")
 
 
 def _is_own_package(package: Package) -> bool:
-    """Tell whether napari-unet has written a zip, or nothing is known of it."""
+    """Tell whether napari-unet has written a package, or nothing is known of it."""
     try:
         return MODEL in package.names()
     except ValueError:

@@ -15,7 +15,16 @@ LARGEST_PIECE = 2**31  # px; any tile in one piece
 SMALLEST_PIECE = 128  # px; below that most of a piece is its overlap
 OVERLAP = 32  # px; a fifth of that of a tile, since there is no memory for more
 # How torch says on each device, and in the libraries below, that memory has run out.
-SIGNS = ("out of memory", "not enough memory", "can't allocate memory", "could not create a memory")
+SIGNS = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "could not create a memory",
+    # Of onnxruntime, whose errors are of classes of its own.
+    "bad_alloc",
+    "bad allocation",
+    "failed to allocate memory",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -28,7 +37,18 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in SIGNS)
+    return isinstance(error, RuntimeError) and speaks_of_memory(str(error))
+
+
+def speaks_of_memory(message: str) -> bool:
+    """Tell whether a library says that there was not enough memory.
+
+    Examples
+    --------
+    >>> speaks_of_memory("[ONNXRuntimeError] : 1 : FAIL : Failed to allocate memory")
+    True
+    """
+    return any(sign in message.lower() for sign in SIGNS)
 
 
 def in_pieces(

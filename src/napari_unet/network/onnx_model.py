@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -18,11 +20,13 @@ from napari_unet.network import PRECISIONS
 from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.exchange import check_installed
 from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
+from napari_unet.network.memory import speaks_of_memory
 from napari_unet.network.model import Model
 from napari_unet.network.packaged import ONNX, PackagedConfig, stepped
 
 FLOAT = "tensor(float)"
 QUIET = 4  # of onnxruntime's levels: what goes wrong is raised
+BRANCH = "If"  # of the nodes that hold other nodes, the one that runs them at most once
 
 
 @dataclass
@@ -89,7 +93,8 @@ class OnnxModel:
         if device not in (None, "auto", "cpu") or precision not in (None, *PRECISIONS[:2]):
             raise ValueError(
                 f"Expected auto or cpu and float32 for {self.name!r}, a network of another "
-                f"program, got {device or 'cpu'} and {precision or 'float32'}; leave them out."
+                f"program, got {device or 'cpu'} and {precision or 'float32'}; choose auto or cpu, "
+                "or another model."
             )
         return self
 
@@ -113,6 +118,8 @@ class OnnxModel:
         ------
         ValueError
             If the pixels have another shape, or the network gives something else than maps.
+        MemoryError
+            If there is not enough memory.
         """
         if pixels.ndim != 3 or len(pixels) != 3:
             raise ValueError(
@@ -132,29 +139,49 @@ class OnnxModel:
             maps[:, y : y + core[0], x : x + core[1]] = inner
         return maps[:, : size[0], : size[1]]
 
-    def run(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, pixels: NDArray[np.float32], seconds: float | None = None) -> NDArray[np.float32]:
         """Return the maps (maps, y, x) of pixels (its channels, y, x) that have a size it takes.
+
+        Parameters
+        ----------
+        pixels : (its channels, y, x) float32
+            Normalised intensities.
+        seconds : float, optional
+            After which it is stopped.
 
         Raises
         ------
         ValueError
-            If it does not run, or gives something else than maps.
+            If it does not run, or not in time, or gives something else than maps.
+        MemoryError
+            If there is not enough memory.
         """
         config, size = self.config, pixels.shape[1:]
-        given = laid_out(stepped(pixels, config.before), config.axes)
-        try:
-            (made, *_) = self._session.run(None, {self._session.get_inputs()[0].name: given})
-        # onnxruntime has an exception of its own for every kind of failure.
-        except Exception as error:
-            raise ValueError(_failed(self.name, _short(error))) from error
+        made = self._made(laid_out(stepped(pixels, config.before), config.axes), seconds)
         counts = {"b": 1, "c": len(config.channels), "y": size[0], "x": size[1]}
         expected = tuple(counts[axis] for axis in config.output_axes)
         if made.shape != expected:
             raise ValueError(_failed(self.name, f"it gives {made.shape} instead of {expected}"))
-        if not np.isfinite(made).all():
+        maps = stepped(maps_in(np.asarray(made, np.float32), config.output_axes), config.after)
+        # A step can hide that a number is not finite, and can make one.
+        if not np.isfinite(made).all() or not np.isfinite(maps).all():
             raise ValueError(_failed(self.name, "it gives numbers that are not finite"))
-        maps = maps_in(np.asarray(made, np.float32), config.output_axes)
-        return stepped(maps, config.after)[list(config.channels)].clip(0, 1)
+        return maps[list(config.channels)].clip(0, 1)
+
+    def _made(self, given: NDArray[np.float32], seconds: float | None) -> NDArray[np.float32]:
+        """Return what the network itself makes of its input."""
+        with _stopping(seconds) as options:
+            try:
+                inputs = {self._session.get_inputs()[0].name: given}
+                made: NDArray[np.float32] = self._session.run(None, inputs, options)[0]
+            # onnxruntime has an exception of its own for every kind of failure.
+            except Exception as error:
+                if speaks_of_memory(str(error)):
+                    raise MemoryError(_short(error)) from error
+                is_late = options.terminate
+                reason = f"it takes longer than {seconds:g} seconds" if is_late else _short(error)
+                raise ValueError(_failed(self.name, reason)) from error
+            return made
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a ``.safetensors`` file, as `Model.save` does.
@@ -246,27 +273,58 @@ def _session_of(weights: bytes) -> Any:
     try:
         model = onnx.ModelProto.FromString(weights)
         # Where weights are in other files, these could be any of the computer.
-        if any(tensor.data_location == tensor.EXTERNAL for tensor in _tensors(model)):
+        if any(
+            tensor.data_location == tensor.EXTERNAL for tensor in _messages(model, "TensorProto")
+        ):
             raise ValueError("its weights are in another file")
+        if any(map(_can_repeat, _messages(model, "NodeProto"))):
+            raise ValueError("it has loops, of which nobody knows when they end")
+        # Put in where they are named, some that name others twice each become any number of nodes.
+        if model.functions:
+            raise ValueError("it has functions of its own")
         session = onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
     # Both have exceptions of their own for every kind of damage.
     except Exception as error:
+        if speaks_of_memory(str(error)):
+            raise MemoryError(_short(error)) from error
         raise ValueError(f"its network of ONNX cannot be used: {_short(error)}") from error
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or inputs[0].type != FLOAT or session.get_outputs()[0].type != FLOAT:
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if [put.type for put in (*inputs, *outputs[:1])] != [FLOAT, FLOAT] or not outputs:
         raise ValueError("its network of ONNX is not one of one float32 input and output")
     return session
 
 
-def _tensors(message: Any) -> Iterator[Any]:
-    """Yield all tensors in a network of ONNX, wherever they are in it."""
-    if message.DESCRIPTOR.name == "TensorProto":
-        yield message
+@contextmanager
+def _stopping(seconds: float | None) -> Iterator[Any]:
+    """Yield options of a run that is stopped after some seconds, or never."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    if seconds is None:
+        yield options
         return
+    timer = threading.Timer(seconds, setattr, (options, "terminate", True))
+    timer.start()
+    try:
+        yield options
+    finally:
+        timer.cancel()
+
+
+def _can_repeat(node: Any) -> bool:
+    """Tell whether a node runs others as often as a number says, which can be any."""
+    holds = any(a.HasField("g") or a.graphs for a in node.attribute)
+    return holds and node.op_type != BRANCH
+
+
+def _messages(message: Any, kind: str) -> Iterator[Any]:
+    """Yield all parts of a kind in a network of ONNX, wherever they are in it."""
+    if message.DESCRIPTOR.name == kind:
+        yield message
     for described, value in message.ListFields():
         if described.message_type is not None:
             for part in value if isinstance(value, list) or hasattr(value, "add") else [value]:
-                yield from _tensors(part)
+                yield from _messages(part, kind)
 
 
 def _failed(name: str, reason: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_unet.images.tiling import OVERLAP_OF_HALO, TILE
 from napari_unet.network.config import NUCLEUS_BORDER_DISTANCE
 
 ONNX = "onnx"
@@ -77,12 +78,21 @@ class PackagedConfig:
         for least, step, halo in zip(self.least, self.step, self.halo, strict=True):
             sizes = (least, step, halo)
             if not all(type(n) is int and 0 <= n <= LARGEST_SIDE for n in sizes) or least < 1:
-                raise ValueError(f"its sizes are {sizes} instead of 1 to {LARGEST_SIDE} pixels")
+                raise ValueError(f"its sizes are not whole numbers from 1 to {LARGEST_SIDE} pixels")
             if not step and 2 * halo >= least:
                 raise ValueError(f"its halo of {halo} leaves nothing of {least} pixels")
+        self._check_tiles()
         for kind, *numbers in (*self.before, *self.after):
-            if len(numbers) != STEPS.get(kind) or not all(map(_is_number, numbers)):
-                raise ValueError(f"it has the step {kind!r} with {numbers}")
+            if not _are_numbers_of(kind, numbers):
+                raise ValueError(f"it has the step {kind!r} with numbers that this does not take")
+
+    def _check_tiles(self) -> None:
+        """Refuse a halo of which tiles would be hardly more than overlap, and too large steps."""
+        if OVERLAP_OF_HALO * max(self.halo) > TILE // 2:
+            most = TILE // 2 // OVERLAP_OF_HALO
+            raise ValueError(f"its halo is {max(self.halo)} instead of at most {most} pixels")
+        if self.multiple > TILE:
+            raise ValueError(f"its sizes grow by {self.multiple} pixels instead of at most {TILE}")
 
     def _check_maps(self) -> None:
         if self.variant != ONNX:
@@ -125,14 +135,14 @@ def stepped(pixels: NDArray[np.float32], steps: tuple[Step, ...]) -> NDArray[np.
     >>> stepped(np.array([1, 2, 3], np.float32), (("linear", 2, -1), ("clip", None, 4)))
     array([1., 3., 4.], dtype=float32)
     """
-    for kind, *numbers in steps:
-        pixels = np.asarray(DONE[kind](pixels, *numbers), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # who runs a network looks at its maps
+        for kind, *numbers in steps:
+            pixels = np.asarray(DONE[kind](pixels, *numbers), np.float32)
     return pixels
 
 
 def _sigmoid(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # of what is far below 0, which becomes 0
-        return np.asarray(1 / (1 + np.exp(-pixels)), np.float32)
+    return np.asarray(1 / (1 + np.exp(-pixels)), np.float32)  # 0 of what is far below 0
 
 
 DONE: Mapping[str, Callable[..., NDArray[Any]]] = {
@@ -143,7 +153,8 @@ DONE: Mapping[str, Callable[..., NDArray[Any]]] = {
 }
 
 
-def _is_number(value: Any) -> bool:
-    """Tell whether a number of a step is one, or not given."""
-    is_number = type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
-    return value is None or is_number
+def _are_numbers_of(kind: str, numbers: list[Any]) -> bool:
+    """Tell whether a step has its numbers; of those to clip at, one may be None."""
+    given = [n for n in numbers if n is not None] if kind == "clip" else numbers
+    are_numbers = all(type(n) in (int, float) and abs(n) <= LARGEST_NUMBER for n in given)
+    return len(numbers) == STEPS.get(kind) and are_numbers and bool(given) == bool(numbers)

@@ -34,6 +34,11 @@ class Package:
 
     path: Path
 
+    @property
+    def stem(self) -> str:
+        """What it is called, without the ending of a zip."""
+        return self.path.name if self.path.is_dir() else self.path.stem
+
     def names(self) -> list[str]:
         """Return the names of its files, of a folder those that lie in it directly.
 
@@ -116,8 +121,11 @@ def unpack_model(path: Path, folder: Path) -> Path:
     ValueError
         If it is no zip, damaged, without such a file, or that is too large.
     """
-    target = folder / f"{path.stem}{SUFFIX}"
+    target = folder / f"{Package(path).stem}{SUFFIX}"
     try:
+        if path.is_dir():
+            target.write_bytes(Package(path).read(MODEL, LARGEST_FILE))
+            return target
         with zipfile.ZipFile(path) as package, target.open("xb") as copy:
             member = _member(package, MODEL, path.stat().st_size, LARGEST_FILE)
             _check_packing(member)

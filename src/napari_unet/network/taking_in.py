@@ -19,8 +19,11 @@ from napari_unet.network.packages import Package
 from napari_unet.network.provenance import PUBLISHED
 from napari_unet.nuclei.instances import InstanceSettings, instances
 
-LARGEST_ARRAY = 2**28  # bytes of a test image
+LARGEST_IMAGE = 2048  # px of a test image
+LARGEST_ARRAY = 3 * 8 * LARGEST_IMAGE**2 + 2**16  # bytes: three channels of float64, and a header
+LONGEST_REASON = 400  # letters
 TOLERANCE = 0.01  # of a map in 0..1, on average: other versions of a library differ by far less
+LONGEST_TEST = 120.0  # seconds; a plane takes seconds at most
 UNKNOWN = 22.0  # px; until nuclei have been found
 
 
@@ -44,13 +47,18 @@ def model_of_package(package: Package, diameter: float | None = None) -> OnnxMod
     ValueError
         If it cannot be used, with the reason and what to do.
     """
+    if diameter is not None and not 0 < diameter < np.inf:
+        raise ValueError(
+            f"Expected a positive diameter, got {diameter!r}; leave it out if it is not known."
+        )
     check_installed("yaml", "onnx", "onnxruntime")
     try:
         return _model(package, diameter)
     except ValueError as error:
+        reason = str(error)[:LONGEST_REASON].rstrip(".")
         raise ValueError(
             "Expected a package with a network that finds nuclei in a plane, got "
-            f"{package.path.name!r} ({str(error).rstrip('.')}); choose another one."
+            f"{package.path.name!r} ({reason}); choose another one."
         ) from error
 
 
@@ -84,7 +92,7 @@ def _tested(package: Package, facts: Described, model: OnnxModel) -> NDArray[np.
     size = (image.shape[1], image.shape[2])
     if len(image) != config.in_channels or config.size_for(size) != size:
         raise ValueError(f"its test image has the shape {image.shape}")
-    made = model.run(normalise(image, limits(image, how), how.brightest))
+    made = model.run(normalise(image, limits(image, how), how.brightest), LONGEST_TEST)
     expected = maps_in(_array(package, facts.test_output, config.output_axes), config.output_axes)
     if expected.shape != made.shape:
         raise ValueError(f"its test output has the shape {expected.shape}")
@@ -95,7 +103,17 @@ def _tested(package: Package, facts: Described, model: OnnxModel) -> NDArray[np.
             f"of its test image, its network makes maps that differ by {difference:.2g} from those "
             "in the package"
         )
+    _check_border(made)
     return made
+
+
+def _check_border(maps: NDArray[np.float32]) -> None:
+    """Refuse two maps of which one is what the other leaves: that is background, no border."""
+    if len(maps) == 2 and np.abs(maps.sum(axis=0) - 1).mean() < TOLERANCE:
+        raise ValueError(
+            "its two channels add up to 1: they are background and foreground instead of "
+            "foreground and boundary"
+        )
 
 
 def _median_diameter(maps: NDArray[np.float32], settings: InstanceSettings) -> float:
@@ -111,7 +129,8 @@ def _median_diameter(maps: NDArray[np.float32], settings: InstanceSettings) -> f
 def _checked(package: Package, source: Source, largest: int, *, is_packed: bool = True) -> bytes:
     """Return a file of a package, if its SHA-256 is the one that is stated."""
     content = package.read(source.name, largest, is_packed=is_packed)
-    if source.sha256 not in (None, hashlib.sha256(content).hexdigest()):
+    stated = None if source.sha256 is None else source.sha256.lower()
+    if stated not in (None, hashlib.sha256(content).hexdigest()):
         raise ValueError(f"its {source.name!r} has another SHA-256 than the description states")
     return content
 
@@ -125,12 +144,18 @@ def _array(package: Package, source: Source, axes: str) -> NDArray[np.float32]:
         shape, _, dtype = headers[major](content)
         n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
         is_whole = n_bytes == len(content.getbuffer()) - content.tell()
-    except (ValueError, KeyError) as error:
+    # NumPy reads a header as Python, and of one that is damaged nearly every error comes out.
+    except Exception as error:
         raise ValueError(f"its {source.name!r} is no array of NumPy") from error
     if not is_whole or dtype.kind not in "buif" or len(shape) != len(axes):
         raise ValueError(f"its {source.name!r} is no array of numbers with the axes {axes!r}")
-    if 0 in shape or ("b" in axes and shape[axes.index("b")] != 1):
-        raise ValueError(f"its {source.name!r} has the shape {shape}")
+    sizes = dict(zip(axes, shape, strict=True))
+    is_small = all(1 <= sizes[axis] <= LARGEST_IMAGE for axis in "yx")
+    if not is_small or sizes.get("b", 1) != 1 or sizes.get("c", 1) < 1:
+        raise ValueError(
+            f"its {source.name!r} has the shape {shape} instead of that of one plane of at most "
+            f"{LARGEST_IMAGE} x {LARGEST_IMAGE} pixels"
+        )
     content.seek(0)
     array: NDArray[np.float32] = np.load(content, allow_pickle=False).astype(np.float32)
     return array

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_unet.images.intensity import Normalisation
 from napari_unet.images.sides import is_deep
-from napari_unet.images.tiling import Tile, tiles
+from napari_unet.images.tiling import OVERLAP_OF_HALO, TILE, Tile, tiles
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.nuclei.sizing import zoom_between
 
@@ -61,7 +61,7 @@ class SegmentSettings:
     quality: str = "fast"
     views: str = "planes"
     anisotropy: float | None = None
-    tile: int = 1280
+    tile: int = TILE
     overlap: int = 160
     grid: int = 16
     normalisation: Normalisation = field(default_factory=Normalisation)
@@ -107,11 +107,8 @@ class SegmentSettings:
 
 
 def overlap_for(halo: tuple[int, int]) -> int:
-    """Return what tiles have to share for a network with a halo (y, x), in pixels.
-
-    Only the middle third of what they share is seen on both sides (`napari_unet.images.tiling`).
-    """
-    return max(SegmentSettings.overlap, 3 * max(halo))
+    """Return what tiles have to share for a network with a halo (y, x), in pixels."""
+    return max(SegmentSettings.overlap, OVERLAP_OF_HALO * max(halo))
 
 
 def is_in_volumes(axes: str, link: str) -> bool:
