@@ -108,11 +108,7 @@ class Model:
             If there is no memory for the smallest piece on the CPU.
         """
         config = self.network.config
-        if pixels.ndim != 3 or len(pixels) != config.in_channels:
-            raise ValueError(
-                f"Expected pixels of the shape ({config.in_channels}, y, x), got {pixels.shape}; "
-                "give one plane with its colours first."
-            )
+        check_pixels(pixels, config.in_channels)
         while True:
             try:
                 maps, self._piece = in_pieces(pixels, self._maps, config.multiple, self._piece)
@@ -177,6 +173,15 @@ class Model:
             save_file(small, temporary, {HEADER: card_to_json(self.card)})
         self.sha256, self.path = file_hash(path), path
         return path
+
+
+def check_pixels(pixels: NDArray[np.float32], n_channels: int) -> None:
+    """Refuse what is not one plane of so many channels, (n_channels, y, x)."""
+    if pixels.ndim != 3 or len(pixels) != n_channels:
+        raise ValueError(
+            f"Expected pixels of the shape ({n_channels}, y, x), got {pixels.shape}; give one "
+            "plane with its colours first."
+        )
 
 
 def load_model_file(

@@ -21,7 +21,7 @@ from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.exchange import check_installed
 from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
 from napari_unet.network.memory import speaks_of_memory
-from napari_unet.network.model import Model
+from napari_unet.network.model import Model, check_pixels
 from napari_unet.network.packaged import ONNX, PackagedConfig, stepped
 
 FLOAT = "tensor(float)"
@@ -121,11 +121,7 @@ class OnnxModel:
         MemoryError
             If there is not enough memory.
         """
-        if pixels.ndim != 3 or len(pixels) != 3:
-            raise ValueError(
-                f"Expected pixels of the shape (3, y, x), got {pixels.shape}; give one plane with "
-                "its colours first."
-            )
+        check_pixels(pixels, 3)
         config, size = self.config, (pixels.shape[1], pixels.shape[2])
         seen = config.size_for((size[0] + 2 * config.halo[0], size[1] + 2 * config.halo[1]))
         core = (seen[0] - 2 * config.halo[0], seen[1] - 2 * config.halo[1])
