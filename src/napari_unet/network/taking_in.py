@@ -17,7 +17,9 @@ from napari_unet.network.files import LARGEST_FILE
 from napari_unet.network.onnx_model import OnnxModel, maps_in
 from napari_unet.network.packages import Package
 from napari_unet.network.provenance import PUBLISHED
+from napari_unet.nuclei.adjusting import diameter_of
 from napari_unet.nuclei.instances import InstanceSettings, instances
+from napari_unet.nuclei.tables import counted
 
 LARGEST_IMAGE = 2048  # px of a test image
 LARGEST_ARRAY = 3 * 8 * LARGEST_IMAGE**2 + 2**16  # bytes: three channels of float64, and a header
@@ -117,13 +119,13 @@ def _check_border(maps: NDArray[np.float32]) -> None:
 
 
 def _median_diameter(maps: NDArray[np.float32], settings: InstanceSettings) -> float:
-    areas = np.bincount(instances(maps, settings).reshape(-1))[1:]
+    areas = counted(instances(maps, settings))[1:]
     if not len(areas):
         raise ValueError(
             "it finds no nuclei in its test image, so that their size is unknown: give their "
             "diameter, by napari-unet models import --diameter, or"
         )
-    return float(2 * np.sqrt(np.median(areas) / np.pi))
+    return diameter_of(float(np.median(areas)))
 
 
 def _checked(package: Package, source: Source, largest: int, *, is_packed: bool = True) -> bytes:
