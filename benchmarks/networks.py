@@ -7,7 +7,8 @@ For example, two networks for nine minutes:
 
 Each is named, with the side of its pixel blocks, its filters and its crops a step. For the last
 part of the time noise, blur and changes of light are weaker by a sixth to a third. The model files
-in FOLDER are written anew once a minute.
+in FOLDER are written anew once a minute. With ``--start EARLIER`` a network begins with the weights
+of the file of its name in that folder.
 """
 
 from __future__ import annotations
@@ -28,13 +29,14 @@ from napari_unet.learning.atlas import Atlas
 from napari_unet.learning.augment import Augmentation, Batch, Sample, prepare_sample
 from napari_unet.learning.batches import step_random
 from napari_unet.learning.datasets import Pair, find_pairs, read_pair
-from napari_unet.learning.fit import Loss, Trainer, batch_loss, fit
+from napari_unet.learning.fit import Loss, Trainer, batch_loss, fit, loss_of_heads
+from napari_unet.learning.losses import LossWeights
 from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.recorded import RecordedLoss
 from napari_unet.network.card import Card
 from napari_unet.network.config import UNetConfig
-from napari_unet.network.device import choose_device, place
-from napari_unet.network.model import Model
+from napari_unet.network.device import autocast, choose_device, place
+from napari_unet.network.model import Model, load_model_file
 from napari_unet.network.unet import UNet
 from napari_unet.network.variants import build_network
 
@@ -47,9 +49,30 @@ WEAK = replace(
 WEAK_FROM = 0.7  # of the time
 
 
+class CompiledLoss:
+    """The loss of a batch, compiled by `torch.compile`, which fuses its small kernels."""
+
+    def __init__(self) -> None:
+        self.compiled = torch.compile(_loss_of_parts, dynamic=False)
+
+    def __call__(self, network: UNet, batch: Batch, weights: LossWeights) -> torch.Tensor:
+        """Return the loss of a network in training on a batch; see `fit.batch_loss`."""
+        parts = (batch.image, batch.labels, batch.distance, batch.known)
+        with autocast(batch.image.device, training=True):
+            return self.compiled(network, weights, *parts)
+
+
+def _loss_of_parts(network: UNet, weights: LossWeights, *parts: torch.Tensor) -> torch.Tensor:
+    """Return the loss of a batch in its four parts."""
+    batch = Batch(*parts)
+    image = batch.image.contiguous(memory_format=torch.channels_last)
+    return loss_of_heads(network.heads(image), batch, weights)
+
+
 WAYS: dict[str, Callable[[], Loss]] = {
     "launched": lambda: batch_loss,
     "recorded": RecordedLoss,
+    "compiled": CompiledLoss,
 }
 
 
@@ -117,13 +140,14 @@ def train(wanted: Shape, options: argparse.Namespace) -> None:
         validations=1,
         seed=options.seed,
     )
-    trainer = Trainer(build(wanted.config, device), recipe, WAYS[options.way]())
+    start = load_model_file(options.start / f"{wanted.name}.safetensors") if options.start else None
+    trainer = Trainer(build(wanted.config, device, start), recipe, WAYS[options.way]())
     print(wanted.name, len(samples), "planes", time.strftime("%H:%M:%S"), flush=True)
     saved = time.monotonic()
     for step in fit(trainer, batches(trainer, Atlas(samples, device)), lambda network: 0.0):
         if time.monotonic() - saved > SECONDS_BETWEEN_FILES or step.fraction == 1:
             saved = time.monotonic()
-            save(trainer, wanted, options.o)
+            save(trainer, wanted, options.o, start)
             print(
                 f"{wanted.name} {step.fraction:.2f} {step.number} steps {step.mean_loss:.4f} "
                 f"waited {step.waiting:.2f}",
@@ -131,24 +155,29 @@ def train(wanted: Shape, options: argparse.Namespace) -> None:
             )
 
 
-def build(config: UNetConfig, device: torch.device) -> UNet:
-    """Return a network of random weights on a device."""
+def build(config: UNetConfig, device: torch.device, start: Model | None = None) -> UNet:
+    """Return a network on a device, of random weights or those of a model."""
     network = build_network(config)
+    if start is not None:
+        network.load_state_dict(start.network.state_dict())
     place(network, device)
     return network
 
 
-def save(trainer: Trainer, wanted: Shape, folder: Path) -> None:
+def save(trainer: Trainer, wanted: Shape, folder: Path, start: Model | None) -> None:
     """Write the averaged network."""
+    earlier = {"before": start.card.training} if start else {}
     training = {
         "recipe": asdict(trainer.recipe),
         "last_part": {"from": WEAK_FROM, "augmentation": asdict(WEAK)},
         "seconds": round(trainer.seconds),
         "crops": trainer.number * trainer.recipe.batch,
         "date": time.strftime("%Y-%m-%d"),
+        **earlier,
     }
     low, high = STRONG.diameter
-    card = Card(wanted.name, wanted.config, (low * high) ** 0.5, training=training)
+    parent = start.sha256 if start else None
+    card = Card(wanted.name, wanted.config, (low * high) ** 0.5, training=training, parent=parent)
     Model(trainer.averaged, card).save(folder / f"{wanted.name}.safetensors", overwrite=True)
 
 
@@ -160,6 +189,7 @@ def main() -> None:
     parser.add_argument("train", type=Path)
     parser.add_argument("networks", type=shape, nargs="+")
     parser.add_argument("-o", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="folder of models to go on from")
     parser.add_argument("--minutes", type=float, default=9.0)
     parser.add_argument("--learning-rate", type=float, default=2e-3)
     parser.add_argument("--device", default="cuda")

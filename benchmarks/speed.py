@@ -5,7 +5,8 @@
 
 Synthetic fields of nuclei, those of more than 2048 pixels a side mirrored, and a stack of planes
 (their number, their side) that are each a little shifted; the median of the runs after one that is
-not counted. "reading" is normalising and cutting into tiles, "stitching" what is left of the walk
+not counted. "reading" is how long the walk waits for tiles, of which one is normalised and cut
+while the network looks at the one before, "stitching" what is left of the walk
 to the maps, "nuclei" seeds, regrowing and linking, "layer" making napari's layer of the labels.
 "limit" is the rate that the network would run at if all of its multiplications ran as fast as one
 large matrix product of the same precision, measured here in the same run. "memory" is what a
@@ -22,7 +23,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,10 +37,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from napari_unet.api import model_settings
 from napari_unet.images.synthetic import nuclei_field
+from napari_unet.images.threads import one_ahead
 from napari_unet.network.device import describe_device, precision
 from napari_unet.network.library import load_model
 from napari_unet.network.model import Model
-from napari_unet.segmentation import Progress, finish, segment, tiled
+from napari_unet.segmentation import Progress, finish, predicting, segment
 
 DIAMETER = 22.0  # px, given, so that no time goes into estimating it
 DENSITY = 7e-4  # nuclei per pixel
@@ -76,9 +78,15 @@ def time_steps(image: NDArray[np.uint16], model: Model) -> dict[str, float]:
         marks[progress.step] = time.perf_counter()
 
     settings = model_settings(model, diameter=DIAMETER, anisotropy=ANISOTROPY)
-    read = clock.timed("reading", tiled.resized_part)
+
+    def waited_for(tiles: Iterable[Any]) -> Iterator[Any]:
+        source = one_ahead(tiles)
+        take = clock.timed("reading", lambda: next(source, None))
+        while (tile := take()) is not None:
+            yield tile
+
     started = time.perf_counter()
-    with patch.object(tiled, "resized_part", read):
+    with patch.object(predicting, "one_ahead", waited_for):
         steps = segment(
             image, "ZYX"[-image.ndim :], clock.timed("network", model.predict), settings
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
@@ -49,3 +49,22 @@ def in_threads(make: Callable[[Item], Result], items: Sequence[Item]) -> Iterato
             result = under_way.popleft().result()
             under_way.extend(pool.submit(make, item) for item in islice(waiting, 1))
             yield result
+
+
+def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield items; while one is used, the next is made in a thread.
+
+    Whoever stops iterating waits for the one under way.
+
+    Examples
+    --------
+    >>> list(one_ahead(range(3)))
+    [0, 1, 2]
+    """
+    source = iter(items)
+    end = object()
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(next, source, end)
+        while (item := following.result()) is not end:
+            following = pool.submit(next, source, end)
+            yield item  # type: ignore[misc]  # not the end

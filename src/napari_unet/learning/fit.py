@@ -237,7 +237,12 @@ def batch_loss(network: UNet, batch: Batch, weights: LossWeights) -> Tensor:
     image = batch.image.to(device).contiguous(memory_format=torch.channels_last)
     with autocast(device, training=True):
         heads = network.heads(image)
-    target, known = (part.to(device) for part in targets(batch, weights))
+    return loss_of_heads(heads, batch, weights)
+
+
+def loss_of_heads(heads: tuple[Tensor, ...], batch: Batch, weights: LossWeights) -> Tensor:
+    """Return the loss of the logits (n, maps, y, x) of each head, their mean."""
+    target, known = (part.to(heads[0].device) for part in targets(batch, weights))
     return torch.stack([map_loss(maps.float(), target, known, weights) for maps in heads]).mean()
 
 

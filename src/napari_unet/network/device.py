@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from napari_unet.network import PRECISIONS
 from napari_unet.network.unet import UNet
@@ -110,6 +110,21 @@ def autocast(
     if dtype == torch.float32 or (training and dtype == torch.float16):
         return nullcontext()
     return torch.autocast(device.type, dtype)
+
+
+def sent(pixels: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return pixels of the processor on a device, in the type that it computes in."""
+    if device.type == "cuda":
+        # It fetches from pinned memory by itself; other memory is first copied there in pieces.
+        pixels = pixels.pin_memory()
+    return pixels.to(device, non_blocking=True).to(dtype)
+
+
+def fetched(maps: Tensor) -> Tensor:
+    """Return maps of a device on the processor."""
+    if maps.device.type != "cuda":
+        return maps.cpu()
+    return torch.empty(maps.shape, dtype=maps.dtype, pin_memory=True).copy_(maps)
 
 
 def _trains_in_bf16(device: torch.device) -> bool:

@@ -17,7 +17,7 @@ from napari_unet.images.tiling import pad_to_multiple
 from napari_unet.network import PRECISIONS
 from napari_unet.network.card import Card, card_to_json
 from napari_unet.network.config import UNetConfig
-from napari_unet.network.device import choose_device, half_precision, place
+from napari_unet.network.device import choose_device, fetched, half_precision, place, sent
 from napari_unet.network.device import precision as floating_type
 from napari_unet.network.files import HEADER, check_name, check_new, file_hash, opened
 from napari_unet.network.folding import Folding
@@ -141,12 +141,12 @@ class Model:
         dtype = floating_type(self.device, self.precision)
         if self._half:
             dtype = half_precision(self.device)
-        image = image.to(self.device, dtype).contiguous(memory_format=torch.channels_last)
+        image = sent(image, self.device, dtype).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             logits = self._folding.of(self.network, dtype)(image)
             # One map after the other, as whoever takes them reads them.
             maps = logits[0].contiguous().float().sigmoid_()
-        found: NDArray[np.float32] = maps.cpu().numpy()
+            found: NDArray[np.float32] = fetched(maps).numpy()
         return found[:, *crop]
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:

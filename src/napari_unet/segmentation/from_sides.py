@@ -15,7 +15,7 @@ from napari_unet.images.planes import Predict, as_bytes, read_plane, resized, zo
 from napari_unet.images.sides import sides
 from napari_unet.segmentation.progress import Progress
 from napari_unet.segmentation.settings import SegmentSettings
-from napari_unet.segmentation.tiled import predict_tiles
+from napari_unet.segmentation.tiled import predict_tiles, read_tiles
 
 WEIGHT_OF_SIDES = 0.5  # in the mean with the maps of the planes, which are sharper
 
@@ -89,7 +89,9 @@ def predict_side(
     """
     n_planes, length = pixels.shape[1:]
     seen = max(1, round(n_planes * distance)), length
-    found = predict_tiles(partial(_part, pixels), (n_planes, length), seen, predict, settings)
+    size = n_planes, length
+    tiles = read_tiles(partial(_part, pixels), size, seen, settings)
+    found = predict_tiles(tiles, size, seen, predict, settings)
     maps = np.zeros((0, n_planes, length), np.uint8)
     for place, piece in chain.from_iterable(found):
         if not len(maps):

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from napari_unet.images.axes import Plane, label_shape, planes
 from napari_unet.images.planes import Predict, as_bytes, plane_reader, stack_limits, zoomed_size
 from napari_unet.images.roomy import Room, in_memory
+from napari_unet.images.threads import one_ahead
 from napari_unet.images.turns import averaged_over_turns
 from napari_unet.segmentation.from_sides import add_sides
 from napari_unet.segmentation.progress import Progress
 from napari_unet.segmentation.settings import SegmentSettings
-from napari_unet.segmentation.tiled import predict_tiles
+from napari_unet.segmentation.tiled import predict_tiles, read_tiles
 
 N_MAPS = 3  # of an image without pixels, which no network has seen
 
@@ -61,9 +62,12 @@ def predict_maps(
     seen = zoomed_size(size, settings.zoom)
     done, total = 0, len(walk) * len(settings.tiles_of(seen))
     maps: NDArray[np.uint8] | None = None
-    for plane in order(walk):
-        read = plane_reader(image, plane, settings.normalisation, bounds)
-        for found in predict_tiles(read, size, seen, predict, settings):
+    ordered = order(walk)
+    readers = (plane_reader(image, it, settings.normalisation, bounds) for it in ordered)
+    # The next tile is read while the network looks at one.
+    tiles = one_ahead(tile for read in readers for tile in read_tiles(read, size, seen, settings))
+    for plane in ordered:
+        for found in predict_tiles(tiles, size, seen, predict, settings):
             for place, piece in found:
                 if maps is None:
                     maps = room((len(piece), *shape), np.uint8)
