@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from napari_unet.images import threads
-from napari_unet.images.threads import in_threads, n_cores
+from napari_unet.images.threads import in_threads, n_cores, one_ahead
 
 
 @pytest.fixture
@@ -49,3 +49,34 @@ def test_one_alone_is_made_without_a_thread(three_threads):
 
 def test_there_is_a_core_at_least():
     assert n_cores() >= 1
+
+
+def test_the_next_item_is_made_while_one_is_used():
+    made = [threading.Event() for _ in range(3)]
+
+    def items():
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 0
+    assert made[1].wait(60)
+    assert not made[2].is_set()
+    assert list(ahead) == [1, 2]
+
+
+def test_an_error_comes_in_the_place_of_its_item():
+    ahead = one_ahead(1 // (number - 2) for number in range(4))
+    assert [next(ahead), next(ahead)] == [-1, -1]
+    with pytest.raises(ZeroDivisionError):
+        next(ahead)
+
+
+def test_whoever_stops_waits_for_what_is_under_way():
+    begun = []
+    ahead = one_ahead(begun.append(number) for number in range(100))
+    next(ahead)
+    ahead.close()
+    assert begun == [0, 1]
+    assert list(one_ahead([])) == []
