@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import napari_unet as nu
+from napari_unet.learning.augment import Batch
 from napari_unet.learning.checkpoint import save_checkpoint
 from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crops import Crop, correction_crops
-from napari_unet.learning.finetune import FineTuneSettings, FineTuning
+from napari_unet.learning.finetune import FineTuneSettings, FineTuning, tuning_loss
 from napari_unet.learning.lessons import Found, emphasis, held_out, lessons_of, rehearsal
+from napari_unet.learning.losses import LossWeights
 from napari_unet.learning.runs import Scene
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model, load_model_file
@@ -220,6 +222,28 @@ def test_a_run_of_another_parent_is_not_gone_on_with(parent, tmp_path):
     other = FineTuning(replace(parent, sha256="0"), crops_with([5]), SMALL)
     with pytest.raises(ValueError, match="model to start from"):
         other.restore(tmp_path / "run.safetensors")
+
+
+class Given(torch.nn.Module):
+    """Gives the same logits for whatever image."""
+
+    def __init__(self, logits):
+        super().__init__()
+        self.logits = torch.nn.Parameter(logits)
+
+    def forward(self, image):
+        return self.logits
+
+
+def test_dice_is_of_what_is_known_alone():
+    """It has no weights: all that is not known would outweigh a few nuclei."""
+    labels, known = torch.ones(2, 8, 8), torch.zeros(2, 8, 8)
+    known[0, 2:4] = 50.0
+    batch = Batch(torch.rand(2, 3, 8, 8), labels, labels / 2, known)
+    parent, network = Given(torch.zeros(2, 3, 8, 8)), Given(torch.randn(2, 3, 8, 8))
+    only_dice = LossWeights(nucleus=0, border=0, distance=0, dice=1)
+    tuning_loss(parent, 1, network, batch, only_dice).backward()
+    assert torch.equal(network.logits.grad[:, 0] != 0, known > 0)
 
 
 def test_the_exam_is_part_of_the_time(parent):

@@ -125,6 +125,16 @@ def test_unknown_pixels_have_no_gradient_in_any_map(target, known):
     assert torch.equal(logits.grad != 0, (known > 0)[:, None].expand(-1, 3, -1, -1))
 
 
+def test_dice_is_of_the_pixels_that_are_to_be_compared_alone(target, known):
+    logits = torch.randn(2, 3, 5, 7).requires_grad_()
+    compared = torch.zeros_like(target, dtype=torch.bool)
+    compared[:, 1:3] = True
+    truth = torch.stack([target] * 3, dim=1)
+    only_dice = LossWeights(nucleus=0, border=0, distance=0, dice=1)
+    map_loss(logits, truth, known.clamp(min=1), only_dice, compared).backward()
+    assert torch.equal(logits.grad[:, :2] != 0, compared[:, None].expand(-1, 2, -1, -1))
+
+
 def test_the_distance_is_learnt_as_a_value_not_as_a_yes_or_no():
     logits = torch.zeros(1, 3, 1, 1, requires_grad=True)
     target = torch.full((1, 3, 1, 1), 0.5)

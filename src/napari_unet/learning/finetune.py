@@ -369,7 +369,8 @@ def tuning_loss(
     What is not known is pulled half to the parent's maps (Li, Hoiem, Learning without forgetting,
     ECCV 2016) and half to those of the nuclei that it found (Lee, Pseudo-label, ICML workshop
     2013), which are the batch's labels there: by the maps alone, a few nuclei that were missed
-    teach the network to see nuclei everywhere.
+    teach the network to see nuclei everywhere. Dice is of what is known alone: it has no weights, so
+    that all that the parent found would outweigh a few nuclei.
 
     Parameters
     ----------
@@ -389,11 +390,13 @@ def tuning_loss(
         with torch.no_grad():
             own = parent(image).float().sigmoid()
     target, known = (part.to(device) for part in targets(batch, weights))
-    target = torch.where((known > 0)[:, None], target, (own + target) / 2)
+    taught = known > 0
+    target = torch.where(taught[:, None], target, (own + target) / 2)
     known = known.clamp(min=1)
     new, old = slice(n_corrected), slice(n_corrected, None)
     pull = [
         REHEARSAL * weight * cross_entropy(logits[old, i], target[old, i], known[old])
         for i, weight in zip(range(logits.shape[1]), weights.per_map, strict=False)
     ]
-    return map_loss(logits[new], target[new], known[new], weights) + torch.stack(pull).sum()
+    lesson = map_loss(logits[new], target[new], known[new], weights, taught[new])
+    return lesson + torch.stack(pull).sum()

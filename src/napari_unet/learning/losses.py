@@ -67,7 +67,13 @@ def soft_dice(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     return 1 - overlap / ((probability**2).sum() + (target**2).sum() + 1)
 
 
-def map_loss(logits: Tensor, target: Tensor, known: Tensor, weights: LossWeights) -> Tensor:
+def map_loss(
+    logits: Tensor,
+    target: Tensor,
+    known: Tensor,
+    weights: LossWeights,
+    compared: Tensor | None = None,
+) -> Tensor:
     """Return the loss of the maps: cross-entropy of each, and Dice of all but the distance.
 
     Dice compares sets, which the nuclei and their borders are and the distance is not.
@@ -79,10 +85,13 @@ def map_loss(logits: Tensor, target: Tensor, known: Tensor, weights: LossWeights
         it should be in 0..1.
     known : (n, y, x)
         Weight of each pixel, 0 where the truth is not known.
+    compared : (n, y, x) bool, optional
+        Pixels that Dice is of; all known ones if not given.
     """
+    zone = (known > 0 if compared is None else compared).float()
     parts = []
     for i, weight in zip(range(logits.shape[1]), weights.per_map, strict=False):
         parts.append(weight * cross_entropy(logits[:, i], target[:, i], known))
         if i != DISTANCE:
-            parts.append(weights.dice * soft_dice(logits[:, i], target[:, i], (known > 0).float()))
+            parts.append(weights.dice * soft_dice(logits[:, i], target[:, i], zone))
     return torch.stack(parts).sum()
