@@ -369,8 +369,8 @@ def tuning_loss(
     What is not known is pulled half to the parent's maps (Li, Hoiem, Learning without forgetting,
     ECCV 2016) and half to those of the nuclei that it found (Lee, Pseudo-label, ICML workshop
     2013), which are the batch's labels there: by the maps alone, a few nuclei that were missed
-    teach the network to see nuclei everywhere. Dice is of what is known alone: it has no weights, so
-    that all that the parent found would outweigh a few nuclei.
+    teach the network to see nuclei everywhere. Dice is of what is known alone: it has no weights,
+    so that all that the parent found would outweigh a few nuclei.
 
     Parameters
     ----------
