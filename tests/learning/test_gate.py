@@ -130,6 +130,14 @@ def test_nuclei_that_were_learned_must_be_clearly_better(n, before, after, is_en
     assert bool(objection(*marks)) != is_enough
 
 
+@pytest.mark.parametrize(("after", "is_enough"), [(0.39, False), (0.41, True)])
+def test_a_sure_parent_is_left_for_a_quarter_of_what_is_left_to_gain(after, is_enough):
+    before = replace(BEFORE, held_out=False, n_corrected=30, is_sure=True)
+    assert bool(objection(before, replace(before, corrected=after))) != is_enough
+    unsure = replace(before, is_sure=False)
+    assert not objection(unsure, replace(unsure, corrected=0.24))
+
+
 def test_where_little_is_left_to_gain_a_quarter_of_it_is_enough():
     before = replace(BEFORE, corrected=0.92)
     assert "clearly better" in objection(before, replace(before, corrected=0.93))

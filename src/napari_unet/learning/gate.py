@@ -31,6 +31,7 @@ LEAST_KEPT = 0.5  # overlap with the parent where nothing was corrected, if litt
 NO_GAIN = 0.01  # of the mean overlap with corrected nuclei: less is none
 LEAST_GAIN = 0.03  # of the mean overlap with held-out nuclei: less may be chance
 LEAST_LEARNED = 1.0  # of the summed overlap with nuclei that were learned: one nucleus more
+LEAST_OF_LEFT = 0.25  # of what is left to gain: as much is enough, and of a sure parent's, needed
 MATCH = 0.5  # least IoU of a nucleus that was found
 
 
@@ -51,6 +52,8 @@ class Marks:
         Mean AP at IoU .5 to .9 on synthetic fields.
     n_corrected : int
         Number of nuclei that were corrected.
+    is_sure : bool
+        Whether the parent is sure of what it finds in these images.
     """
 
     corrected: float
@@ -58,6 +61,7 @@ class Marks:
     kept: float
     rehearsed: float
     n_corrected: int = 1
+    is_sure: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +88,14 @@ class Exam:
         return sum(lesson.held_out.size for lesson in self.lessons) >= FEWEST_TO_JUDGE
 
     @property
+    def is_sure(self) -> bool:
+        """Whether the parent is sure of what it finds in these images."""
+        return fmean(lesson.sureness for lesson in self.lessons) >= SURE
+
+    @property
     def shares(self) -> tuple[float, ...]:
         """How far from parent to child networks are tried."""
-        is_sure = fmean(lesson.sureness for lesson in self.lessons) >= SURE
-        return CAUTIOUS_SHARES if is_sure and not self.is_held_out else SHARES
+        return CAUTIOUS_SHARES if self.is_sure and not self.is_held_out else SHARES
 
     def marks(self, network: UNet) -> Marks:
         """Return a network's marks; it is in evaluation mode."""
@@ -105,6 +113,7 @@ class Exam:
             _mean(agreement(f, elsewhere(e.own, e.known), nowhere(f)) for f, e in pairs),
             sum(fields, start=Scores()).mean_ap,
             sum(lesson.held_out.size + lesson.learned.size for lesson in self.lessons),
+            self.is_sure,
         )
 
 
@@ -218,11 +227,14 @@ def _least_gain(before: Marks) -> float:
 
     Where little is left to gain, a quarter of that is enough. Of nuclei that it learned from, it
     must get one more right, or half of all there is to gain: less than that says nothing of others.
+    From a parent that is sure of the images a few nuclei that it has wrong are exceptions, which
+    teach little of others: there a quarter of what is left must be gained, however many they are.
     """
     left = 1 - before.corrected
     if before.held_out:
-        return max(NO_GAIN, min(LEAST_GAIN, left / 4))
-    return max(NO_GAIN, min(LEAST_LEARNED / max(1, before.n_corrected), left / 2))
+        return max(NO_GAIN, min(LEAST_GAIN, left * LEAST_OF_LEFT))
+    least = min(LEAST_LEARNED / max(1, before.n_corrected), left / 2)
+    return max(NO_GAIN, least, left * LEAST_OF_LEFT if before.is_sure else 0.0)
 
 
 def _mean(sums: Iterable[tuple[float, int]]) -> float:
