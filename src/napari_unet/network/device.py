@@ -114,10 +114,10 @@ def autocast(
 
 def sent(pixels: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return pixels of the processor on a device, in the type that it computes in."""
-    if device.type == "cuda":
-        # It fetches from pinned memory by itself; other memory is first copied there in pieces.
-        pixels = pixels.pin_memory()
-    return pixels.to(device, non_blocking=True).to(dtype)
+    if device.type != "cuda":
+        return pixels.to(device, dtype)
+    # A graphics card fetches from pinned memory by itself; other memory is copied there first.
+    return pixels.pin_memory().to(device, non_blocking=True).to(dtype)
 
 
 def fetched(maps: Tensor) -> Tensor:
