@@ -85,11 +85,12 @@ def test_every_piece_of_a_volume_is_whole_in_one_box():
 
 
 @pytest.mark.parametrize("n_voxels", [1, 7 * 9 * 9])
-def test_a_ring_one_voxel_thick_in_a_volume_is_open(monkeypatch, n_voxels):
+@pytest.mark.parametrize("row", [0, 4, 8])
+def test_a_ring_one_voxel_thick_in_a_volume_is_open(monkeypatch, row, n_voxels):
     monkeypatch.setattr(module, "PIXELS", n_voxels)
     maps = np.zeros((1, 7, 9, 9), np.float32)
-    maps[0, 1:6, 4, 1:8] = 1
-    maps[0, 2:5, 4, 3:6] = 0
+    maps[0, 1:6, row, 1:8] = 1
+    maps[0, 2:5, row, 3:6] = 0
     np.testing.assert_array_equal(grown(maps, InstanceSettings()), maps[0])
 
 
