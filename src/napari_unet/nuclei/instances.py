@@ -12,9 +12,10 @@ import numpy.typing as npt
 from napari_unet.images.threads import in_threads
 from napari_unet.nuclei.cleaning import drop, holes, number_in_reading_order
 from napari_unet.nuclei.confidence import confidence
+from napari_unet.nuclei.depth import depths
 from napari_unet.nuclei.fragments import tidied
 from napari_unet.nuclei.seeds import find_seeds, flooded, label_pieces
-from napari_unet.nuclei.strips import PIXELS, Strip, strips
+from napari_unet.nuclei.strips import PIXELS, Box, boxes, strips
 from napari_unet.nuclei.tables import looked_up
 
 SEEDS = ("both", "distance", "border", "none")
@@ -182,44 +183,57 @@ def grown(
     if maps.size == 0:
         return np.zeros(maps.shape[1:], np.int32)
     labels, highest = label_pieces(np.asarray(maps[0] > settings.threshold * _scale(maps)))
-    every = strips(labels, _rows_of_strip(labels.shape))
+    if labels.ndim == 3:
+        labels, every = boxes(labels, PIXELS)
+    else:
+        every = strips(labels, max(1, PIXELS // labels.shape[1]))
+    depth = depths(_core(maps, settings), anisotropy) if _has_necks(maps, settings) else None
 
-    def found_in(strip: Strip) -> npt.NDArray[np.int32]:
-        return _found_in(strip, labels[strip.rows], maps[:, strip.rows], settings, anisotropy)
+    def found_in(box: Box) -> npt.NDArray[np.int32]:
+        part = None if depth is None else box.part(depth)
+        return _found_in(box, box.part(labels), box.part(maps), settings, part)
 
-    for strip, found in zip(every, in_threads(found_in, every), strict=True):
-        found[found > strip.last] += highest - strip.last
-        np.copyto(labels[strip.rows], found, where=found > 0)
+    for box, found in zip(every, in_threads(found_in, every), strict=True):
+        found[found > box.last] += highest - box.last
+        np.copyto(box.part(labels), found, where=found > 0)
         highest = max(highest, int(found.max(initial=0)))
     return labels
 
 
-def _rows_of_strip(shape: tuple[int, ...]) -> int:
-    """Return how many rows of a plane are taken at once; a volume is taken as a whole.
+def _has_necks(maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings) -> bool:
+    """Tell whether there are cores that are cut at their necks; those of a plane are not."""
+    has_cores = len(maps) > 1 and settings.seeds != "none"
+    return has_cores and maps.ndim == 4 and settings.neck > 0
 
-    Nothing grows from one piece of a plane to another. The necks of a volume are found in a
-    depth that is smoothed over all pieces.
-    """
-    return max(1, PIXELS // shape[1]) if len(shape) == 2 else shape[0]
+
+def _core(
+    maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings
+) -> npt.NDArray[np.bool_]:
+    """Return what is core of a volume, made plane by plane, which takes less memory."""
+    core = np.empty(maps.shape[1:], bool)
+    for z, plane in enumerate(core):
+        np.greater(_margin(maps[:, z], settings), 0, out=plane)
+        plane &= maps[0, z] > settings.threshold * _scale(maps)
+    return core
 
 
 def _found_in(
-    strip: Strip,
+    box: Box,
     labels: npt.NDArray[np.int32],
     maps: npt.NDArray[np.floating | np.uint8],
     settings: InstanceSettings,
-    anisotropy: float,
+    depth: npt.NDArray[np.float32] | None,
 ) -> npt.NDArray[np.int32]:
-    """Return the nuclei of a strip's own pieces, 0 elsewhere; new ids follow the strip's last.
+    """Return the nuclei of a box's own pieces, 0 elsewhere; new ids follow its last one.
 
-    Of other pieces in its rows only the place counts: they may just get other ids.
+    Of other pieces in it only the place counts: they may just get other ids.
     """
-    own = strip.own(labels)
+    own = box.own(labels)
     pieces = np.where(own, labels, np.int32(0))
-    new = _shared_out(pieces, maps, settings, anisotropy)
-    found = np.where(new > 0, new + np.int32(strip.last), pieces)
+    new = _shared_out(pieces, maps, settings, depth)
+    found = np.where(new > 0, new + np.int32(box.last), pieces)
     if settings.fill_holes:
-        other = found.max(initial=strip.last) + np.int32(1)
+        other = found.max(initial=box.last) + np.int32(1)
         places, owners = holes(np.where(own, found, other * (labels > 0)))
         filled = owners != other
         found.reshape(-1)[places[filled]] = owners[filled]
@@ -230,12 +244,12 @@ def _shared_out(
     pieces: npt.NDArray[np.int32],
     maps: npt.NDArray[np.floating | np.uint8],
     settings: InstanceSettings,
-    anisotropy: float,
+    depth: npt.NDArray[np.float32] | None,
 ) -> npt.NDArray[np.int32]:
     """Return labels from 1 on for what lies in pieces with several seeds, 0 elsewhere."""
     margin = _margin(maps, settings)
     core = (pieces > 0) & (margin > 0)
-    seeds = find_seeds(core, settings.min_seed, settings.neck, anisotropy)
+    seeds = find_seeds(core, settings.min_seed, settings.neck, depth)
     crowded = looked_up(_has_several(seeds, pieces), pieces)
     return _regrown(seeds * crowded, margin, crowded)
 

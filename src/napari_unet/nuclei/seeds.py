@@ -12,11 +12,13 @@ from skimage.segmentation import watershed
 from napari_unet.nuclei.tables import counted, looked_up
 
 _RAISE = 1e-14  # far less than heights differ by, far more than their float64 is exact to
-_DEPTH_SMOOTHING = 1.0  # pixels of y and x; the plain distance has a maximum at every corner
 
 
 def find_seeds(
-    core: npt.NDArray[np.bool_], min_size: int, neck: float, anisotropy: float
+    core: npt.NDArray[np.bool_],
+    min_size: int,
+    neck: float,
+    depth: npt.NDArray[np.float32] | None,
 ) -> npt.NDArray[np.int32]:
     """Return one label for every piece of the core that is a nucleus of its own.
 
@@ -27,10 +29,9 @@ def find_seeds(
     min_size : int
         Pixels or voxels; smaller pieces are no seeds.
     neck : float
-        A core of a volume is cut where it narrows to less than this fraction of its smaller
-        part (see `split_necks`). Cores of a plane are not cut.
-    anisotropy : float
-        Voxel size along z over the voxel size along y and x.
+        A core is cut where it narrows to less than this fraction of its smaller part.
+    depth : array of float32, shape of ``core``, or None
+        See `split_necks`; without it no core is cut.
 
     Returns
     -------
@@ -38,8 +39,8 @@ def find_seeds(
         Seeds 1, 2, ..., and 0 elsewhere; every seed is one piece of face neighbours.
     """
     seeds, n_pieces = label_pieces(core)
-    if core.ndim == 3 and neck > 0 and n_pieces:
-        seeds = split_necks(seeds, neck, anisotropy)
+    if depth is not None and n_pieces:
+        seeds = split_necks(seeds, neck, depth)
     large = counted(seeds) >= min_size
     large[0] = False
     return looked_up(np.cumsum(large, dtype=np.int32) * large, seeds)
@@ -56,7 +57,7 @@ def label_pieces(inside: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int32], 
 
 
 def split_necks(
-    pieces: npt.NDArray[np.int32], neck: float, anisotropy: float
+    pieces: npt.NDArray[np.int32], neck: float, depth: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.int32]:
     """Return the pieces cut where they are narrow, renumbered.
 
@@ -71,8 +72,8 @@ def split_necks(
     neck : float
         Two peaks are two pieces when the distance at their saddle is less than this fraction
         of the lower peak's distance; 0 to 1.
-    anisotropy : float
-        Voxel size along z over the voxel size along y and x.
+    depth : array of float32, shape of ``pieces``
+        Distance to the surface, as `napari_unet.nuclei.depth.depths` gives it.
 
     Returns
     -------
@@ -80,12 +81,13 @@ def split_necks(
 
     Examples
     --------
+    >>> from napari_unet.nuclei.depth import depths
     >>> bow_tie = np.array([[1, 1, 1, 0, 1, 1, 1], [1] * 7, [1, 1, 1, 0, 1, 1, 1]], np.int32)
-    >>> int(split_necks(np.pad(bow_tie, 1), neck=0.9, anisotropy=1.0).max())
+    >>> pieces = np.pad(bow_tie, 1)
+    >>> int(split_necks(pieces, 0.9, depths(pieces > 0)).max())
     2
     """
     inside = pieces > 0
-    depth = _depth(inside, anisotropy)
     peaks, n_peaks = label_pieces(inside & local_maxima(depth, connectivity=1))
     basins = flooded(-depth, peaks, inside)
     heights = np.zeros(n_peaks + 1, depth.dtype)
@@ -123,14 +125,6 @@ def flooded(
     raised.reshape(-1)[starts] += _RAISE * np.arange(1, len(starts) + 1)
     grown: npt.NDArray[np.int32] = watershed(raised, markers, mask=inside)
     return grown
-
-
-def _depth(inside: npt.NDArray[np.bool_], anisotropy: float) -> npt.NDArray[np.float32]:
-    """Distance to the surface in pixels of y and x, slightly smoothed."""
-    spacing = (anisotropy,) * (inside.ndim - 2) + (1.0, 1.0)
-    distance = ndimage.distance_transform_edt(inside, sampling=spacing).astype(np.float32)
-    smooth = ndimage.gaussian_filter(distance, [_DEPTH_SMOOTHING / step for step in spacing])
-    return np.asarray(smooth * inside)
 
 
 _Saddles = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]

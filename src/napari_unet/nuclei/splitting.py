@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.nuclei.depth import depths
 from napari_unet.nuclei.seeds import label_pieces, split_necks
 
 NECKS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # width of a neck over that of the smaller part
@@ -52,7 +53,8 @@ def parts_of(pixels: npt.NDArray[np.integer], anisotropy: float = 1.0) -> _Parts
     places = tuple(flat - flat.min(axis=1, keepdims=True) + 1)
     inside = np.zeros([int(at.max()) + 2 for at in places], bool)
     inside[places] = True
-    at_necks = (split_necks(inside.astype(np.int32), neck, anisotropy) for neck in NECKS)
+    depth = depths(inside, anisotropy)
+    at_necks = (split_necks(inside.astype(np.int32), neck, depth) for neck in NECKS)
     for parts in chain(at_necks, _halves(inside, anisotropy)):
         sizes = np.bincount(parts[inside], minlength=2)[1:]
         if len(sizes) > 1 and sizes.min() >= LEAST_PART * len(places[0]):
