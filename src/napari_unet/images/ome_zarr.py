@@ -5,6 +5,7 @@ NGFF 0.4 (Zarr 2) and 0.5 (Zarr 3), https://ngff.openmicroscopy.org/0.5.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,17 @@ def is_zarr(path: Path) -> bool:
     """Tell whether a path is a Zarr folder, or named like one that is to be made."""
     there = ("zarr.json", ".zgroup", ".zarray")
     return path.suffix.lower() == ZARR_SUFFIX or any((path / name).is_file() for name in there)
+
+
+def is_zarr_array(path: Path) -> bool:
+    """Tell whether a path is an array by itself, which has no room for labels in it."""
+    if (path / ".zarray").is_file():
+        return True
+    try:
+        return bool(json.loads((path / "zarr.json").read_bytes())["node_type"] == "array")
+    # None is there, or a damaged one, of which whoever opens it says what is wrong.
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def open_ome_zarr(path: Path) -> ImageFile:
