@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_unet.images.axes import axis_letters, guess_axes, parse_axes
+from napari_unet.images.axes import WORDS, axis_letters, guess_axes, parse_axes
 from napari_unet.images.blocks import Block, blocks
 from napari_unet.images.calibration import UNITS
 from napari_unet.images.files import ImageFile
@@ -105,7 +105,9 @@ def _image_of(group: zarr.Group) -> ImageFile:
         raise ValueError("its largest level is no array")
     named = scales.get("axes", [*FIRST_AXES.lower()])
     names = [axis if isinstance(axis, str) else axis["name"] for axis in named]
-    axes = parse_axes(axis_letters("".join(names)), array.shape)
+    # The format lets axes be called as one likes.
+    letters = [WORDS.get(str(name).strip().lower(), str(name)) for name in names]
+    axes = parse_axes(axis_letters("".join(letters)), array.shape)
     units = {
         letter: UNITS[axis["unit"].lower()]
         for letter, axis in zip(axes, named, strict=True)
