@@ -37,3 +37,14 @@ def test_best_quality_runs_the_network_eight_times(
 def test_an_unknown_quality_is_refused(function: Callable[..., Any], bright_model: Path) -> None:
     with pytest.raises(ValueError, match="Expected one of fast, best as quality, got 'good'"):
         function(np.ones((40, 50)), "YX", model=bright_model, device="cpu", quality="good")
+
+
+def test_a_hole_of_nan_in_a_picture_is_background() -> None:
+    y, x = np.mgrid[:96, :96]
+    noise = np.random.default_rng(0).normal(0.2, 0.02, (96, 96))
+    image = (noise + ((y - 60) ** 2 + (x - 60) ** 2 < 64)).astype(np.float32)
+    image[:20, :20] = np.nan
+    labels = napari_unet.segment(image, "YX", device="cpu")
+    assert labels.max() == 1
+    assert labels[60, 60] == 1
+    assert not labels[np.isnan(image)].any()

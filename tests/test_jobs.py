@@ -25,6 +25,14 @@ def test_the_images_of_a_folder_are_found_without_labels_hidden_files_and_text(t
     assert names(find_inputs([tmp_path])) == ["a.tif", "b.png"]
 
 
+def test_the_ome_zarr_images_of_a_folder_are_found(tmp_path):
+    (tmp_path / "a.tif").touch()
+    for name in ("b.ome.zarr", "c", "d", "b_labels.ome.zarr", ".e.zarr"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "c" / ".zgroup").touch()
+    assert names(find_inputs([tmp_path])) == ["a.tif", "b.ome.zarr", "c"]
+
+
 def test_a_file_named_twice_is_taken_once(tmp_path):
     (tmp_path / "a.tif").touch()
     assert names(find_inputs([tmp_path / "a.tif", tmp_path, tmp_path / "." / "a.tif"])) == ["a.tif"]
@@ -52,6 +60,22 @@ def test_a_stem_is_the_name_without_ending(name, stem):
 def test_labels_go_beside_the_image_or_into_the_folder():
     assert targets_of([Path("x/a.ome.tif")]) == ["x/a_labels.tif"]
     assert targets_of([Path("x/a.ome.tif")], Path("out")) == ["out/a_labels.tif"]
+
+
+@pytest.mark.parametrize(
+    ("name", "note", "labels"),
+    [
+        (".zgroup", "{}", "a.zarr/labels/nuclei"),
+        ("zarr.json", '{"node_type": "group"}', "a.zarr/labels/nuclei"),
+        (".zarray", "{}", "a_labels.ome.zarr"),
+        ("zarr.json", '{"node_type": "array"}', "a_labels.ome.zarr"),
+    ],
+)
+def test_labels_go_into_a_zarr_group_and_beside_a_zarr_array(tmp_path, name, note, labels):
+    image = tmp_path / "a.zarr"
+    image.mkdir()
+    (image / name).write_text(note)
+    assert targets_of([image]) == [(tmp_path / labels).as_posix()]
 
 
 def test_images_of_one_stem_get_their_endings_into_the_name():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,17 @@ def test_labels_of_other_settings_are_refused_or_made_anew(jobs):
     with pytest.raises(ValueError, match=r"d_labels.tif' with another model; give what"):
         left_to_do([jobs[3]], HOW)
     assert left_to_do(jobs, HOW, overwrite=True) == [jobs[0], jobs[2], jobs[3]]
+
+
+def test_labels_without_the_tracks_that_are_wanted_are_not_done(jobs, tmp_path):
+    job = replace(jobs[0], tracks=tmp_path / "01_RES")
+    write(job, HOW)
+    with pytest.raises(ValueError, match=r"Expected tracks in '.*01_RES' beside the labels"):
+        left_to_do([job], HOW)
+    assert left_to_do([job], HOW, overwrite=True) == [job]
+    job.tracks.mkdir()
+    (job.tracks / "res_track.txt").touch()
+    assert left_to_do([job], HOW) == []
 
 
 def test_the_table_is_whole_after_every_file(tmp_path):

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from napari_unet.images.files import TIFF_SUFFIXES, image_files
-from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr, labels_inside
+from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr, is_zarr_array, labels_inside
 
 LABELS = "_labels"
 ENDING = f"{LABELS}.tif"
@@ -37,7 +37,7 @@ def find_inputs(paths: Iterable[Path]) -> list[Path]:
     Parameters
     ----------
     paths : iterable of Path
-        Files, and folders whose own files are taken.
+        Files, and folders whose own files and OME-Zarr images are taken.
     """
     found = [file for path in paths for file in files_at(path)]
     unique = list({os.path.realpath(file): file for file in found}.values())
@@ -53,7 +53,9 @@ def files_at(path: Path) -> list[Path]:
     """Return the images in a folder, or the path itself if it is none or holds none."""
     if not path.is_dir() or is_zarr(path):
         return [path]
-    return [file for file in image_files(path) if not is_label_file(file)] or [path]
+    zarrs = (it for it in path.iterdir() if it.is_dir() and is_zarr(it) and it.name[0] != ".")
+    found = sorted([*image_files(path), *zarrs])
+    return [file for file in found if not is_label_file(file)] or [path]
 
 
 def is_label_file(path: Path) -> bool:
@@ -75,8 +77,9 @@ def stem_of(path: Path) -> str:
 def choose_outputs(inputs: Sequence[Path], folder: Path | None = None) -> list[Job]:
     """Return a label file of its own for every input: ``<stem>_labels.tif``.
 
-    Labels of OME-Zarr images are OME-Zarr themselves, inside the image if no folder is given. A
-    ``folder`` whose name ends in .tif or .zarr is the label file of the one input.
+    Labels of OME-Zarr images are OME-Zarr themselves, inside the image if no folder is given; those
+    of a Zarr array by itself are beside it. A ``folder`` whose name ends in .tif or .zarr is the
+    label file of the one input.
 
     Inputs that would share it get longer names, the first of these that tells them apart:
     with the ending (``a_png_labels.tif``), with the folder (``plate7_a_labels.tif``), with both,
@@ -126,7 +129,7 @@ def targets(source: Path, folder: Path | None) -> list[Path]:
     ending = source.name[len(stem) + 1 :].replace(".", "_")
     stems = (stem, f"{stem}_{ending}", f"{parent}_{stem}", f"{parent}_{stem}_{ending}")
     if is_zarr(source):
-        inside = [] if folder else [labels_inside(source)]
+        inside = [] if folder or is_zarr_array(source) else [labels_inside(source)]
         return inside + [(folder or source.parent) / f"{name}{ZARR_ENDING}" for name in stems]
     return [(folder or source.parent) / f"{name}{ENDING}" for name in stems]
 

@@ -24,6 +24,7 @@ from napari_unet.chunked.plan import Plan
 from napari_unet.chunked.steps import OpenNetwork
 from napari_unet.chunked.walk import Run, here, segment_in_blocks, write_labels_in_blocks
 from napari_unet.images.atomic import overwriting
+from napari_unet.images.axes import planes
 from napari_unet.images.big_tiff import write_big_labels
 from napari_unet.images.file_axes import tiff_layout
 from napari_unet.images.files import TIFF_SUFFIXES, ImageFile
@@ -149,6 +150,7 @@ def segment_large(
     overwrite_tracks = overwrite or (how.resume and _wrote_tracks(folder, tracks))
     check_tracks(tracks, image.axes, overwrite=overwrite_tracks)
     settings = with_distance(settings, image.scale, image.units)
+    planes(image.axes, image.data.shape, settings.channel)  # refuses one that is not there
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch.begin(folder, _facts(image, source, model, settings, how), resume=how.resume)
     told = settings.anisotropy

@@ -11,6 +11,7 @@ from typing import Any
 from napari_unet.batch import FileResult
 from napari_unet.chunked.handing_over import settle
 from napari_unet.images.atomic import overwriting
+from napari_unet.images.challenge import TABLE
 from napari_unet.images.made_by import differences, read_made_by
 from napari_unet.jobs import Job
 
@@ -33,15 +34,23 @@ def left_to_do(
     made_by : mapping
         What labels of this run say of it.
     overwrite : bool
-        Whether labels that a run with other settings made are to be made anew.
+        Whether labels that a run with other settings made, or without tracks, are to be made anew.
 
     Raises
     ------
     ValueError
-        If there are such labels and they may not be overwritten.
+        If there are such labels, or labels without the tracks that belong to them, and they may not
+        be overwritten.
     """
     for job in jobs:
         settle(job.target)
+    trackless = [job for job in jobs if job.target.exists() and not _has_tracks(job)]
+    if trackless and not overwrite:
+        raise ValueError(
+            f"Expected tracks in {str(trackless[0].tracks)!r} beside the labels "
+            f"{str(trackless[0].target)!r}, got none; give --overwrite to make both anew, or leave "
+            "--tracks out."
+        )
     others = {job: changed for job in jobs if (changed := _changed(job, made_by))}
     if others and not overwrite:
         job, changed = next(iter(others.items()))
@@ -51,7 +60,13 @@ def left_to_do(
             f"{', '.join(changed)}{more}; give what was given then, or --overwrite to make them "
             "anew."
         )
-    return [job for job in jobs if job in others or not job.target.exists()]
+    again = [*others, *trackless]
+    return [job for job in jobs if job in again or not job.target.exists()]
+
+
+def _has_tracks(job: Job) -> bool:
+    """Tell whether there are the tracks that a job is to write, if it is to write any."""
+    return job.tracks is None or (job.tracks / TABLE).exists()
 
 
 def _changed(job: Job, made_by: Mapping[str, Any]) -> list[str]:

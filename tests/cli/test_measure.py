@@ -121,6 +121,22 @@ def test_images_given_together_have_their_names_at_the_end_of_the_columns(run, t
     assert (row["intensity_mean_DAPI"], row["intensity_mean_GFP"]) == ("3.0", "7.0")
 
 
+def test_images_of_one_name_are_told_apart_by_their_folders(run, assert_refused, tmp_path):
+    labels = np.ones((20, 30), np.int32)
+    write_labels(tmp_path / "l.tif", labels, "YX")
+    images: list[object] = []
+    for name, value in (("DAPI", 3), ("GFP", 7)):
+        (tmp_path / name).mkdir()
+        iio.imwrite(tmp_path / name / "a.png", (labels * value).astype(np.uint8))
+        images += ["--image", tmp_path / name / "a.png"]
+    result = run("measure", tmp_path / "l.tif", *images, "-o", tmp_path / "t.csv")
+    assert result.exit_code == 0, result.output
+    (row,) = table_rows(tmp_path / "t.csv")
+    assert (row["intensity_mean_DAPI_a"], row["intensity_mean_GFP_a"]) == ("3.0", "7.0")
+    result = run("measure", tmp_path / "l.tif", *images, *images[:2], "-o", tmp_path / "u.csv")
+    assert_refused(result, 2, "got DAPI_a, GFP_a, DAPI_a; give each once")
+
+
 def test_the_planes_of_a_stack_can_be_measured_for_themselves(run, tmp_path):
     stack = np.zeros((5, 40, 50), np.int32)
     stack[1:4, 10:20, 10:20] = 3

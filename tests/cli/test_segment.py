@@ -41,6 +41,11 @@ def test_a_folder_given_as_output_must_not_be_a_file(run, assert_refused, images
     )
 
 
+def test_a_picture_is_not_made_a_folder_of_labels(run, assert_refused, tmp_path, images, model):
+    result = run("segment", images / "a.png", "-m", model, "-o", tmp_path / "new.PNG")
+    assert_refused(result, 2, "Expected a folder, or a .tif or .zarr file")
+
+
 def test_the_distance_between_planes_and_the_tile_can_be_given(run, tmp_path, model):
     stack = nuclei_stack((5, 40, 48), n=4, seed=1)[0]
     tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": "ZYX", "spacing": 9})

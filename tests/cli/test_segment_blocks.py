@@ -73,6 +73,15 @@ def test_labels_of_an_ome_zarr_image_are_put_into_it(run, tmp_path, pixels, brig
     assert sorted(path.name for path in (image / "labels").iterdir() if path.is_dir()) == ["nuclei"]
 
 
+def test_a_channel_that_is_not_there_leaves_no_unfinished_run(
+    run, assert_refused, tmp_path, pixels, bright_model
+):
+    image = write_image(tmp_path / "a.zarr", np.stack([pixels, pixels]), "CYX", 2)
+    done = run("segment", image, "-m", bright_model, "--channel", 2)
+    assert_refused(done, 1, "Expected a channel from 0 to 1")
+    assert not (image / "labels").exists()
+
+
 def test_a_pyramid_halves_the_labels(run, tmp_path, bright_model):
     pixels = nuclei_field((700, 1100), n=200, diameter=20.0, seed=4)[0]
     tifffile.imwrite(tmp_path / "a.tif", pixels)

@@ -38,3 +38,11 @@ def test_channels_have_the_names_that_are_listed_for_a_viewer(tmp_path, axes, na
     )
     group.create_array("0", shape=(2, 8, 8), dtype="uint8")
     assert open_ome_zarr(tmp_path / "a.zarr").channels == names
+
+
+def test_axes_may_be_called_by_words(tmp_path):
+    named = [{"name": name} for name in ("Time", "channel", "depth", "row", "Column")]
+    scales = [{"axes": named, "datasets": [{"path": "0"}]}]
+    group = zarr.create_group(tmp_path / "a.zarr", attributes={"multiscales": scales})
+    group.create_array("0", shape=(2, 2, 3, 8, 8), dtype="uint8")
+    assert open_ome_zarr(tmp_path / "a.zarr").axes == "TCZYX"

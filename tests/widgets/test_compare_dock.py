@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -261,3 +262,15 @@ def test_labels_are_hidden_while_the_error_image_covers_them(viewer: Any, qtbot:
         assert [it.name for it in viewer.layers if it.visible] == ["other", "found, compared"]
     viewer.layers.remove("found, compared")
     assert [it.name for it in viewer.layers if it.visible] == ["found", "other"]
+
+
+@pytest.mark.parametrize(("n_planes", "span"), [(1, FLAT), (3, IN_VOLUME)])
+def test_frames_of_a_movie_of_one_plane_are_no_volume(
+    viewer: Any, add_squares: Callable[..., Labels], n_planes: int, span: int
+) -> None:
+    layer = add_squares(viewer, "TZYX")
+    facts = layer.metadata["napari_unet"]
+    facts["prediction"] = facts["prediction"][:, :n_planes]
+    layer.data = layer.data[:, :n_planes]
+    _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare with truth")
+    assert (dock.found.value, dock.span.value) == (layer, span)

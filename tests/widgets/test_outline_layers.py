@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 
 from napari_unet.widgets.outline_layers import outline_reader, read_layer, write_layer
 
 PLUGIN = "napari-unet-nuclei"
+AddResult = Callable[..., Labels]
 
 
 def stack() -> np.ndarray[Any, Any]:
@@ -54,7 +57,25 @@ def test_frames_stay_frames(tmp_path: Path) -> None:
     assert (fields["axis_labels"], kind) == (("t", "y", "x"), "labels")
 
 
+@pytest.mark.parametrize(
+    ("axes", "names", "place"),
+    [("TYX", ("-3", "-2", "-1"), "t"), ("ZCYX", ("z", "c", "y", "x"), "z")],
+    ids=["a movie whose axes were typed", "a stack of channels"],
+)
+def test_planes_of_a_result_are_what_its_run_took_them_for(
+    viewer: Any, add_squares: AddResult, tmp_path: Path, axes: str, names: Any, place: str
+) -> None:
+    layer = add_squares(viewer, axes)
+    layer.axis_labels = names
+    path = tmp_path / "cells.geojson"
+    assert layer.save(str(path), plugin=PLUGIN) == [str(path)]
+    features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    planes = [feature["geometry"]["plane"] for feature in features]
+    assert [plane[place] for plane in planes] == [0, 0, 1, 1, 2, 2]
+    assert {plane["zt".replace(place, "")] for plane in planes} == {0}
+
+
 def test_layer_of_five_axes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="two to four axes"):
-        write_layer(str(tmp_path / "a.zip"), np.zeros((1,) * 5, int), {})
+        write_layer(str(tmp_path / "a.zip"), np.zeros((2,) * 5, int), {})
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_unet.cli.failures import FILES, complain, refused, stop
+from napari_unet.cli.failures import FILES, USAGE, complain, refused, stop
 from napari_unet.cli.options import Axes, Channel, Overwrite, Quiet, check_axes
 
 if TYPE_CHECKING:
@@ -91,11 +91,25 @@ def all_intensities(
 ) -> dict[str, NDArray[np.generic]]:
     """Read images by what ends the names of their columns: the file's name if there are more."""
     named: dict[str, NDArray[np.generic]] = {}
-    for path in paths:
+    for path, stem in zip(paths, stems_of(paths), strict=True):
         for name, pixels in intensities(path, channel, axes).items():
-            longer = f"{path.stem}_{name}" if name else path.stem
+            longer = f"{stem}_{name}" if name else stem
             named[longer if len(paths) > 1 else name] = pixels
     return named
+
+
+def stems_of(paths: Sequence[Path]) -> list[str]:
+    """Return what tells files apart: their names, with their folders where some are the same."""
+    alone = [path.stem for path in paths]
+    longer = [f"{path.absolute().parent.name}_{path.stem}" for path in paths]
+    for names in (alone, longer):
+        if len(set(names)) == len(names):
+            return names
+    stop(
+        f"Expected images that their names or folders tell apart, got {', '.join(longer)}; give "
+        "each once, and rename one.",
+        USAGE,
+    )
 
 
 def intensities(

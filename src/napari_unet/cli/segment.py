@@ -230,10 +230,14 @@ def remaining(
 
 def jobs_for(paths: list[Path], output: Path | None) -> list[Job]:
     """Return what is read and written; an output that cannot be is wrong usage."""
+    from napari_unet.images.files import FLAT_SUFFIXES
     from napari_unet.jobs import FILE_SUFFIXES, choose_outputs, find_inputs
 
-    is_file = output is not None and output.suffix.lower() in FILE_SUFFIXES
-    if output is not None and output.is_file() and not is_file:
+    ending = output.suffix.lower() if output is not None else ""
+    # Who names a picture does not mean a folder.
+    is_picture = ending in FLAT_SUFFIXES and output is not None and not output.is_dir()
+    is_other_file = output is not None and output.is_file() and ending not in FILE_SUFFIXES
+    if is_picture or is_other_file:
         stop(f"Expected a folder, or a .tif or .zarr file, got {output}; name another one.", USAGE)
     with refused():
         return choose_outputs(find_inputs(paths), output)

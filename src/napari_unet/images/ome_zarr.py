@@ -5,6 +5,7 @@ NGFF 0.4 (Zarr 2) and 0.5 (Zarr 3), https://ngff.openmicroscopy.org/0.5.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from napari_unet.images.axes import axis_letters, guess_axes, parse_axes
+from napari_unet.images.axes import WORDS, axis_letters, guess_axes, parse_axes
 from napari_unet.images.blocks import Block, blocks
 from napari_unet.images.calibration import UNITS
 from napari_unet.images.files import ImageFile
@@ -47,6 +48,17 @@ def is_zarr(path: Path) -> bool:
     """Tell whether a path is a Zarr folder, or named like one that is to be made."""
     there = ("zarr.json", ".zgroup", ".zarray")
     return path.suffix.lower() == ZARR_SUFFIX or any((path / name).is_file() for name in there)
+
+
+def is_zarr_array(path: Path) -> bool:
+    """Tell whether a path is an array by itself, which has no room for labels in it."""
+    if (path / ".zarray").is_file():
+        return True
+    try:
+        return bool(json.loads((path / "zarr.json").read_bytes())["node_type"] == "array")
+    # None is there, or a damaged one, of which whoever opens it says what is wrong.
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def open_ome_zarr(path: Path) -> ImageFile:
@@ -93,7 +105,9 @@ def _image_of(group: zarr.Group) -> ImageFile:
         raise ValueError("its largest level is no array")
     named = scales.get("axes", [*FIRST_AXES.lower()])
     names = [axis if isinstance(axis, str) else axis["name"] for axis in named]
-    axes = parse_axes(axis_letters("".join(names)), array.shape)
+    # The format lets axes be called as one likes.
+    letters = [WORDS.get(str(name).strip().lower(), str(name)) for name in names]
+    axes = parse_axes(axis_letters("".join(letters)), array.shape)
     units = {
         letter: UNITS[axis["unit"].lower()]
         for letter, axis in zip(axes, named, strict=True)

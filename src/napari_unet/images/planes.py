@@ -20,6 +20,7 @@ from napari_unet.images.intensity import (
     normalise,
     thinning,
     to_rgb,
+    without_gaps,
 )
 
 PLANES_FOR_LIMITS = 16
@@ -83,7 +84,7 @@ def network_input(
     pixels: NDArray[Any], how: Normalisation, bounds: tuple[float, float] | None = None
 ) -> NDArray[np.float32]:
     """Return pixels, (y, x) or (y, x, s), normalised and as three channels, (3, y, x)."""
-    colour = drop_alpha(pixels, "YXS"[: pixels.ndim])
+    colour = without_gaps(drop_alpha(pixels, "YXS"[: pixels.ndim]))
     return to_rgb(normalise(colour, bounds or limits(colour, how), how.brightest))
 
 

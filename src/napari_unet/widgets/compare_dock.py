@@ -12,7 +12,7 @@ from napari_unet.images.axes import guess_axes, label_axes
 from napari_unet.nuclei.comparison import Comparison, n_by_kind
 from napari_unet.widgets.compare_form import FLAT, IN_VOLUME, CompareForm, count_text
 from napari_unet.widgets.comparing import CompareRequest, run_comparison
-from napari_unet.widgets.corrections import facts_of, is_result
+from napari_unet.widgets.corrections import facts_of, is_result, labels_axes
 from napari_unet.widgets.error_layer import go_to, new_error_layer
 from napari_unet.widgets.layers import add_on_top, full_resolution
 from napari_unet.widgets.running import Failed, seldom
@@ -302,8 +302,10 @@ def _span_of(layer: Labels) -> int:
     """Return how many axes a nucleus of a layer has, as far as the layer tells."""
     if is_result(layer):
         facts = facts_of(layer)
-        has_planes = "Z" in facts["axes"] and facts["settings"]["link"] != "none"
-        return IN_VOLUME if has_planes else FLAT
+        z = labels_axes(facts["axes"]).find("Z")
+        # Of one plane it is no volume, and the frames are none either.
+        has_planes = z >= 0 and full_resolution(layer).shape[z] > 1
+        return IN_VOLUME if has_planes and facts["settings"]["link"] != "none" else FLAT
     try:
         axes = guess_axes(full_resolution(layer).shape, axis_labels=layer.axis_labels)
     except ValueError:

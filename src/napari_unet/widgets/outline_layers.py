@@ -7,10 +7,11 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
+from napari.layers import Labels
 from numpy.typing import NDArray
 
-from napari_unet.images.axes import guess_axes
 from napari_unet.images.outline_files import read_as_labels, write_outlines
+from napari_unet.widgets.measured_layer import likely_axes
 
 LayerData = tuple[Any, dict[str, Any], str]
 COCO_PARTS = {"images", "annotations"}
@@ -42,19 +43,24 @@ def write_layer(path: str, data: NDArray[np.integer], meta: dict[str, Any]) -> l
     Raises
     ------
     ValueError
-        If the layer has not two to four axes.
+        If the layer has not two to four axes, one that spans all channels aside.
     """
-    write_outlines(Path(path), np.asarray(data), _axes(np.ndim(data), meta), overwrite=True)
+    labels = np.asarray(data)
+    known = {name: meta[name] for name in ("axis_labels", "metadata") if name in meta}
+    axes = likely_axes(Labels(labels, **known)) if labels.ndim >= 2 else ""
+    channels = axes.find("C")
+    if channels >= 0 and labels.shape[channels] == 1:
+        labels, axes = labels.squeeze(channels), axes.replace("C", "")
+    write_outlines(Path(path), labels, _checked(axes, labels.ndim), overwrite=True)
     return [path]
 
 
-def _axes(n_axes: int, meta: dict[str, Any]) -> str:
+def _checked(axes: str, n_axes: int) -> str:
     if not 2 <= n_axes <= 4:
         raise ValueError(
             f"Expected labels of two to four axes (T, Z, Y, X) for outlines, got {n_axes}; save "
             "them as .tif instead."
         )
-    axes = guess_axes((2,) * n_axes, axis_labels=meta.get("axis_labels", ()))
     return axes if axes in OUTLINE_AXES else OUTLINE_AXES[-1][-n_axes:]
 
 
