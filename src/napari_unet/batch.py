@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
 from napari_unet.images.files import ImageFile, read_image, write_labels
+from napari_unet.images.ome_zarr import is_zarr, read_ome_zarr
 from napari_unet.jobs import Job
 from napari_unet.segmentation import (
     Predict,
@@ -223,11 +224,14 @@ def read_input(path: Path, axes: str | None = None) -> ImageFile:
     FileNotFoundError, ValueError
         If there is no image, or the axes do not fit it.
     """
-    if path.is_dir():
+    if is_zarr(path):
+        image = read_ome_zarr(path)
+    elif path.is_dir():
         raise ValueError(
             f"Expected images in the folder {path}, got none; name another folder or a file."
         )
-    image = read_image(path)
+    else:
+        image = read_image(path)
     return replace(image, axes=parse_axes(axes, image.data.shape)) if axes else image
 
 

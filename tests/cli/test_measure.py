@@ -9,10 +9,12 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pandas as pd
+import pytest
 import tifffile
 
 from napari_unet.cli.measure import calibration
 from napari_unet.images.files import ImageFile, write_labels
+from napari_unet.images.ome_zarr import create_labels, write_labels_at
 
 
 def table_rows(path: Path) -> list[dict[str, str]]:
@@ -35,6 +37,43 @@ def test_nuclei_are_measured_in_the_units_of_the_file(run, assert_refused, tmp_p
     assert_refused(run("measure", tmp_path / "a_labels.tif", "-o", table), 1, "a.csv")
     assert run("measure", tmp_path / "a_labels.tif", "-o", table, "--overwrite").exit_code == 0
     assert "intensity_mean" not in table_rows(table)[0]
+
+
+@pytest.mark.parametrize("size", [None, 0.5])
+def test_labels_and_image_may_be_ome_zarr(run, tmp_path, size):
+    labels = np.zeros((20, 30), np.int32)
+    labels[2:6, 2:8] = 1
+    labels[10:12, 10:12] = 5
+    scale, units = ({"Y": size, "X": size}, {"Y": "um", "X": "um"}) if size else ({}, {})
+    write_labels(tmp_path / "a.tif", labels, "YX", scale, units)
+    for name, pixels in (("a.ome.zarr", labels), ("image.ome.zarr", labels * 10)):
+        create_labels(tmp_path / name, pixels.shape, "YX", 20, scale, units)
+        write_labels_at(tmp_path / name, (slice(0, 20), slice(0, 30)), pixels)
+    outputs = []
+    for source in ("a.tif", "a.ome.zarr"):
+        table, outlines = tmp_path / f"{source}.csv", tmp_path / f"{source}.geojson"
+        image = "--image", tmp_path / "image.ome.zarr"
+        result = run("measure", tmp_path / source, *image, "-o", table)
+        assert result.exit_code == 0, result.output
+        assert run("convert", tmp_path / source, "-o", outlines).exit_code == 0
+        outputs.append((table.read_text(), outlines.read_text()))
+    assert outputs[0] == outputs[1]
+    assert [row["intensity_mean"] for row in table_rows(table)] == ["10.0", "50.0"]
+
+
+def test_a_damaged_chunk_of_labels_is_refused(run, assert_refused, tmp_path):
+    create_labels(tmp_path / "a.ome.zarr", (20, 30), "YX", 20, {}, {})
+    write_labels_at(
+        tmp_path / "a.ome.zarr", (slice(0, 20), slice(0, 30)), np.ones((20, 30), np.int32)
+    )
+    chunk = max(
+        (it for it in (tmp_path / "a.ome.zarr" / "0").rglob("*") if it.is_file()),
+        key=lambda it: it.name[0].isdigit(),
+    )
+    chunk.write_bytes(b"no chunk")
+    result = run("measure", tmp_path / "a.ome.zarr", "-o", tmp_path / "a.csv")
+    assert_refused(result, 1, "Expected an OME-Zarr image that can be read")
+    assert not (tmp_path / "a.csv").exists()
 
 
 def test_an_image_is_not_overwritten_by_a_table(run, assert_refused, tmp_path):

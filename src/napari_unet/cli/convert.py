@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def convert(
-    labels: Annotated[Path, typer.Argument(help="Label file or outlines.")],
+    labels: Annotated[Path, typer.Argument(help="Label file, OME-Zarr labels, or outlines.")],
     output: Annotated[
         Path,
         typer.Option(
@@ -43,13 +43,14 @@ def convert(
     Example: napari-unet convert cells_labels.tif -o cells.zip
     """
     from napari_unet.images.files import SUFFIXES, write_labels
+    from napari_unet.images.ome_zarr import is_zarr
     from napari_unet.images.outline_files import check_ending, write_outlines
 
     check_axes(axes)
     writes_labels = output.suffix.lower() in SUFFIXES
     with refused():
         for path in (labels, output):
-            if path.suffix.lower() not in SUFFIXES:
+            if path.suffix.lower() not in SUFFIXES and (path == output or not is_zarr(path)):
                 check_ending(path)
     found = read_any(labels, image, axes)
     output.parent.mkdir(parents=True, exist_ok=True)
@@ -65,10 +66,11 @@ def convert(
 def read_any(path: Path, image: Path | None, axes: str | None) -> ImageFile:
     """Read labels from a label file or from outlines."""
     from napari_unet.images.files import SUFFIXES, ImageFile
+    from napari_unet.images.ome_zarr import is_zarr
     from napari_unet.images.outline_files import read_as_labels, read_outlines
     from napari_unet.images.outlines import painted
 
-    if path.suffix.lower() in SUFFIXES:
+    if path.suffix.lower() in SUFFIXES or is_zarr(path):
         return read_label_file(path, axes)
     if image is None:
         return ImageFile(*read_as_labels(path))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def measure(
-    labels: Annotated[Path, typer.Argument(help="Label file, one value per nucleus.")],
+    labels: Annotated[Path, typer.Argument(help="Labels, one value per nucleus: a file or OME-Zarr.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The table, a .csv or .parquet file.")
     ],
@@ -77,10 +77,10 @@ def read_label_file(path: Path, axes: str | None) -> ImageFile:
 
     from napari_unet.batch import read_input
     from napari_unet.images.axes import parse_axes
-    from napari_unet.images.files import read_labels
+    from napari_unet.images.files import labels_of
 
-    labels = read_labels(path)
     file = read_input(path)
+    labels = labels_of(file, path)
     # Labels have no channels: a short first axis that looks like them is depth.
     likely = file.axes.replace("C", "T" if "Z" in file.axes else "Z")
     return replace(file, data=labels, axes=parse_axes(axes or likely, labels.shape))
@@ -163,4 +163,6 @@ def calibration(labels: ImageFile, spatial: str) -> dict[str, Any]:
     if len(units) > 1:
         complain("The axes have different units, so sizes are given in pixels.")
         return {}
-    return {"scale": {axis: labels.scale[axis] for axis in spatial}, "units": units.pop()}
+    scale, unit = {axis: labels.scale[axis] for axis in spatial}, units.pop()
+    # OME-Zarr has a scale of 1 where none is known.
+    return {} if unit is None and set(scale.values()) == {1} else {"scale": scale, "units": unit}

@@ -82,7 +82,17 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.int32]:
     ValueError
         When the file cannot be read, or its pixels are no labels.
     """
-    image = read_image(path)
+    return labels_of(read_image(path), path)
+
+
+def labels_of(image: ImageFile, path: str | os.PathLike[str]) -> NDArray[np.int32]:
+    """Return the pixels that were read from a path as labels, int32.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
     if image.axes.endswith("S"):
         raise ValueError(
             f"Expected labels with one number per pixel, got colours in {str(path)!r}; "

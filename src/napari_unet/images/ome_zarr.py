@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from napari_unet.images.calibration import UNITS
 from napari_unet.images.files import ImageFile
 from napari_unet.images.made_by import ATTRIBUTE
 from napari_unet.images.reasons import reason_of
+from napari_unet.images.roomy import check_memory
 
 ZARR_SUFFIX = ".zarr"
 LABELS_IN_IMAGE = "nuclei"  # what labels inside an image are called
@@ -86,6 +88,26 @@ def open_ome_zarr(path: Path) -> ImageFile:
         raise ValueError(
             f"Expected an OME-Zarr image, got {str(path)!r} ({reason}); name the folder that holds "
             "the multiscales metadata."
+        ) from error
+
+
+def read_ome_zarr(path: Path) -> ImageFile:
+    """Return an OME-Zarr image, or a plain Zarr array, with all of its pixels in memory.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        As `open_ome_zarr`, and if there is no memory for it or a chunk is damaged.
+    """
+    image = open_ome_zarr(path)
+    try:
+        check_memory(image.data.nbytes)
+        return replace(image, data=np.asarray(image.data[...]))
+    # A codec raises whatever it does.
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ValueError(
+            f"Expected an OME-Zarr image that can be read, got {str(path)!r} "
+            f"({reason_of(error)}); check that it is whole, or take a part of it."
         ) from error
 
 
