@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def measure(
-    labels: Annotated[Path, typer.Argument(help="Labels, one value per nucleus: a file or OME-Zarr.")],
+    labels: Annotated[
+        Path, typer.Argument(help="Labels, one value per nucleus: a file or OME-Zarr.")
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The table, a .csv or .parquet file.")
     ],
