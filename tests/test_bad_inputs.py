@@ -192,7 +192,7 @@ UNUSABLE_IMAGES: dict[str, tuple[Any, str]] = {
     ),
     # A block that was read would say so in other words.
     "a lazy image of terabytes": (
-        dask.array.zeros((2**20, 2**20), np.uint8, chunks=2**15).map_blocks(raising, dtype="u1"),
+        dask.array.zeros((2**20, 2**20), chunks=2**15).map_blocks(raising, dtype=np.uint8),
         "got 1048576 x 1048576 pixels, whose maps and labels need 7696.6 GB, and ",
     ),
     "a shape that is not known": (
