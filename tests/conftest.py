@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,22 @@ settings.load_profile("project")
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the models of whoever runs the tests out of them, and the tests' own out of theirs."""
     monkeypatch.setenv("NAPARI_UNET_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Let every connection fail, and the test as well; what was asked for is listed."""
+    asked: list[str] = []
+
+    def refuse(*arguments: Any, **_: Any) -> None:
+        asked.append(str(arguments))
+        raise OSError("a test asked the network")
+
+    for name in ("socket.connect", "socket.connect_ex", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(f"socket.{name}", refuse)
+    yield asked
+    # Whoever asks may have a use for the error.
+    assert asked == []
 
 
 @pytest.fixture(scope="session")

@@ -190,6 +190,11 @@ UNUSABLE_IMAGES: dict[str, tuple[Any, str]] = {
         dask.array.from_array(BRIGHT, chunks=(16, 16)).map_blocks(raising, dtype=np.uint8),
         "got an error (OSError: the share is gone)",
     ),
+    # A block that was read would say so in other words.
+    "a lazy image of terabytes": (
+        dask.array.zeros((2**20, 2**20), chunks=2**15).map_blocks(raising, dtype=np.uint8),
+        "got 1048576 x 1048576 pixels, whose maps and labels need 7696.6 GB, and ",
+    ),
     "a shape that is not known": (
         dask.array.from_array(BRIGHT)[dask.array.from_array(BRIGHT[:, 7] > 0)], "known shape"
     ),

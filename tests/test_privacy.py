@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -67,3 +68,9 @@ def test_no_socket_is_opened(tmp_path: Path, code: str) -> None:
 def test_a_socket_would_be_noticed(tmp_path: Path) -> None:
     done = run_offline("import socket\nsocket.create_connection(('localhost', 9))", tmp_path)
     assert "opened a socket" in done.stderr
+
+
+def test_a_connection_that_is_refused_fails_a_test(no_network: list[str]) -> None:
+    with pytest.raises(OSError, match="asked the network"):
+        urlopen("http://localhost:9")
+    assert "localhost" in no_network.pop()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import dask.array
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from skimage.segmentation import relabel_sequential
 
 from napari_unet.images.intensity import Normalisation
+from napari_unet.images.roomy import in_memory, roomy
 from napari_unet.images.synthetic import nuclei_movie
 from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.nuclei.tracks import track_table
@@ -223,6 +225,23 @@ def test_settings_out_of_range_are_refused(change: dict[str, object], sentence: 
 def test_axes_that_do_not_fit_are_refused_before_anything_runs() -> None:
     with pytest.raises(ValueError, match="one axis letter for each"):
         next(segment(np.zeros((4, 5)), "ZYX", bright_is_nucleus))
+
+
+@pytest.mark.parametrize(
+    ("room", "on_disk", "free"),
+    [(in_memory, 10**6, 40), (roomy, 15_000, 55), (roomy, 16_000, None)],
+)
+def test_a_result_needs_room_in_memory_or_where_it_may_be_in_files(
+    monkeypatch, room, on_disk: int, free: int | None
+) -> None:
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=40_000))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=on_disk))
+    steps = segment(np.zeros((4, 40, 50)), "ZYX", bright_is_nucleus, SETTINGS, room)
+    if free is None:
+        assert next(steps).step == "network"
+    else:
+        with pytest.raises(ValueError, match=f"need 56 kB, and {free} kB are free; take a part"):
+            next(steps)
 
 
 def test_stopping_early_runs_no_more_tiles() -> None:

@@ -25,6 +25,7 @@ from napari_unet.nuclei.instances import InstanceSettings
 from napari_unet.segmentation import (
     Progress,
     SegmentSettings,
+    check_room,
     finish,
     image_diameter,
     overlap_for,
@@ -150,6 +151,7 @@ def predict(
         As :func:`segment`.
     """
     pixels, axes = _pixels_and_axes(image, axes)
+    check_room(pixels, axes)
     loaded = load_model(model, device, precision)
     settings = model_settings(loaded, channel=channel, diameter=diameter, quality=quality)
     steps = predict_maps(pixels, axes, loaded.predict, settings)

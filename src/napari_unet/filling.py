@@ -22,6 +22,7 @@ from napari_unet.segmentation import (
     Progress,
     Segmentation,
     SegmentSettings,
+    check_room,
     is_in_volumes,
     label_maps,
     predict_maps,
@@ -81,8 +82,14 @@ def segment_from(
     -------
     Segmentation
         The same as that of `segmentation.segment`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `segmentation.segment`.
     """
     axes = parse_axes(axes, image.shape)
+    check_room(image, axes, room)
     settings = yield from with_sizes(image, axes, predict, settings)
     alone = alone_in_planes(settings, axes)
     each = room(label_shape(axes, image.shape), np.int32).transpose(walk_order(axes)[0])

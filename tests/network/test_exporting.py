@@ -88,17 +88,6 @@ def test_the_built_in_model_gives_the_same_maps_as_torchscript_and_onnx(tmp_path
 
 
 @pytest.fixture
-def no_network(monkeypatch):
-    """Let every connection fail."""
-
-    def refuse(*_, **__):
-        raise OSError("a test asked the network")
-
-    monkeypatch.setattr("socket.socket.connect", refuse)
-    monkeypatch.setattr("socket.getaddrinfo", refuse)
-
-
-@pytest.fixture
 def zoo(no_network, tmp_path, monkeypatch):
     """The zoo's library, which warns of what it does itself."""
     monkeypatch.setenv("BIOIMAGEIO_CACHE_PATH", str(tmp_path / "cache"))

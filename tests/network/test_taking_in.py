@@ -44,14 +44,8 @@ def field(rows: int = 160, columns: int = 192):
 
 
 @pytest.fixture
-def zoo(tmp_path, monkeypatch):
+def zoo(no_network, tmp_path, monkeypatch):
     """The zoo's library, without a network, which warns of what it does itself."""
-
-    def refuse(*_, **__):
-        raise OSError("a test asked the network")
-
-    monkeypatch.setattr("socket.socket.connect", refuse)
-    monkeypatch.setattr("socket.getaddrinfo", refuse)
     monkeypatch.setenv("BIOIMAGEIO_CACHE_PATH", str(tmp_path / "cache"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -398,9 +398,7 @@ def test_corrections_survive_kill_9_and_are_brought_back_by_the_dock(
     viewer = make_napari_viewer_proxy()
     image = painters_image(viewer)
     with killed_once_painted(PAINTER):
-        start = time.monotonic()
-        while saved(image) is None and time.monotonic() - start < 5:
-            time.sleep(0.02)
+        qtbot.waitUntil(lambda: saved(image) is not None, timeout=60_000)
     _, dock = viewer.window.add_plugin_dock_widget("napari-unet-nuclei", "Segment nuclei")
     qtbot.waitUntil(lambda: not dock.offer.native.isHidden(), timeout=60_000)
     dock.offer.bring_back.native.click()

@@ -151,6 +151,12 @@ def check_memory(n_bytes: int) -> None:
     ValueError
         If fewer bytes are free.
     """
-    free = psutil.virtual_memory().available
+    free = free_bytes(in_memory)
     if n_bytes > free:
         raise ValueError(f"it needs {size_text(n_bytes)} of memory, and {size_text(free)} are free")
+
+
+def free_bytes(room: Room) -> int:
+    """Return how many bytes are free for arrays: in memory, and on the disk unless `in_memory`."""
+    free: int = psutil.virtual_memory().available
+    return free if room is in_memory else free + shutil.disk_usage(tempfile.gettempdir()).free

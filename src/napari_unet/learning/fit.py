@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from napari_unet.learning.augment import Batch
 from napari_unet.learning.batches import step_seed
 from napari_unet.learning.losses import LossWeights, map_loss
+from napari_unet.learning.own_llvm import load_triton
 from napari_unet.learning.recipe import Recipe
 from napari_unet.learning.targets import border_map, contact_map
 from napari_unet.network.device import autocast
@@ -95,6 +96,7 @@ class Trainer:
         self.origin = origin
         self.loss = loss or batch_loss
         self.average = AveragedModel(network, multi_avg_fn=self._move, use_buffers=True)
+        load_triton()
         self.optimiser = torch.optim.AdamW(
             network.parameters(),
             recipe.learning_rate,

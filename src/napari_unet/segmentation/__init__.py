@@ -9,6 +9,7 @@ from napari_unet.segmentation.from_sides import mean_of_both, predict_side, with
 from napari_unet.segmentation.labelling import WALK, Find, label_maps, walk_order
 from napari_unet.segmentation.predicting import N_MAPS, predict_maps
 from napari_unet.segmentation.progress import STEPS, Progress, finish
+from napari_unet.segmentation.room import check_room
 from napari_unet.segmentation.settings import (
     LINKS,
     QUALITIES,
@@ -33,6 +34,7 @@ __all__ = [
     "Progress",
     "SegmentSettings",
     "Segmentation",
+    "check_room",
     "finish",
     "image_diameter",
     "image_spacing",

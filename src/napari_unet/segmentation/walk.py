@@ -16,6 +16,7 @@ from napari_unet.nuclei.confidence import confidence
 from napari_unet.segmentation.labelling import label_maps
 from napari_unet.segmentation.predicting import predict_maps
 from napari_unet.segmentation.progress import Progress
+from napari_unet.segmentation.room import check_room
 from napari_unet.segmentation.settings import SegmentSettings
 from napari_unet.segmentation.sizes import with_sizes
 
@@ -87,9 +88,10 @@ def segment(
     Raises
     ------
     ValueError, TypeError
-        If axes, channel or pixels do not fit.
+        If axes, channel or pixels do not fit, or there is no room for maps and labels.
     """
     axes = parse_axes(axes, image.shape)
+    check_room(image, axes, room)
     settings = yield from with_sizes(image, axes, predict, settings or SegmentSettings())
     maps = yield from predict_maps(image, axes, predict, settings, room)
     labels = yield from label_maps(maps, axes, settings, room=room)

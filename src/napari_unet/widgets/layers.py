@@ -196,7 +196,10 @@ def shown_index(layer: Image, viewer: Any, axis: int) -> int:
 
 def pixel_size(layer: Image) -> tuple[float, str]:
     """Return the size of a pixel along x and its unit, "pixel" where the layer has none."""
-    return float(layer.scale[-1]), f"{layer.units[-1]:~P}" if _has_unit(layer) else "pixel"
+    if not _has_unit(layer):
+        return float(layer.scale[-1]), "pixel"
+    # From pint 0.26 on micro is Greek's mu.
+    return float(layer.scale[-1]), f"{layer.units[-1]:~P}".replace("\N{GREEK SMALL LETTER MU}", "µ")
 
 
 def _has_unit(layer: Image) -> bool:
