@@ -47,7 +47,7 @@ from napari_unet.network.unet import UNet
 
 FIELDS_JUDGED = slice(1, None, 3)  # one of each look, of the middle diameter
 NO_END = 1_000_000  # steps: the time ends the run
-REHEARSAL = 2.0  # weight of the synthetic crops beside the corrected ones
+REHEARSAL = 6.0  # weight of the synthetic crops beside the corrected ones
 
 
 @dataclass(frozen=True)
