@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_unet.estimate import FOUND, LABELS, N_LABELS, SEPARATING, TILE, Pace, estimate
+from napari_unet.estimate import DEPTH, FOUND, LABELS, N_LABELS, SEPARATING, TILE, Pace, estimate
 from napari_unet.images.roomy import LARGEST_IN_MEMORY
 from napari_unet.images.threads import MOST_THREADS
 from napari_unet.nuclei.strips import PIXELS
@@ -52,7 +52,8 @@ def test_memory_is_that_of_labels_maps_and_the_fullest_moment() -> None:
     flat = estimate((1000, 1000), "YX", ONE_TILE, PACE)
     assert flat.n_bytes == MPX * (N_LABELS * LABELS + 3 + 400 + TILE)
     deep = estimate((50, 1000, 1000), "ZYX", ONE_TILE, PACE)
-    assert deep.n_bytes == 50 * MPX * (N_LABELS * LABELS + 3 + SEPARATING)
+    boxes = SEPARATING * MOST_THREADS * PIXELS
+    assert deep.n_bytes == 50 * MPX * (N_LABELS * LABELS + 3 + FOUND + DEPTH) + boxes
 
 
 def test_of_a_large_plane_a_strip_alone_is_at_its_fullest() -> None:

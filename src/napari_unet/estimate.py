@@ -14,8 +14,9 @@ from napari_unet.images.turns import TURNS
 from napari_unet.nuclei.strips import PIXELS as STRIP
 from napari_unet.segmentation import N_MAPS, SegmentSettings, is_in_volumes
 
-SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of strips or a volume, measured
-FOUND = 2 * 4  # bytes per pixel of a plane that it holds beside strips: labels, twice
+SEPARATING = 60  # bytes per pixel that `nuclei.instances` holds of strips or boxes, measured
+FOUND = 2 * 4  # bytes per pixel of a plane or volume that it holds beside these: labels, twice
+DEPTH = 4 + 1  # bytes per voxel of a volume: how deep it is in the cores, and these
 TILE = 4 * (3 + 2 * N_MAPS + 1)  # bytes per pixel of a tile: it, its maps, their sum and weight
 ROWS = 4 * N_MAPS  # bytes per pixel of a row of tiles, where maps are resampled
 LABELS = 4  # bytes per pixel
@@ -100,9 +101,9 @@ def estimate(shape: tuple[int, ...], axes: str, settings: SegmentSettings, pace:
     running = (pace.n_bytes + TILE) * max(every_tile)
     if seen != (sizes["Y"], sizes["X"]):
         running += ROWS * shapes[0][0] * seen[1]
-    separating = SEPARATING * min(n_plane, MOST_THREADS * STRIP) + FOUND * n_plane
-    if in_volumes:
-        separating = SEPARATING * n_plane * sizes["Z"]
+    n_at_once = n_plane * sizes["Z"] if in_volumes else n_plane
+    beside = FOUND + DEPTH if in_volumes else FOUND
+    separating = SEPARATING * min(n_at_once, MOST_THREADS * STRIP) + beside * n_at_once
     n_maps = N_MAPS * n_all
     kept = sum(n for n in (n_maps, *[LABELS * n_all] * N_LABELS) if n <= LARGEST_IN_MEMORY)
     return Estimate(seconds, float(kept + max(running, separating)))
