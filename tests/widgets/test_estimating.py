@@ -50,7 +50,7 @@ def test_a_long_run_is_foreseen_and_a_tile_is_timed_once_in_a_thread(
     dock.axes.value = "ZYX"
     dock.diameter.value = 22
     qtbot.waitUntil(lambda: bool(dock.status.value), timeout=60_000)
-    assert dock.status.value == "About 60 s, 3.8 GB."
+    assert dock.status.value == "About 60 s, 1.5 GB."
     dock.link.value = "none"
     qtbot.waitUntil(lambda: dock.status.value == "About 60 s, 1.2 GB.", timeout=60_000)
     dock.region.value = "this plane"
