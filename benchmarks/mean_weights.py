@@ -13,18 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from napari_unet.learning.gate import between
 from napari_unet.network.model import Model, load_model_file
-
-
-def mean(one: Model, other: Model, share: float) -> Model:
-    """Return a model of the mean weights; that of `other` is changed."""
-    earlier = one.network.state_dict()
-    weights = {
-        name: earlier[name].lerp(weight, share) if weight.is_floating_point() else weight
-        for name, weight in other.network.state_dict().items()
-    }
-    other.network.load_state_dict(weights)
-    return other
 
 
 def main() -> None:
@@ -36,7 +26,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.75)
     options = parser.parse_args()
     one, other = (load_model_file(path, "cpu") for path in (options.one, options.other))
-    mean(one, other, options.share).save(options.o)
+    network = between(one.network, other.network, options.share)
+    Model(network, other.card).save(options.o)
 
 
 if __name__ == "__main__":
