@@ -11,11 +11,16 @@ import pytest
 import torch
 
 import napari_unet as nu
-from napari_unet.learning.augment import Batch
+from napari_unet.learning.augment import Batch, sample_of
 from napari_unet.learning.checkpoint import save_checkpoint
 from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crops import Crop, correction_crops
-from napari_unet.learning.finetune import FineTuneSettings, FineTuning, tuning_loss
+from napari_unet.learning.finetune import (
+    CorrectedCrops,
+    FineTuneSettings,
+    FineTuning,
+    tuning_loss,
+)
 from napari_unet.learning.lessons import Found, emphasis, held_out, lessons_of, rehearsal
 from napari_unet.learning.losses import LossWeights
 from napari_unet.learning.runs import Scene
@@ -134,6 +139,7 @@ def test_background_where_the_model_saw_a_nucleus_is_a_correction(bright_model):
     crops = correction_crops(image, "YX", false, diameter=16.0)
     run = FineTuning(parent, crops, replace(SMALL, crop=64))
     assert run.before.corrected == 0
+    assert run.before.n_corrected == 1
     blank = deepcopy(parent.network)
     torch.nn.init.constant_(blank.head.bias, -100.0)
     assert run.exam.marks(blank).corrected == 1
@@ -244,6 +250,16 @@ def test_dice_is_of_what_is_known_alone():
     only_dice = LossWeights(nucleus=0, border=0, distance=0, dice=1)
     tuning_loss(parent, 1, network, batch, only_dice).backward()
     assert torch.equal(network.logits.grad[:, 0] != 0, known > 0)
+
+
+def test_beside_a_few_nuclei_half_of_the_crops_are_drawn():
+    image, labels = discs()
+    pixels = (image[None] / 255).astype(np.float32)
+    samples = [sample_of(pixels, labels, np.full(labels.shape, known)) for known in (True, False)]
+    batches = CorrectedCrops(samples[:1], samples[1:], replace(SMALL, batch=4))
+    assert batches[0].known.flatten(1).any(dim=1).tolist() == [True, True, False, False]
+    batches.n_rehearsed = batches.settings.n_rehearsed(100)
+    assert batches[0].known.flatten(1).any(dim=1).tolist() == [True, True, True, False]
 
 
 def test_the_exam_is_part_of_the_time(parent):

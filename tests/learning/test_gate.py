@@ -138,6 +138,16 @@ def test_a_sure_parent_is_left_for_a_quarter_of_what_is_left_to_gain(after, is_e
     assert not objection(unsure, replace(unsure, corrected=0.24))
 
 
+@pytest.mark.parametrize(("n", "words"), [(3, "exceptions"), (4, "")])
+def test_a_sure_parent_is_not_left_for_a_few_exceptions(n, words):
+    before = replace(BEFORE, held_out=False, n_corrected=n, is_sure=True)
+    found = objection(before, replace(before, corrected=0.9))
+    assert words in found
+    assert bool(found) == bool(words)
+    unsure = replace(before, is_sure=False)
+    assert not objection(unsure, replace(unsure, corrected=0.9))
+
+
 def test_where_little_is_left_to_gain_a_quarter_of_it_is_enough():
     before = replace(BEFORE, corrected=0.92)
     assert "clearly better" in objection(before, replace(before, corrected=0.93))

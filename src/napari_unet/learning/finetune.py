@@ -48,6 +48,7 @@ from napari_unet.network.unet import UNet
 FIELDS_JUDGED = slice(1, None, 3)  # one of each look, of the middle diameter
 NO_END = 1_000_000  # steps: the time ends the run
 REHEARSAL = 6.0  # weight of the synthetic crops beside the corrected ones
+FEW = 40  # nuclei to learn from
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class FineTuneSettings:
         gradients are small and only noise, which AdamW would follow as far as any other.
     crop : int
         Side of the crops in pixels.
-    batch, rehearsed : int
-        Corrected crops per step, and synthetic ones beside them.
+    batch : int
+        Crops per step, corrected and synthetic ones, see `n_rehearsed`.
     validations : int
         How often the marks are taken during the run.
     seed : int
@@ -77,8 +78,7 @@ class FineTuneSettings:
     learning_rate: float = 3e-3
     epsilon: float = 1e-3
     crop: int = 192
-    batch: int = 3
-    rehearsed: int = 1
+    batch: int = 4
     validations: int = 4
     seed: int = 0
     live: bool = False
@@ -100,6 +100,18 @@ class FineTuneSettings:
             p_grey=0.0,
             p_tint=0.0,
         )
+
+    def n_rehearsed(self, n_nuclei: int) -> int:
+        """Return how many crops of a step are synthetic ones, by the nuclei to learn from.
+
+        A few nuclei are soon learned, and then the model only forgets: half of the crops.
+
+        Examples
+        --------
+        >>> FineTuneSettings().n_rehearsed(10), FineTuneSettings().n_rehearsed(100)
+        (2, 1)
+        """
+        return max(1, self.batch // (2 if n_nuclei < FEW else 4))
 
     def recipe(self) -> Recipe:
         """Return the same in the terms of the training loop."""
@@ -181,7 +193,10 @@ class FineTuning:
         self._batches = CorrectedCrops([], fields, self.settings)
         self._held_out: dict[Nucleus, bool] = {}
         self.renew(crops)
-        loss = partial(tuning_loss, parent.network, self.settings.batch)
+        # For the whole run: crops are prepared ahead of the steps.
+        n_nuclei = sum(lesson.learned.size for lesson in self._lessons)
+        self._batches.n_rehearsed = self.settings.n_rehearsed(n_nuclei)
+        loss = partial(tuning_loss, parent.network, self._batches.n_rehearsed)
         recipe = self.settings.recipe()
         self.trainer = Trainer(deepcopy(parent.network), recipe, loss, parent.sha256)
         # The statistics of the batch norms stay the parent's: a few crops are no sample.
@@ -340,6 +355,7 @@ class CorrectedCrops(Dataset[Batch]):
         self.samples = samples
         self.fields = fields
         self.settings = settings
+        self.n_rehearsed = settings.n_rehearsed(0)
 
     def __len__(self) -> int:
         """Return the most steps that there can be."""
@@ -347,12 +363,11 @@ class CorrectedCrops(Dataset[Batch]):
 
     def __getitem__(self, number: int) -> Batch:
         """Return the batch of a step; the same one whenever it is asked for."""
-        settings = self.settings
+        settings, n_old = self.settings, self.n_rehearsed
         random = step_random(settings.seed, number)
-        new = random_batch(
-            self.samples, settings.crop, settings.batch, settings.augmentation, random
-        )
-        old = random_batch(self.fields, settings.crop, settings.rehearsed, Augmentation(), random)
+        n_new = settings.batch - n_old
+        new = random_batch(self.samples, settings.crop, n_new, settings.augmentation, random)
+        old = random_batch(self.fields, settings.crop, n_old, Augmentation(), random)
         return Batch(
             torch.cat([new.image, old.image]),
             torch.cat([new.labels, old.labels]),
@@ -362,7 +377,7 @@ class CorrectedCrops(Dataset[Batch]):
 
 
 def tuning_loss(
-    parent: UNet, n_corrected: int, network: UNet, batch: Batch, weights: LossWeights
+    parent: UNet, n_rehearsed: int, network: UNet, batch: Batch, weights: LossWeights
 ) -> Tensor:
     """Return the loss on corrected crops, plus how far it is from the parent on synthetic ones.
 
@@ -376,8 +391,8 @@ def tuning_loss(
     ----------
     parent, network : UNet
         What is pulled to, and what is trained.
-    n_corrected : int
-        How many crops of the batch, the first ones, are corrected ones.
+    n_rehearsed : int
+        How many crops of the batch, the last ones, are synthetic ones.
     batch : Batch
         Known pixels have more weight than 1, the others 0.
     weights : LossWeights
@@ -393,7 +408,7 @@ def tuning_loss(
     taught = known > 0
     target = torch.where(taught[:, None], target, (own + target) / 2)
     known = known.clamp(min=1)
-    new, old = slice(n_corrected), slice(n_corrected, None)
+    new, old = slice(-n_rehearsed), slice(-n_rehearsed, None)
     pull = [
         REHEARSAL * weight * cross_entropy(logits[old, i], target[old, i], known[old])
         for i, weight in zip(range(logits.shape[1]), weights.per_map, strict=False)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.segmentation import clear_border
 
-from napari_unet.learning.lessons import SURE, Found, Labels, Lesson
+from napari_unet.learning.lessons import FEWEST_TO_HOLD_OUT, SURE, Found, Labels, Lesson
 from napari_unet.learning.runs import Scene
 from napari_unet.network.card import Card
 from napari_unet.network.model import Model
@@ -51,7 +51,8 @@ class Marks:
     rehearsed : float
         Mean AP at IoU .5 to .9 on synthetic fields.
     n_corrected : int
-        Number of nuclei that were corrected.
+        Number of nuclei that were corrected: the known ones, and those that the network found
+        where there are none.
     is_sure : bool
         Whether the parent is sure of what it finds in these images.
     """
@@ -107,12 +108,13 @@ class Exam:
             evaluate(label_scene(network, self.card, field).labels, field.labels)
             for field in self.fields
         )
+        corrected = [*held_out, *learned]
         return Marks(
-            _mean(held_out if self.is_held_out else [*held_out, *learned]),
+            _mean(held_out if self.is_held_out else corrected),
             self.is_held_out,
             _mean(agreement(f, elsewhere(e.own, e.known), nowhere(f)) for f, e in pairs),
             sum(fields, start=Scores()).mean_ap,
-            sum(lesson.held_out.size + lesson.learned.size for lesson in self.lessons),
+            sum(count for _, count in corrected),
             self.is_sure,
         )
 
@@ -219,6 +221,11 @@ def objection(before: Marks, after: Marks) -> str:
         return "It changed too much that was not corrected."
     if not after.corrected - before.corrected >= _least_gain(before):
         return "It does not get the corrected nuclei clearly better."
+    if before.is_sure and before.n_corrected < FEWEST_TO_HOLD_OUT:
+        return (
+            f"The model knows such images well, and fewer than {FEWEST_TO_HOLD_OUT} corrected "
+            "nuclei may be exceptions; correct more."
+        )
     return ""
 
 
