@@ -7,10 +7,10 @@
 
 Crowded synthetic fields of nuclei, made block by block by dask and written as OME-Zarr. Every run
 is a process of its own, ``napari-unet segment``; its time is that of the whole process, and s/Mpx
-is time of the processor, less what a process takes for nearly no image; beside it, how much that is
-of the smallest image's. Of images of less than 16 megapixels it is the median of five runs. Its
-memory is the largest that it had. The diameter is given. Images and labels are in a temporary
-folder, which is deleted at the end, and when the program is stopped.
+is time of the processor, less what a process takes for nearly no image right after it; beside it,
+how much that is of the smallest image's. Of images of less than 16 megapixels it is the median of
+five such pairs. Its memory is the largest that it had. The diameter is given. Images and labels are
+in a temporary folder, which is deleted at the end, and when the program is stopped.
 """
 
 from __future__ import annotations
@@ -105,10 +105,19 @@ def measured(arguments: list[str]) -> Measured:
     return Measured(seconds, busy, usage.ru_maxrss * 1024 / 1e9)
 
 
-def median_run(image: Path, folder: Path, *options: object, n_runs: int = SHORT_RUNS) -> Measured:
-    """Run a command several times; return the one of middle time of the processor."""
-    runs = (measured(command(image, folder / f"{n}.zarr", *options)) for n in range(n_runs))
-    return sorted(runs, key=lambda run: run.busy)[n_runs // 2]
+def median_pair(
+    image: Path, nothing: Path, folder: Path, *options: object, n_runs: int
+) -> tuple[Measured, float]:
+    """Segment an image and nearly nothing in turn, several times.
+
+    Return the run whose pair differs by the middle time of the processor, and that time.
+    """
+    pairs = []
+    for n in range(n_runs):
+        run = measured(command(image, folder / f"{n}.zarr", *options))
+        start = measured(command(nothing, folder / f"start{n}.zarr", *options))
+        pairs.append((run, run.busy - start.busy))
+    return sorted(pairs, key=lambda pair: pair[1])[n_runs // 2]
 
 
 def labels_of(path: Path) -> NDArray[np.uint32]:
@@ -129,18 +138,15 @@ def side_of(megapixels: float) -> int:
 
 
 def sizes(options: argparse.Namespace) -> None:
-    with image_of(64) as (image, folder):
-        start = median_run(image, folder, "--model", options.model).busy
-    print(f"a process that segments 64×64 pixels: {start:.1f} s, left out of s/Mpx\n")
     print("| Mpx | seconds | of the processor | s/Mpx | of the first | GB |", flush=True)
     print("|---|---|---|---|---|---|", flush=True)
     first = 0.0
     for megapixels in options.megapixels:
-        with image_of(side_of(megapixels)) as (image, folder):
+        with image_of(64) as (nothing, _), image_of(side_of(megapixels)) as (image, folder):
             how = ("--blocks", options.side, "--model", options.model)
             n_runs = SHORT_RUNS if megapixels < LONG else 1
-            run = median_run(image, folder, *how, n_runs=n_runs)
-        rate = (run.busy - start) / megapixels
+            run, busy = median_pair(image, nothing, folder, *how, n_runs=n_runs)
+        rate = busy / megapixels
         first = first or rate
         times = f"{run.seconds:.1f} | {run.busy:.1f} | {rate:.2f} | {rate / first:.2f}"
         print(f"| {megapixels:g} | {times} | {run.memory:.2f} |", flush=True)

@@ -1,6 +1,6 @@
 """How far the maps of a tiled image are from those of the same image in one piece.
 
-python benchmarks/tiles.py [--model nuclei] [--tiles 512 1280] [--overlaps 64 96 128 160]
+python benchmarks/tiles.py [--model nuclei] [--tiles 512 1280] [--overlaps 64 96 128 144]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--tiles", type=int, nargs="+", default=[512, 1280])
-    parser.add_argument("--overlaps", type=int, nargs="+", default=[64, 96, 128, 160])
+    parser.add_argument("--overlaps", type=int, nargs="+", default=[64, 96, 128, 144])
     options = parser.parse_args()
     model = load_model(options.model)
     image, _ = nuclei_field(SHAPE, n=N_NUCLEI)

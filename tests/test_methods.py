@@ -55,7 +55,7 @@ def test_the_text_for_a_paper_names_model_settings_versions_and_literature() -> 
         "2018 Data Science Bowl (Caicedo et al., 2019).",
         "from their percentiles 1 and 99.8 of each plane to 0 and 1.",
         "was estimated as 22.6 px; the model is made for 22.0 px.",
-        "in tiles of 1280 px that overlap by 160 px.",
+        "in tiles of 1280 px that overlap by 144 px.",
         "threshold 0.5, seeds both, seed distance 0.5",
         "on 2026-11-25 on CPU bf16 with PyTorch 2.13.0 (Paszke et al., 2019), NumPy 2.4.6.",
         "doi:10.1007/978-3-319-24574-4_28",

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
 from napari_unet.images.files import ImageFile, read_image, write_labels
+from napari_unet.images.lazy import open_image
 from napari_unet.images.ome_zarr import is_zarr, read_ome_zarr
 from napari_unet.jobs import Job
+from napari_unet.nuclei.tracks import nuclei_by_frame
 from napari_unet.segmentation import (
     Predict,
     Progress,
@@ -27,6 +29,8 @@ from napari_unet.segmentation import (
 )
 from napari_unet.segmentation import segment as walk
 from napari_unet.tracking import check_tracks, write_tracks
+
+ONLY_TRACKS = "The labels were there; their tracks were written."
 
 Steps = Generator[Progress, None, tuple[int, float | None]]
 """Of an image in blocks, to the nuclei and the distance between planes, where it was estimated."""
@@ -101,13 +105,15 @@ def segment_files(
     for job in jobs:
         started = time.monotonic()
         try:
-            if job.target.exists() and not overwrite:
+            if job.target.exists() and not overwrite and not job.has_labels:
                 raise FileExistsError(
                     f"Expected a new file, got the existing {job.target}; choose another folder, "
                     "--resume or --overwrite."
                 )
             report = partial(progress, job)
-            if (steps := large(job)) is not None:
+            if job.has_labels and job.tracks is not None:
+                n_nuclei, said = add_tracks(job.target, job.tracks, report)
+            elif (steps := large(job)) is not None:
                 n_nuclei, estimated = finish(steps, report)
                 said = remarks(n_nuclei, estimated)
             else:
@@ -214,6 +220,36 @@ def segment_in_memory(
     n_nuclei = int(np.count_nonzero(np.unique(found.labels)))
     estimated = found.settings.anisotropy if settings.anisotropy is None else None
     return n_nuclei, remarks(n_nuclei, estimated)
+
+
+def add_tracks(
+    target: Path, tracks: Path, progress: Callable[[Progress], None]
+) -> tuple[int, tuple[str, ...]]:
+    """Write the tracks of labels that are there; return the nuclei, and remarks.
+
+    Parameters
+    ----------
+    target : Path
+        The labels of a movie; of those in blocks two frames are read at a time.
+    tracks : Path
+        New or empty folder.
+    progress : callable
+        Called with every frame.
+
+    Raises
+    ------
+    FileExistsError, ValueError, OSError
+        If the labels cannot be read or are no movie, or the tracks cannot be written.
+    """
+    found = open_image(target)
+    check_tracks(tracks, found.axes)
+    order, _ = walk_order(found.axes)
+    is_ordered = order == sorted(order)
+    movie = found.data if is_ordered else np.asarray(found.data[...]).transpose(order)
+    for done, total in write_tracks(tracks, movie):
+        progress(Progress("tracks", done, total))
+    n_nuclei = len(set().union(*(ids.tolist() for ids in nuclei_by_frame(movie))))
+    return n_nuclei, (ONLY_TRACKS,)
 
 
 def read_input(path: Path, axes: str | None = None) -> ImageFile:

@@ -20,11 +20,15 @@ FILE_SUFFIXES = (*TIFF_SUFFIXES, ZARR_SUFFIX)
 
 @dataclass(frozen=True)
 class Job:
-    """One image file to read, and what to write for it: a label file, and a folder of tracks."""
+    """One image file to read, and what to write for it: a label file, and a folder of tracks.
+
+    Of one that has its labels, from a run that was stopped, the tracks alone are written.
+    """
 
     source: Path
     target: Path
     tracks: Path | None = None
+    has_labels: bool = False
 
 
 def find_inputs(paths: Iterable[Path]) -> list[Path]:

@@ -163,7 +163,7 @@ def segment_large(
     place = folder / LABELS
     about = (plan.label_axes, plan.sides[-1], image.scale, image.units)
     version = zarr_format(source) if is_zarr(source) else OLDER
-    create_labels(place, plan.label_shape, *about, version, made_by)
+    create_labels(place, plan.label_shape, *about, version, made_by, image.origin)
     yield from write_labels_in_blocks(plan, table, place, how.run)
     n_nuclei = int(table.ids.max(initial=0))
     if tracks is not None:

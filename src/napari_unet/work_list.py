@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,10 @@ DONE, FAILED = "done", "failed"
 def left_to_do(
     jobs: Sequence[Job], made_by: Mapping[str, Any], *, overwrite: bool = False
 ) -> list[Job]:
-    """Return the jobs whose labels are not there: files are written whole or not at all.
+    """Return the jobs whose labels or tracks are not there: all is written whole or not at all.
 
-    Labels that do not say how they were made, as those that another program has saved, are taken
-    as they are.
+    A run may have been stopped between both; then the labels are kept. Labels that do not say how
+    they were made, as those that another program has saved, are taken as they are.
 
     Parameters
     ----------
@@ -34,23 +35,15 @@ def left_to_do(
     made_by : mapping
         What labels of this run say of it.
     overwrite : bool
-        Whether labels that a run with other settings made, or without tracks, are to be made anew.
+        Whether labels that a run with other settings made are to be made anew.
 
     Raises
     ------
     ValueError
-        If there are such labels, or labels without the tracks that belong to them, and they may not
-        be overwritten.
+        If there are such labels, and they may not be overwritten.
     """
     for job in jobs:
         settle(job.target)
-    trackless = [job for job in jobs if job.target.exists() and not _has_tracks(job)]
-    if trackless and not overwrite:
-        raise ValueError(
-            f"Expected tracks in {str(trackless[0].tracks)!r} beside the labels "
-            f"{str(trackless[0].target)!r}, got none; give --overwrite to make both anew, or leave "
-            "--tracks out."
-        )
     others = {job: changed for job in jobs if (changed := _changed(job, made_by))}
     if others and not overwrite:
         job, changed = next(iter(others.items()))
@@ -60,8 +53,12 @@ def left_to_do(
             f"{', '.join(changed)}{more}; give what was given then, or --overwrite to make them "
             "anew."
         )
-    again = [*others, *trackless]
-    return [job for job in jobs if job in again or not job.target.exists()]
+    there = {job for job in jobs if job.target.exists() and job not in others}
+    return [
+        replace(job, has_labels=job in there)
+        for job in jobs
+        if job not in there or not _has_tracks(job)
+    ]
 
 
 def _has_tracks(job: Job) -> bool:

@@ -137,6 +137,23 @@ def test_errors_are_drawn_in_colours_and_never_written_over_unasked(run, assert_
     assert run(*given, "--overwrite").exit_code == 0
 
 
+@pytest.mark.parametrize("axes", ["TYX", "TZYX", "ZTYX"])
+def test_frames_of_a_movie_are_compared_each_for_itself(run, tmp_path, axes):
+    truth = np.zeros((3, 4, 20, 30), np.int32)
+    truth[:, :, 2:8, 2:8] = 1
+    found = truth.copy()
+    found[1, 1:] = 0
+    moved = {"TYX": found[:, 3], "TZYX": found, "ZTYX": found.swapaxes(0, 1)}[axes]
+    whole = {"TYX": truth[:, 3], "TZYX": truth, "ZTYX": truth.swapaxes(0, 1)}[axes]
+    for name, labels in (("found", moved), ("truth", whole)):
+        write_labels(tmp_path / f"{name}.tif", labels, axes)
+    files = (tmp_path / "found.tif", tmp_path / "truth.tif")
+    scores = json.loads(run("evaluate", *files, "--json").stdout)["pooled"]
+    kinds = scores["kinds"]
+    assert (scores["n_truth"], kinds["right"]) == (3, 2)
+    assert kinds["missed" if axes == "TYX" else "badly outlined"] == 1
+
+
 def test_the_planes_of_a_stack_are_one_volume_or_each_for_itself(run, tmp_path):
     truth = np.zeros((2, 20, 30), np.int32)
     truth[:, 2:8, 2:8] = 1

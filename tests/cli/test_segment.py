@@ -194,6 +194,49 @@ def test_the_tracks_of_a_movie_are_written_beside_its_labels(run, tmp_path, movi
     assert run("segment", movie, *options, "--overwrite").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("axes", "how"),
+    [("TYX", ()), ("TYX", ("--blocks", 40)), ("ZTYX", ("--link", "overlap"))],
+    ids=["in memory", "in blocks", "time is not first"],
+)
+def test_a_run_that_was_stopped_before_its_tracks_writes_them_alone(
+    run, tmp_path, movie, bright_model, axes, how
+):
+    pixels = tifffile.imread(movie)
+    if axes == "ZTYX":
+        tifffile.imwrite(
+            movie, np.stack([pixels] * 2), metadata={"axes": axes}, photometric="minisblack"
+        )
+    labels = tmp_path / ("m.zarr" if "--blocks" in how else "m.tif")
+    options = ("-m", bright_model, "--diameter", 18, "--anisotropy", 1, *how)
+    wanted = (*options, "-o", tmp_path / "other" / labels.name, "--tracks", tmp_path / "wanted")
+    assert run("segment", movie, *wanted).exit_code == 0
+    out = tmp_path / "out" / labels.name
+    assert run("segment", movie, *options, "-o", out).exit_code == 0
+    before = [(file, file.stat().st_mtime_ns) for file in sorted(out.parent.rglob("*"))]
+    more = (*options, "-o", out, "--tracks", tmp_path / "t", "--resume")
+    done = run("segment", movie, *more)
+    assert done.exit_code == 0, done.output
+    assert "The labels were there; their tracks were written." in done.stdout
+    files = sorted(path.name for path in (tmp_path / "wanted").iterdir())
+    assert len(files) == 4
+    for name in files:
+        assert (tmp_path / "t" / name).read_bytes() == (tmp_path / "wanted" / name).read_bytes()
+    assert [(file, file.stat().st_mtime_ns) for file in sorted(out.parent.rglob("*"))] == before
+    assert "1 of 1 files are done already." in run("segment", movie, *more).stdout
+
+
+def test_a_folder_of_something_else_is_no_place_for_missing_tracks(
+    run, assert_refused, tmp_path, movie, bright_model
+):
+    options = ("-m", bright_model, "--diameter", 18)
+    assert run("segment", movie, *options).exit_code == 0
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "mine.txt").touch()
+    refused = run("segment", movie, *options, "--tracks", tmp_path / "t", "--resume")
+    assert_refused(refused, 1, "'mine.txt' in it; choose another one.")
+
+
 def test_only_one_linked_movie_has_tracks(run, assert_refused, tmp_path, movie, images, model):
     options = ("-m", model, "--diameter", 18, "--tracks", tmp_path / "t")
     assert_refused(run("segment", images, *options), 2, "got 2 images")

@@ -37,10 +37,11 @@ def pixels() -> np.ndarray:
 
 
 def write_image(path: Path, image: np.ndarray, axes: str, version: int) -> Path:
-    """Write an OME-Zarr image of 0.5 µm pixels."""
+    """Write an OME-Zarr image of 0.5 µm pixels that begins 7 µm, 8 µm ... from the origin."""
     named = [{"name": letter.lower(), "type": "space", "unit": "micrometer"} for letter in axes]
-    scale = [{"type": "scale", "scale": [0.5] * len(axes)}]
-    datasets = [{"path": "0", "coordinateTransformations": scale}]
+    scale = {"type": "scale", "scale": [0.5] * len(axes)}
+    place = {"type": "translation", "translation": [7.0 + i for i in range(len(axes))]}
+    datasets = [{"path": "0", "coordinateTransformations": [scale, place]}]
     scales = {"multiscales": [{"axes": named, "datasets": datasets}]}
     nested = {"ome": scales | {"version": "0.5"}}
     group = zarr.create_group(
@@ -66,6 +67,7 @@ def test_labels_of_an_ome_zarr_image_are_put_into_it(run, tmp_path, pixels, brig
     np.testing.assert_array_equal(labels_at(inside), expected)
     found = open_ome_zarr(inside)
     assert (found.axes, found.scale["X"], found.units["X"]) == ("YX", 0.5, "um")
+    assert found.origin == {"Y": 7.0, "X": 8.0}
     again = run("segment", image, "-m", bright_model, "--resume", "--link", "none")
     assert "another link (auto then, none now)" in again.stderr
     attributes = dict(zarr.open_group(image / "labels", mode="r").attrs)

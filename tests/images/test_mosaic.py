@@ -51,3 +51,25 @@ def test_parts_of_a_plane_have_the_limits_of_the_whole_plane():
     part = plane_reader(image, WHOLE_PLANE, Normalisation())(slice(2, 9), slice(0, 11))
     whole = read_plane(image, WHOLE_PLANE, Normalisation())
     np.testing.assert_array_equal(part, whole[:, 2:9, :11])
+
+
+@pytest.mark.parametrize("shape", [(2, 30, 20), (2, 30, 20, 4)], ids=["grey", "with alpha"])
+def test_of_a_huge_plane_no_more_is_read_than_asked_for(shape, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 4000, shape).astype(np.uint16)
+    rest = (slice(None),) * (len(shape) - 1)
+    second, how, asked = Plane((1, *rest), (1, *rest[:2]), ()), Normalisation(), []
+
+    class Watched:
+        shape = image.shape
+
+        def __getitem__(self, index):
+            asked.append(image[index].size)
+            return image[index]
+
+    whole = plane_reader(Watched(), second, how)(slice(2, 9), slice(0, 11))
+    assert asked == [image[1].size]
+    monkeypatch.setattr("napari_unet.images.planes.LARGEST_WHOLE", 30 * 20 - 1)
+    read = plane_reader(Watched(), second, how)
+    asked.clear()
+    np.testing.assert_array_equal(read(slice(2, 9), slice(0, 11)), whole)
+    assert asked == [image[1, 2:9, :11].size]

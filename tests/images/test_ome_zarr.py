@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import zarr
 
-from napari_unet.images.ome_zarr import open_ome_zarr
+from napari_unet.images.ome_zarr import create_labels, open_ome_zarr
 
 
 def test_a_folder_that_is_missing_is_told(tmp_path):
@@ -46,3 +46,43 @@ def test_axes_may_be_called_by_words(tmp_path):
     group = zarr.create_group(tmp_path / "a.zarr", attributes={"multiscales": scales})
     group.create_array("0", shape=(2, 2, 3, 8, 8), dtype="uint8")
     assert open_ome_zarr(tmp_path / "a.zarr").axes == "TCZYX"
+
+
+def test_sizes_and_places_follow_each_other_as_the_file_says(tmp_path):
+    of_level = [
+        {"type": "scale", "scale": [1.0, 2.0, 0.5]},
+        {"type": "translation", "translation": [0.0, 10.0, 20.0]},
+    ]
+    of_all = [
+        {"type": "scale", "scale": [1.0, 3.0, 2.0]},
+        {"type": "translation", "translation": [4.0, 1.0, -1.0]},
+    ]
+    axes = [{"name": axis} for axis in "cyx"]
+    datasets = [{"path": "0", "coordinateTransformations": of_level}]
+    scales = [{"axes": axes, "datasets": datasets, "coordinateTransformations": of_all}]
+    group = zarr.create_group(tmp_path / "a.zarr", attributes={"multiscales": scales})
+    group.create_array("0", shape=(1, 8, 8), dtype="uint8")
+    image = open_ome_zarr(tmp_path / "a.zarr")
+    assert image.scale == {"Y": 6.0, "X": 1.0}
+    assert image.origin == {"Y": 31.0, "X": 39.0}
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_all_levels_of_labels_begin_where_they_are_said_to(tmp_path, version):
+    place = tmp_path / "a.zarr"
+    create_labels(place, (3, 1200, 40), "TYX", 64, {"X": 0.5}, {}, version, origin={"Y": 30.0})
+    assert open_ome_zarr(place).origin == {"T": 0.0, "Y": 30.0, "X": 0.0}
+    attributes = dict(zarr.open_group(place, mode="r").attrs)
+    (scales,) = attributes.get("ome", attributes)["multiscales"]
+    steps = [level["coordinateTransformations"] for level in scales["datasets"]]
+    assert [size["scale"] for size, _ in steps] == [[1, 1, 0.5], [1, 2, 1], [1, 4, 2]]
+    moved = {"type": "translation", "translation": [0.0, 30.0, 0.0]}
+    assert [place for _, place in steps] == [moved] * 3
+
+
+def test_labels_that_begin_at_the_origin_are_not_moved(tmp_path):
+    create_labels(tmp_path / "a.zarr", (40, 40), "YX", 64, {}, {})
+    attributes = dict(zarr.open_group(tmp_path / "a.zarr", mode="r").attrs)
+    (level,) = attributes["multiscales"][0]["datasets"]
+    assert [step["type"] for step in level["coordinateTransformations"]] == ["scale"]
+    assert open_ome_zarr(tmp_path / "a.zarr").origin == {}

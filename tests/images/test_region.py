@@ -18,6 +18,7 @@ PLACE = (slice(1, 4), slice(None), slice(2, 5))
         (2, slice(1, 3), slice(0, 2)),
         (slice(None), 4, -1),
         (slice(1, None), slice(0, 0), slice(None)),
+        (slice(None, None, 2), slice(1, None, 3), slice(None, None, 1)),
     ],
 )
 def test_a_region_reads_what_a_slice_of_the_array_holds(index: tuple[int | slice, ...]) -> None:

@@ -79,11 +79,11 @@ def test_tiles_of_one_picture_stitch_to_that_picture(height, width, tile, overla
     np.testing.assert_allclose(stitch.result(), picture, rtol=1e-5)
 
 
-def test_neighbours_blend_over_the_middle_third_of_the_overlap():
-    stitch = Stitch((1, 12), n_maps=1, overlap=6)
-    for value, tile in enumerate(tiles((1, 12), tile=9, overlap=6)):
-        stitch.add(tile, np.full((1, 1, 9), value, np.float32))
-    expected = [0, 0, 0, 0, 0, 0.25, 0.75, 1, 1, 1, 1, 1]
+def test_neighbours_blend_over_the_middle_ninth_of_the_overlap():
+    stitch = Stitch((1, 24), n_maps=1, overlap=18)
+    for value, tile in enumerate(tiles((1, 24), tile=21, overlap=18)):
+        stitch.add(tile, np.full((1, 1, 21), value, np.float32))
+    expected = [0] * 11 + [0.25, 0.75] + [1] * 11
     np.testing.assert_allclose(stitch.result()[0, 0], expected, atol=2e-3)
 
 

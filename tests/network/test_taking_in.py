@@ -140,7 +140,7 @@ def test_the_card_says_how_pixels_go_in_and_who_made_the_network(other_package):
     how = model.card.normalisation
     assert (how.by, how.low, how.high) == ("range", 2.0, 99.0)
     settings = model_settings(model)
-    assert (settings.grid, settings.overlap) == (16, 160)
+    assert (settings.grid, settings.overlap) == (16, 144)
     assert published_of(model.card) == {
         "name": "Bright nuclei",
         "version": "0.1.0",
@@ -447,7 +447,7 @@ def test_a_file_with_other_weights_than_its_card_says_is_refused(other_package, 
         ({"axes": "byx", "in_channels": 3}, "no place for 3 channels"),
         ({"least": (0, 64)}, "whole numbers from 1 to 4096 pixels"),
         ({"least": (64, 64), "step": (0, 0), "halo": (32, 0)}, "halo of 32 leaves nothing"),
-        ({"halo": (0, 214)}, "halo is 214 instead of at most 213 pixels"),
+        ({"halo": (0, 285)}, "halo is 285 instead of at most 284 pixels"),
         ({"step": (1024, 768)}, "grow by 3072 pixels instead of at most 1280"),
         ({"before": (("linear", 1.0),)}, "has the step 'linear'"),
         ({"before": (("linear", None, 1.0),)}, "has the step 'linear'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_unet.nuclei.comparison import compare, middle, n_by_kind, parts
+from napari_unet.nuclei.comparison import compare, depth_axis, middle, n_by_kind, parts
 from napari_unet.nuclei.errors import Kind
 
 
@@ -29,7 +29,7 @@ def stack():
 
 
 def test_a_stack_plane_by_plane():
-    comparison, told = finished(*stack(), 2)
+    comparison, told = finished(*stack(), None)
     assert told == [(1, 2), (2, 2)]
     assert [(it.kind, it.box) for it in comparison.findings] == [
         (Kind.RIGHT, np.s_[0:1, 1:2, 1:3]),
@@ -40,7 +40,7 @@ def test_a_stack_plane_by_plane():
 
 
 def test_a_stack_as_one_volume():
-    comparison, told = finished(*stack(), 3)
+    comparison, told = finished(*stack(), 0)
     assert told == [(1, 1)]
     (only,) = comparison.findings
     assert (only.kind, only.iou, only.box) == (Kind.BADLY_OUTLINED, 0.5, np.s_[0:1, 1:2, 1:3])
@@ -49,18 +49,34 @@ def test_a_stack_as_one_volume():
 
 def test_frames_of_volumes_are_compared_each_for_itself():
     found, truth = (np.stack([labels] * 3) for labels in stack())
-    assert len(finished(found, truth, 3)[0].findings) == 3
-    assert len(finished(found, truth, 2)[0].findings) == 6
+    assert len(finished(found, truth, 1)[0].findings) == 3
+    assert len(finished(found, truth, None)[0].findings) == 6
+
+
+def test_time_is_no_depth_wherever_it_is():
+    """A nucleus on both planes of each of three frames, of which the second lacks a plane."""
+    found, truth = (np.stack([labels] * 3, axis=1) for labels in stack())
+    found[:, 0] = truth[:, 0]
+    depth = depth_axis("ZTYX", found.shape)
+    comparison, told = finished(found, truth, depth)
+    assert (depth, told[-1]) == (0, (3, 3))
+    kinds = [(it.kind, it.box[1]) for it in comparison.findings]
+    assert kinds == [
+        (Kind.RIGHT, np.s_[0:1]),
+        (Kind.BADLY_OUTLINED, np.s_[1:2]),
+        (Kind.BADLY_OUTLINED, np.s_[2:3]),
+    ]
+    assert depth_axis("TYX", (3, 8, 8)) is depth_axis("YX", (8, 8)) is None
 
 
 def test_an_axis_of_one_entry_between_planes_is_no_axis_of_the_nuclei():
     found, truth = (labels[:, None] for labels in stack())
-    assert len(finished(found, truth, 3)[0].findings) == 1
-    assert list(parts((1, 4, 5), 3)) == [(0, slice(None), slice(None))]
+    assert len(finished(found, truth, depth_axis("", found.shape))[0].findings) == 1
+    assert list(parts((1, 4, 5), 0)) == [(0, slice(None), slice(None))]
 
 
 def test_findings_are_counted_by_kind():
-    comparison, _ = finished(*stack(), 2)
+    comparison, _ = finished(*stack(), None)
     counts = n_by_kind(comparison.findings)
     assert list(counts) == list(Kind)
     assert counts[Kind.RIGHT] == counts[Kind.MISSED] == 1
@@ -68,11 +84,11 @@ def test_findings_are_counted_by_kind():
 
 
 def test_the_middle_of_a_finding_is_a_pixel_of_its_box():
-    comparison, _ = finished(*stack(), 2)
+    comparison, _ = finished(*stack(), None)
     assert [middle(it) for it in comparison.findings] == [(0, 1, 1), (1, 1, 1)]
 
 
 def test_labels_of_other_shapes_are_refused():
     found, truth = stack()
     with pytest.raises(ValueError, match=r"\(2, 3, 4\) and \(3, 4\)"):
-        finished(found, truth[0], 2)
+        finished(found, truth[0], None)

@@ -253,6 +253,32 @@ def test_nothing_is_connected_after_the_dock_was_closed(viewer: Any, qtbot: Any)
     assert after == before
 
 
+@pytest.mark.parametrize("axes", ["ztyx", "tzyx"])
+def test_volumes_of_a_movie_are_compared_frame_by_frame(viewer: Any, qtbot: Any, axes: str) -> None:
+    truth = np.stack([np.stack([plane(1)] * 4)] * 3)
+    found = truth.copy()
+    found[1, 1:] = 0
+    if axes == "ztyx":
+        found, truth = found.swapaxes(0, 1), truth.swapaxes(0, 1)
+    dock = opened(viewer, found, truth, axis_labels=tuple(axes))
+    assert dock.span.value == IN_VOLUME
+    compare(dock, qtbot)
+    assert dock.status.value == "3 found, 3 true nuclei."
+    assert len(lines(dock)) == 1
+    assert lines(dock)[0].startswith("badly outlined")
+
+
+def test_a_movie_of_planes_has_no_nuclei_in_3d(viewer: Any, qtbot: Any, notes: list[str]) -> None:
+    movie = np.stack([plane(1, 2)] * 3)
+    dock = opened(viewer, movie, movie, axis_labels=("t", "y", "x"))
+    dock.span.value = IN_VOLUME
+    compare(dock, qtbot)
+    assert notes == [
+        "Expected planes along Z for nuclei in 3-D, got the axes TYX in 'found'; choose plane by "
+        "plane."
+    ]
+
+
 def test_labels_are_hidden_while_the_error_image_covers_them(viewer: Any, qtbot: Any) -> None:
     dock = opened(viewer, plane(1, 4), plane(1, 3))
     viewer.add_labels(plane(2), name="other")

@@ -65,7 +65,7 @@ def predict_tile(plan: Plan, open_image: Open, open_network: OpenNetwork, item: 
     number, index = item
     pixels = _pixels(plan, open_image(), number, plan.tiles[index].read)
     maps = _network(plan, open_network)(pixels)
-    scratch.write(plan.folder, TILES, item, maps=as_bytes(maps))
+    scratch.write_whole(plan.folder, TILES, item, as_bytes(maps))
 
 
 def predict_slab(plan: Plan, open_image: Open, open_network: OpenNetwork, item: Item) -> None:
@@ -186,15 +186,14 @@ def _stitched(plan: Plan, number: int, rows: slice, columns: slice) -> NDArray[n
         common = in_common(tile.read, (rows, columns))
         if any(part.start == part.stop for part in common):
             continue
-        (stored,) = scratch.read(plan.folder, TILES, (number, index), "maps")
-        maps = stored.astype(np.float32) / np.float32(255)
+        maps = scratch.open_whole(plan.folder, TILES, (number, index))
         if stitch is None:
             shape, overlap = plan.network_shape, plan.settings.overlap
             stitch = Stitch(shape, len(maps), overlap, (rows, columns))
         stitch.add(tile, maps)
     if stitch is None:
         raise ValueError(f"Expected a tile at {rows}, {columns}, got none; ask for pixels.")
-    return stitch.result()
+    return stitch.result() / np.float32(255)
 
 
 def find_seam(plan: Plan, item: Item) -> None:

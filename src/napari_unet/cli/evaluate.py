@@ -54,8 +54,8 @@ def evaluate(
         bool,
         typer.Option(
             "--each-plane",
-            help="Take every plane of a stack, or frame of a movie, for itself; else a file is "
-            "one volume.",
+            help="Take every plane of a stack for itself; else it is one volume. Frames of a "
+            "movie are compared each for itself in any case.",
         ),
     ] = False,
     errors: Annotated[

@@ -13,15 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.batch import read_input, segment_image
-from napari_unet.images.files import image_files, read_labels
+from napari_unet.images.axes import label_axes
+from napari_unet.images.files import image_files, labels_of, read_image
 from napari_unet.jobs import LABELS, stem_of
 from napari_unet.learning.datasets import Pair, find_pairs, read_truth
-from napari_unet.nuclei.comparison import Comparison, compare, n_by_kind
+from napari_unet.nuclei.comparison import Comparison, compare, depth_axis, n_by_kind
 from napari_unet.nuclei.errors import Kind
 from napari_unet.nuclei.metrics import Scores
 from napari_unet.segmentation import Predict, Progress, SegmentSettings, finish
 
 Labels = NDArray[np.int32]
+Named = tuple[Labels, str]
+"""Labels, and one letter for each of their axes; none where that is not known."""
+
 Report = Callable[[Progress], None]
 
 
@@ -34,11 +38,12 @@ class Case:
     name : str
         What the user calls it.
     read : callable
-        Gives its predicted and its true labels; reports on the walk where there is one.
+        Gives its predicted and its true labels, and what their axes are called, as far as that is
+        known; reports on the walk where there is one.
     """
 
     name: str
-    read: Callable[[Report], tuple[Labels, Labels]]
+    read: Callable[[Report], tuple[Labels, Labels, str]]
 
 
 @dataclass(frozen=True)
@@ -70,23 +75,42 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
             f"Expected two files or two folders, got {predicted} and {truth}; give two of a kind."
         )
     if truth.is_file():
-        return [Case(truth.name, lambda report: (read_labels(predicted), read_labels(truth)))]
+        return [Case(truth.name, lambda report: _both(_read(predicted), _read(truth)))]
     found = by_stem(predicted)
 
-    def read(stem: str, true_labels: Callable[[], Labels], report: Report) -> tuple[Labels, Labels]:
-        return read_labels(named(stem, found)), true_labels()
+    def read(
+        stem: str, true_labels: Callable[[], Named], report: Report
+    ) -> tuple[Labels, Labels, str]:
+        return _both(_read(named(stem, found)), true_labels())
 
     return [
         Case(stem, partial(read, stem, labels)) for stem, labels in truth_by_stem(truth).items()
     ]
 
 
-def truth_by_stem(folder: Path) -> dict[str, Callable[[], Labels]]:
+def _read(path: Path) -> Named:
+    """Return the labels in a file, and their axes."""
+    image = read_image(path)
+    return labels_of(image, path), image.axes
+
+
+def _both(found: Named, truth: Named) -> tuple[Labels, Labels, str]:
+    """Return both labels, and their axes: of two files, one may not say that it is a movie."""
+    axes = next((names for _, names in (found, truth) if "T" in names), found[1])
+    return found[0], truth[0], axes
+
+
+def truth_by_stem(folder: Path) -> dict[str, Callable[[], Named]]:
     """Return how to read the true labels of each image: label files, or a training data set."""
     files = by_stem(folder)
     if files:
-        return {stem: partial(read_labels, path) for stem, path in files.items()}
-    return {pair.name: partial(read_truth, pair) for pair in find_pairs(folder)}
+        return {stem: partial(_read, path) for stem, path in files.items()}
+    return {pair.name: partial(_truth_of, pair) for pair in find_pairs(folder)}
+
+
+def _truth_of(pair: Pair) -> Named:
+    """Return the true labels of a pair, whose axes are not known."""
+    return read_truth(pair), ""
 
 
 def by_stem(folder: Path) -> dict[str, Path]:
@@ -125,9 +149,10 @@ def model_cases(data: Path, predict: Predict, settings: SegmentSettings) -> list
         As for :func:`napari_unet.segmentation.segment`.
     """
 
-    def read(pair: Pair, report: Report) -> tuple[Labels, Labels]:
-        truth = read_truth(pair)
-        return segment_image(read_input(pair.image), predict, settings, report).labels, truth
+    def read(pair: Pair, report: Report) -> tuple[Labels, Labels, str]:
+        truth, image = read_truth(pair), read_input(pair.image)
+        found = segment_image(image, predict, settings, report)
+        return found.labels, truth, label_axes(image.axes)
 
     return [Case(pair.name, partial(read, pair)) for pair in find_pairs(data)]
 
@@ -148,14 +173,15 @@ def score_cases(
     progress : callable
         Called as a network goes on with one of them.
     each_plane : bool
-        Take every plane or frame for itself, instead of all axes as those of one volume.
+        Take every plane for itself, instead of volumes along Z; frames are so in any case.
     done : callable, optional
         Called with what came of each image.
     """
     for case in cases:
         try:
-            found, truth = case.read(partial(progress, case))
-            comparison = finish(compare(found, truth, 2 if each_plane else found.ndim))
+            found, truth, axes = case.read(partial(progress, case))
+            depth = None if each_plane else depth_axis(axes, found.shape)
+            comparison = finish(compare(found, truth, depth))
             done(case, comparison)
             yield ImageScore(case.name, comparison.scores, n_by_kind(comparison.findings))
         # As for segmenting: whatever one file does, the next may be fine.

@@ -43,6 +43,8 @@ class ImageFile:
         Unit of each size, such as "um" or "s", where known.
     channels : tuple of str
         Names of the channels, where known.
+    origin : dict of str to float
+        Where the first pixel lies, by axis letter and in the units of `scale`, where known.
     """
 
     data: Any
@@ -50,6 +52,7 @@ class ImageFile:
     scale: dict[str, float] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     channels: tuple[str, ...] = ()
+    origin: dict[str, float] = field(default_factory=dict)
 
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:

@@ -135,23 +135,37 @@ def _image_of(group: zarr.Group) -> ImageFile:
         for letter, axis in zip(axes, named, strict=True)
         if not isinstance(axis, str) and str(axis.get("unit", "")).lower() in UNITS
     }
-    sizes = zip(axes, _scale(scales), strict=False)
-    known = {letter: size for letter, size in sizes if letter not in "CS" and size > 0}
+    sizes, starts = (_by_letter(axes, values) for values in _placed(scales))
+    known = {letter: size for letter, size in sizes.items() if size > 0}
     listed = attributes.get("omero", {}).get("channels", [])
     channels = tuple(str(channel.get("label", "")) for channel in listed)
-    return ImageFile(array, axes, known, units, channels if "C" in axes else ())
+    return ImageFile(array, axes, known, units, channels if "C" in axes else (), starts)
 
 
-def _scale(scales: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return the size of a pixel of the largest level along each axis; nothing if not known."""
-    both = (scales["datasets"][0], scales)
-    steps = [
-        np.asarray(step["scale"], np.float64)
-        for part in both
-        for step in part.get("coordinateTransformations", [])
-        if step["type"] == "scale"
-    ]
-    return np.asarray(np.prod(steps, axis=0)) if steps else np.zeros(0)
+def _by_letter(axes: str, values: NDArray[np.float64] | None) -> dict[str, float]:
+    """Return what is told of each axis that labels have too."""
+    told = zip(axes, [] if values is None else values.tolist(), strict=False)
+    return {letter: value for letter, value in told if letter not in "CS"}
+
+
+def _placed(
+    scales: Mapping[str, Any],
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Return the size of a pixel of the largest level and where the first one lies, by axis.
+
+    Of that which is not told there is None.
+    """
+    size = start = None
+    for part in (scales["datasets"][0], scales):
+        for step in part.get("coordinateTransformations", []):
+            if step["type"] == "scale":
+                by = np.asarray(step["scale"], np.float64)
+                size = by if size is None else size * by
+                start = None if start is None else start * by
+            elif step["type"] == "translation" and "translation" in step:
+                by = np.asarray(step["translation"], np.float64)
+                start = by if start is None else start + by
+    return size, start
 
 
 def level_shapes(shape: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -178,6 +192,7 @@ def create_labels(
     units: Mapping[str, str],
     version: int = OLDER,
     made_by: Mapping[str, Any] | None = None,
+    origin: Mapping[str, float] | None = None,
 ) -> None:
     """Make an empty label image with its pyramid, over whatever was there.
 
@@ -195,9 +210,11 @@ def create_labels(
         Of Zarr, 2 or 3.
     made_by : mapping, optional
         What `napari_unet.images.made_by.read_made_by` is to find.
+    origin : mapping, optional
+        Where the first pixel lies, by axis letter and in the units of `scale`.
     """
     shapes = level_shapes(shape)
-    metadata = _metadata(shapes, axes, scale, units, VERSIONS[version])
+    metadata = _metadata(shapes, axes, scale, units, VERSIONS[version], origin or {})
     nested = {"ome": metadata | {"version": VERSIONS[version]}}
     noted = {} if made_by is None else {ATTRIBUTE: dict(made_by)}
     group = zarr.create_group(
@@ -232,6 +249,7 @@ def _metadata(
     scale: Mapping[str, float],
     units: Mapping[str, str],
     version: str,
+    origin: Mapping[str, float],
 ) -> dict[str, Any]:
     named = [
         {"name": letter.lower(), "type": AXIS_TYPES[letter]}
@@ -239,10 +257,13 @@ def _metadata(
         for letter in axes
     ]
     sizes = np.array([scale.get(letter, 1.0) for letter in axes])
+    starts = [origin.get(letter, 0.0) for letter in axes]
+    # The same at all levels, since the first pixel of each is that of the level above.
+    moved = [{"type": "translation", "translation": starts}] if any(starts) else []
     datasets = []
     for level in range(len(shapes)):
         factors = np.array([2.0**level if letter in "YX" else 1.0 for letter in axes])
-        steps = [{"type": "scale", "scale": (sizes * factors).tolist()}]
+        steps = [{"type": "scale", "scale": (sizes * factors).tolist()}, *moved]
         datasets.append({"path": str(level), "coordinateTransformations": steps})
     multiscale: dict[str, Any] = {"name": "nuclei", "axes": named, "datasets": datasets}
     of_version = {} if version == VERSIONS[NEWER] else {"version": version}

@@ -23,6 +23,7 @@ from napari_unet.images.intensity import (
     without_gaps,
 )
 
+LARGEST_WHOLE = 1 << 26  # pixels of a plane that is read once; a larger one is part by part, twice
 PLANES_FOR_LIMITS = 16
 PLANES_TO_COMPARE = 9
 BRIGHTEST = 99.8  # percentile of intensities: what is above may be dust
@@ -63,7 +64,8 @@ def plane_reader(
 ) -> Read:
     """Return what gives parts of `read_plane`, of which only these are ever float32.
 
-    The plane is read once, and kept in its own type.
+    A plane is read once, and kept in its own type. A huge one is not kept: it is read once for its
+    limits, and once more part by part.
 
     Parameters
     ----------
@@ -75,6 +77,12 @@ def plane_reader(
     callable
         Rows and columns to the pixels (3, y, x) float32 there.
     """
+    lengths = zip(image.shape, plane.read, strict=True)
+    if math.prod(n for n, axis in lengths if axis == slice(None)) > LARGEST_WHOLE:
+        found = bounds or plane_limits(image, plane, how)
+        return lambda rows, columns: network_input(
+            read_part(image, part_of(plane, rows, columns)), how, found
+        )
     pixels = read_part(image, plane.read)
     known = bounds or limits(drop_alpha(pixels, "YXS"[: pixels.ndim]), how)
     return lambda rows, columns: network_input(pixels[rows, columns], how, known)

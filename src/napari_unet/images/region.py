@@ -35,7 +35,7 @@ class Region:
         self.shape = tuple(len(axis) for axis in ranges)
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
-        """Read the pixels at integers and slices of step 1, one per axis, within the region."""
+        """Read the pixels at integers and slices that go forward, one per axis, in the region."""
         moved = (
             _moved(range(n)[part], start)
             for n, part, start in zip(self.shape, index, self._starts, strict=True)
@@ -44,4 +44,7 @@ class Region:
 
 
 def _moved(part: int | range, start: int) -> int | slice:
-    return part + start if isinstance(part, int) else slice(part.start + start, part.stop + start)
+    if isinstance(part, int):
+        return part + start
+    step = None if part.step == 1 else part.step
+    return slice(part.start + start, part.stop + start, step)

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_unet.images.blocks import in_common, within
 
 TILE = 1280  # px; side of the tiles that a network sees, if nothing else is asked for
-OVERLAP_OF_HALO = 3  # only the middle third of what neighbours share is seen on both sides
+BLENDED = 1 / 9  # of what neighbours share, in its middle; the rest is that of one tile alone
+OVERLAP_OF_HALO = 2 / (1 - BLENDED)  # so that nothing of a halo counts
 SMALLEST_WEIGHT = 1e-3  # not 0: tiles may come without overlap
 
 
@@ -138,7 +139,7 @@ class Stitch:
         self._weight = np.zeros(part, np.float32)
         self._overlap = overlap
 
-    def add(self, tile: Tile, maps: NDArray[np.floating]) -> None:
+    def add(self, tile: Tile, maps: NDArray[np.floating | np.uint8]) -> None:
         """Add the maps (n_maps, h, w) of one tile.
 
         Raises
@@ -153,16 +154,15 @@ class Stitch:
                 f"Expected maps of the shape {expected} for this tile, got {maps.shape}; "
                 "crop the padding off before adding them."
             )
-        weight = np.outer(
-            *(
-                _taper(span, length, self._overlap)
-                for span, length in zip(tile.read, self._shape, strict=True)
-            )
-        )
         common = in_common(tile.read, self._place)
         seen, added = within(common, tile.read), within(common, self._place)
-        self._sum[:, *added] += maps[:, *seen] * weight[seen]
-        self._weight[added] += weight[seen]
+        rows, columns = (
+            _taper(span, length, self._overlap)[part]
+            for span, length, part in zip(tile.read, self._shape, seen, strict=True)
+        )
+        weight = np.outer(rows, columns)
+        self._sum[:, *added] += maps[:, *seen] * weight
+        self._weight[added] += weight
 
     def result(self) -> NDArray[np.float32]:
         """Return the maps (n_maps, y, x) of the place as float32; 0 where no tile was added.
@@ -219,12 +219,12 @@ def pad_to_multiple(
 def _taper(span: slice, length: int, overlap: int) -> NDArray[np.float32]:
     """Return weights (0, 1] along one axis of a tile, 1 at the rim of the plane.
 
-    They fall over the middle third of the overlap: nearer to where a tile was cut off, the
-    network saw too little of the surroundings.
+    They fall over the middle of the overlap: nearer to where a tile was cut off, the network saw
+    too little of the surroundings.
     """
     size = span.stop - span.start
     places = (np.arange(size, dtype=np.float32) + 0.5) / max(overlap, 1)
-    rising = np.clip(3 * places - 1, SMALLEST_WEIGHT, 1)
+    rising = np.clip((places - 0.5) / BLENDED + 0.5, SMALLEST_WEIGHT, 1)
     weights = np.ones(size, np.float32)
     if span.start > 0:
         weights *= rising

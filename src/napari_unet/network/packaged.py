@@ -89,7 +89,7 @@ class PackagedConfig:
     def _check_tiles(self) -> None:
         """Refuse a halo of which tiles would be hardly more than overlap, and too large steps."""
         if OVERLAP_OF_HALO * max(self.halo) > TILE // 2:
-            most = TILE // 2 // OVERLAP_OF_HALO
+            most = int(TILE // 2 / OVERLAP_OF_HALO)
             raise ValueError(f"its halo is {max(self.halo)} instead of at most {most} pixels")
         if self.multiple > TILE:
             raise ValueError(f"its sizes grow by {self.multiple} pixels instead of at most {TILE}")

@@ -27,7 +27,7 @@ from napari_unet.network.model import Model
 from napari_unet.network.packages import MODEL
 
 FORMAT = "0.5.4"  # of the description
-HALO = 5  # of what the network pools to: our own tiles leave out as much
+HALO = 5  # of what the network pools to: our own tiles leave out nearly as much
 TEST_SIDE = 256  # px
 UNNAMED = "Unknown"
 DESCRIPTION = "rdf.yaml"

@@ -37,7 +37,7 @@ class Comparison:
 
 
 def compare(
-    found: Any, truth: Any, n_axes: int, right_from: float = RIGHT_FROM
+    found: Any, truth: Any, depth: int | None, right_from: float = RIGHT_FROM
 ) -> Generator[tuple[int, int], None, Comparison]:
     """Compare labels with the truth; stop iterating to cancel.
 
@@ -45,10 +45,10 @@ def compare(
     ----------
     found, truth : array-like of int, same shape
         Anything that NumPy can read slice by slice; 0 is background.
-    n_axes : int
-        How many axes a nucleus has: 2 takes every plane for itself, 3 every volume. These are
-        the last axes that are longer than 1, and y and x in any case; along all others every
-        part is compared for itself, as the frames of a movie are.
+    depth : int, optional
+        The axis along which nuclei have planes, as `depth_axis` gives it; None takes every plane
+        for itself. Along all others but y and x, the last two, every part is compared for itself,
+        as the frames of a movie are.
     right_from : float
         Least IoU of a right outline.
 
@@ -72,7 +72,7 @@ def compare(
             f"Expected labels of one shape, got {found.shape} and {truth.shape}; compare labels "
             "of the same image."
         )
-    places = list(parts(found.shape, n_axes))
+    places = list(parts(found.shape, depth))
     scores, findings = Scores(), list[Finding]()
     image = np.zeros(found.shape, np.uint8)
     for done, place in enumerate(places, start=1):
@@ -85,20 +85,37 @@ def compare(
     return Comparison(scores, tuple(findings), image)
 
 
-def parts(shape: tuple[int, ...], n_axes: int) -> Iterator[Place]:
+def depth_axis(axes: str, shape: tuple[int, ...]) -> int | None:
+    """Return the axis along which labels have planes, None where there is none.
+
+    It is Z; else, of axes that are not known, the last one that is longer than 1, and never T.
+
+    Examples
+    --------
+    >>> depth_axis("ZTYX", (5, 3, 64, 64)), depth_axis("", (1, 5, 64, 64))
+    (0, 1)
+    >>> depth_axis("TYX", (3, 64, 64)) is None
+    True
+    """
+    if "Z" in axes:
+        return axes.index("Z")
+    names = axes.ljust(len(shape))
+    long = [axis for axis, n in enumerate(shape[:-2]) if n > 1 and names[axis] != "T"]
+    return long[-1] if long else None
+
+
+def parts(shape: tuple[int, ...], depth: int | None) -> Iterator[Place]:
     """Yield the place of every part that is compared for itself.
 
     Examples
     --------
-    >>> [place[0] for place in parts((2, 4, 5), 2)]
+    >>> [place[0] for place in parts((2, 4, 5), None)]
     [0, 1]
-    >>> list(parts((2, 4, 5), 3))
+    >>> list(parts((2, 4, 5), 0))
     [(slice(None, None, None), slice(None, None, None), slice(None, None, None))]
     """
-    before = len(shape) - 2
-    long = [axis for axis in range(before) if shape[axis] > 1]
-    spatial = {*long[len(long) - min(n_axes - 2, len(long)) :], *range(max(before, 0), len(shape))}
-    walked = [axis for axis in range(len(shape)) if axis not in spatial]
+    # Of one plane a nucleus is flat.
+    walked = [axis for axis, n in enumerate(shape[:-2]) if axis != depth or n == 1]
     for index in np.ndindex(*(shape[axis] for axis in walked)):
         at = dict(zip(walked, index, strict=True))
         yield tuple(at.get(axis, slice(None)) for axis in range(len(shape)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from numbers import Real
 
@@ -62,7 +63,7 @@ class SegmentSettings:
     views: str = "planes"
     anisotropy: float | None = None
     tile: int = TILE
-    overlap: int = 160
+    overlap: int = 144
     grid: int = 16
     normalisation: Normalisation = field(default_factory=Normalisation)
     instances: InstanceSettings = field(default_factory=InstanceSettings)
@@ -108,7 +109,7 @@ class SegmentSettings:
 
 def overlap_for(halo: tuple[int, int]) -> int:
     """Return what tiles have to share for a network with a halo (y, x), in pixels."""
-    return max(SegmentSettings.overlap, OVERLAP_OF_HALO * max(halo))
+    return max(SegmentSettings.overlap, math.ceil(OVERLAP_OF_HALO * max(halo)))
 
 
 def is_in_volumes(axes: str, link: str) -> bool:

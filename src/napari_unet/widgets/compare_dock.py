@@ -8,8 +8,8 @@ from napari.layers import Labels
 from napari.qt.threading import GeneratorWorker
 from napari.utils.notifications import show_error
 
-from napari_unet.images.axes import guess_axes, label_axes
-from napari_unet.nuclei.comparison import Comparison, n_by_kind
+from napari_unet.images.axes import guess_axes
+from napari_unet.nuclei.comparison import Comparison, depth_axis, n_by_kind
 from napari_unet.widgets.compare_form import FLAT, IN_VOLUME, CompareForm, count_text
 from napari_unet.widgets.comparing import CompareRequest, run_comparison
 from napari_unet.widgets.corrections import facts_of, is_result, labels_axes
@@ -170,8 +170,8 @@ class CompareDock(CompareForm):
                 f"Expected labels of one shape, got {tuple(ours.shape)} in {found.name!r} and "
                 f"{tuple(theirs.shape)} in {truth.name!r}; choose labels of the same image."
             )
-        n_axes, right_from = int(self.span.value), float(self.right_from.value)
-        return CompareRequest(ours, theirs, truth.name, n_axes, right_from)
+        depth = None if self.span.value == FLAT else _depth_of(found)
+        return CompareRequest(ours, theirs, truth.name, depth, float(self.right_from.value))
 
     def _show_step(self, step: tuple[int, int]) -> None:
         """Show how far the comparison is."""
@@ -300,14 +300,36 @@ def _n_walked(layer: Labels) -> int:
 
 def _span_of(layer: Labels) -> int:
     """Return how many axes a nucleus of a layer has, as far as the layer tells."""
+    axes = _axes_of(layer)
+    # Of one plane it is no volume, and the frames are none either.
+    has_planes = "Z" in axes and full_resolution(layer).shape[axes.index("Z")] > 1
+    is_flat = is_result(layer) and facts_of(layer)["settings"]["link"] == "none"
+    return IN_VOLUME if has_planes and not is_flat else FLAT
+
+
+def _axes_of(layer: Labels) -> str:
+    """Return one letter for each axis of a layer, as far as it tells; empty where it does not."""
     if is_result(layer):
-        facts = facts_of(layer)
-        z = labels_axes(facts["axes"]).find("Z")
-        # Of one plane it is no volume, and the frames are none either.
-        has_planes = z >= 0 and full_resolution(layer).shape[z] > 1
-        return IN_VOLUME if has_planes and facts["settings"]["link"] != "none" else FLAT
+        return labels_axes(facts_of(layer)["axes"])
     try:
-        axes = guess_axes(full_resolution(layer).shape, axis_labels=layer.axis_labels)
+        return guess_axes(full_resolution(layer).shape, axis_labels=layer.axis_labels)
     except ValueError:
-        return FLAT
-    return IN_VOLUME if "Z" in label_axes(axes) else FLAT
+        return ""
+
+
+def _depth_of(layer: Labels) -> int | None:
+    """Return the axis along which nuclei of a layer have planes; None where they are flat.
+
+    Raises
+    ------
+    ValueError
+        If the layer has frames, and no planes.
+    """
+    axes, shape = _axes_of(layer), tuple(full_resolution(layer).shape)
+    depth = depth_axis(axes, shape)
+    if depth is None and _n_walked(layer):
+        raise ValueError(
+            f"Expected planes along Z for nuclei in 3-D, got the axes {axes} in {layer.name!r}; "
+            "choose plane by plane."
+        )
+    return depth

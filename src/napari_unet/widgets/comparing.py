@@ -23,8 +23,8 @@ class CompareRequest:
         Labels of the same shape, axes of one entry aside.
     truth_name : str
         What the user calls the truth.
-    n_axes : int
-        How many axes a nucleus has, see :func:`napari_unet.nuclei.comparison.compare`.
+    depth : int, optional
+        The axis along which nuclei have planes; see `napari_unet.nuclei.comparison.compare`.
     right_from : float
         Least IoU of a right outline.
     cancelled : threading.Event
@@ -34,7 +34,7 @@ class CompareRequest:
     found: Any
     truth: Any
     truth_name: str
-    n_axes: int
+    depth: int | None
     right_from: float
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -55,7 +55,7 @@ def _steps(request: CompareRequest) -> Generator[Done, None, Comparison]:
     truth = request.truth
     if truth.shape != request.found.shape:
         truth = np.asarray(truth).reshape(request.found.shape)
-    comparison = yield from compare(request.found, truth, request.n_axes, request.right_from)
+    comparison = yield from compare(request.found, truth, request.depth, request.right_from)
     if comparison.scores.n_truth == 0:
         raise ValueError(
             f"Expected at least one true nucleus, got none in {request.truth_name!r}; choose the "
