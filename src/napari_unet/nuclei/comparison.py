@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.images.arrays import check_fits
 from napari_unet.nuclei.errors import RIGHT_FROM, Finding, Kind, judge
 from napari_unet.nuclei.metrics import Scores
 
@@ -65,13 +66,15 @@ def compare(
     Raises
     ------
     ValueError, TypeError
-        As :func:`napari_unet.nuclei.errors.judge`.
+        As :func:`napari_unet.nuclei.errors.judge`, and if there is no memory for a part or for
+        the error image.
     """
     if found.shape != truth.shape:
         raise ValueError(
             f"Expected labels of one shape, got {found.shape} and {truth.shape}; compare labels "
             "of the same image."
         )
+    _check_room(found, truth, n_axes)
     places = list(parts(found.shape, n_axes))
     scores, findings = Scores(), list[Finding]()
     image = np.zeros(found.shape, np.uint8)
@@ -85,6 +88,13 @@ def compare(
     return Comparison(scores, tuple(findings), image)
 
 
+def _check_room(found: Any, truth: Any, n_axes: int) -> None:
+    """Refuse labels of which not even one part fits into memory beside the error image."""
+    part = math.prod(found.shape[axis] for axis in _spatial(found.shape, n_axes))
+    n_bytes = math.prod(found.shape) + part * (found.dtype.itemsize + truth.dtype.itemsize)
+    check_fits(found.shape, n_bytes)
+
+
 def parts(shape: tuple[int, ...], n_axes: int) -> Iterator[Place]:
     """Yield the place of every part that is compared for itself.
 
@@ -95,13 +105,18 @@ def parts(shape: tuple[int, ...], n_axes: int) -> Iterator[Place]:
     >>> list(parts((2, 4, 5), 3))
     [(slice(None, None, None), slice(None, None, None), slice(None, None, None))]
     """
-    before = len(shape) - 2
-    long = [axis for axis in range(before) if shape[axis] > 1]
-    spatial = {*long[len(long) - min(n_axes - 2, len(long)) :], *range(max(before, 0), len(shape))}
+    spatial = _spatial(shape, n_axes)
     walked = [axis for axis in range(len(shape)) if axis not in spatial]
     for index in np.ndindex(*(shape[axis] for axis in walked)):
         at = dict(zip(walked, index, strict=True))
         yield tuple(at.get(axis, slice(None)) for axis in range(len(shape)))
+
+
+def _spatial(shape: tuple[int, ...], n_axes: int) -> set[int]:
+    """Return which axes a part extends along."""
+    before = len(shape) - 2
+    long = [axis for axis in range(before) if shape[axis] > 1]
+    return {*long[len(long) - min(n_axes - 2, len(long)) :], *range(max(before, 0), len(shape))}
 
 
 def n_by_kind(findings: Iterable[Finding]) -> dict[Kind, int]:

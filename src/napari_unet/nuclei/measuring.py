@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.images.arrays import read_part, reading
+from napari_unet.images.arrays import check_fits, read_part, reading
 from napari_unet.nuclei.brightness import (
     are_finite,
     backgrounds,
@@ -143,13 +144,15 @@ def steps(task: Task) -> Generator[float, None, Measured]:
     Raises
     ------
     ValueError
-        If the labels are no whole numbers, or an image has another shape.
+        If the labels are no whole numbers, an image has another shape, or there is no memory
+        for what is measured at a time.
     """
     import pandas as pd
 
     check_labels(task.labels)
     for image in task.images.values():
         check_shape(image, task.labels)
+    _check_room(task)
     counts = [task.labels.shape[task.axes.index(letter)] for letter in task.walked]
     n_frames = int(np.prod(counts))
     frames = []
@@ -165,6 +168,14 @@ def steps(task: Task) -> Generator[float, None, Measured]:
     walked = tuple(task.axes.index(letter) for letter in task.walked)
     n_spoilt = sum(frame.n_spoilt for frame in frames)
     return Measured(table, middles, walked, n_frames, shape, spacing, task.unit, n_spoilt)
+
+
+def _check_room(task: Task) -> None:
+    """Refuse frames, or planes, of which not even one fits into memory."""
+    shape = tuple(task.labels.shape[axis] for axis in task.spatial)
+    numbered = np.dtype(np.int32)
+    dtypes = [task.labels.dtype, numbered, *(image.dtype for image in task.images.values())]
+    check_fits(shape, math.prod(shape) * sum(dtype.itemsize for dtype in dtypes))
 
 
 def check_labels(labels: Any) -> None:
