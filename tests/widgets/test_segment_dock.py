@@ -14,7 +14,7 @@ from napari.layers import Image, Labels, Tracks
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.segmentation import Progress
-from napari_unet.widgets import placing
+from napari_unet.widgets import axes_choice, placing
 from napari_unet.widgets.corrections import edited
 from napari_unet.widgets.segment_dock import SegmentDock, segment_active_layer
 from napari_unet.widgets.segment_form import CANCEL, START
@@ -131,6 +131,18 @@ def test_axes_that_the_user_typed_come_back_with_their_image(
     assert dock.axes.value == "YX"
     viewer.layers.selection.active = viewer.layers["movie"]
     assert dock.axes.value == "TYX"
+
+
+def test_the_axes_of_few_images_are_remembered(
+    viewer: Any, dock: SegmentDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(axes_choice, "MOST_IMAGES", 2)
+    for name in "abc":
+        viewer.add_image(picture(6, 40, 50), name=name)
+        dock.axes.value = "TYX"
+    for name, axes in {"c": "TYX", "b": "TYX", "a": "ZYX"}.items():
+        viewer.layers.selection.active = viewer.layers[name]
+        assert dock.axes.value == axes
 
 
 def test_the_channel_follows_the_slider(viewer: Any, dock: SegmentDock) -> None:
