@@ -22,6 +22,8 @@ import zarr
 from scipy.sparse import csr_array
 
 import napari_unet as nu
+from napari_unet.nuclei.comparison import compare
+from napari_unet.nuclei.measuring import Task, steps
 
 BRIGHT = np.zeros((40, 50), np.uint8)
 BRIGHT[5:15, 5:15] = BRIGHT[20:32, 30:42] = 200
@@ -250,6 +252,48 @@ def test_what_are_no_labels_is_refused(model: nu.Model, use, labels: Any) -> Non
         np.testing.assert_equal(labels, before)
     after = model.network.state_dict()
     assert all(torch.equal(weight, after[name]) for name, weight in weights.items())
+
+
+def terabytes(*shape: int, dtype: Any = np.uint8) -> Any:
+    """Return lazy labels; a block that was read would say so in other words than those of room."""
+    return dask.array.zeros(shape, chunks=2**15, dtype=dtype).map_blocks(raising, dtype=dtype)
+
+
+HUGE = terabytes(2**20, 2**20)
+TOO_LARGE: dict[str, Callable[[nu.Model], Any]] = {
+    "measured": lambda model: nu.measure(HUGE),
+    "with an image": lambda model: nu.measure(HUGE, HUGE),
+    "a measured volume": lambda model: nu.measure(terabytes(2**10, 2**15, 2**15)),
+    "a channel of intensities": lambda model: nu.measure(HUGE, {"DAPI": HUGE}),
+    "compared": lambda model: nu.evaluate(HUGE, HUGE),
+    "compared part by part": lambda model: next(compare(HUGE, HUGE, n_axes=2)),
+    "learned from": lambda model: nu.fine_tune(model, HUGE, HUGE, diameter=20),
+    "after one that fits": lambda model: nu.fine_tune(
+        model, [BRIGHT, HUGE], [LABELS, HUGE], diameter=20
+    ),
+    "known": lambda model: nu.fine_tune(model, HUGE, HUGE, HUGE, diameter=20),
+    "as zarr": lambda model: nu.measure(
+        zarr.create_array({}, shape=(2**20, 2**20), chunks=(2**15, 2**15), dtype="u1")
+    ),
+}
+
+
+@pytest.mark.parametrize("use", TOO_LARGE.values(), ids=TOO_LARGE)
+def test_labels_of_terabytes_are_refused_unread(model: nu.Model, use) -> None:
+    assert_one_sentence(lambda: use(model), "Expected an array that there is memory for, got ")
+
+
+def test_lazy_labels_that_differ_in_shape_are_refused_unread() -> None:
+    assert_one_sentence(lambda: nu.evaluate(HUGE, LABELS), "labels of one shape")
+
+
+def test_a_movie_larger_than_memory_is_measured_frame_by_frame() -> None:
+    frame = np.zeros((2048, 2048), np.int32)
+    frame[:40, :50] = LABELS
+    movie = dask.array.broadcast_to(dask.array.from_array(frame), (2**16, *frame.shape))
+    transform = np.column_stack([np.eye(3), np.zeros(3)])
+    done = next(steps(Task(movie, "TYX", {"": movie}, transform, "px")))
+    assert 0 <= done < 2**-15
 
 
 ODD_LABELS: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.images.arrays import as_image, read_whole
+from napari_unet.images.arrays import as_array, as_image, check_fits, read_whole, unread_bytes
 from napari_unet.images.axes import guess_axes, parse_axes
 from napari_unet.images.spacing import anisotropy, scale_by_axis
 from napari_unet.learning.corrections import corrections
@@ -213,6 +214,8 @@ def fine_tune(
     loaded = load_unet(model, device)
     settings = model_settings(loaded, channel=channel, diameter=diameter)
     examples = _examples(images, labels, known, axes)
+    for example in examples:
+        _check_room(*example)
     sources = names or [f"image {number}" for number in range(1, len(examples) + 1)]
     if not len(set(sources)) == len(sources) == len(examples):
         raise ValueError(
@@ -278,6 +281,18 @@ def _examples(
             f"{len(labels)}, {len(known)} and {len(each)}; give lists of one length."
         )
     return list(zip(images, labels, known, each, strict=True))
+
+
+def _check_room(image: Any, labels: Any, known: Any, axes: str | None) -> None:
+    """Refuse an image, before anything is learned, of which there is no memory for the labels.
+
+    They are read as a whole, as int32, and so is where they are known; the image plane by plane.
+    """
+    (pixels, axes), truth = _pixels_and_axes(image, axes), as_array(labels)
+    plane = math.prod(pixels.shape[axis] for axis, name in enumerate(axes) if name in "YXS")
+    made = math.prod(truth.shape) * sum(np.dtype(it).itemsize for it in (np.int32, bool))
+    unread = unread_bytes(truth) + (0 if known is None else unread_bytes(as_array(known)))
+    check_fits(pixels.shape, plane * pixels.dtype.itemsize + made + unread)
 
 
 def _crops(

@@ -39,6 +39,21 @@ def test_nuclei_are_measured_in_the_units_of_the_file(run, assert_refused, tmp_p
     assert "intensity_mean" not in table_rows(table)[0]
 
 
+def test_nuclei_with_pixels_that_are_no_numbers_are_counted(run, tmp_path):
+    labels = np.zeros((2, 20, 30), np.int32)
+    labels[:, 2:6, 2:8] = 1
+    image = labels.astype(np.float32)
+    image[1, 2, 2] = np.nan
+    write_labels(tmp_path / "a_labels.tif", labels, "TYX")
+    tifffile.imwrite(tmp_path / "a.tif", image, metadata={"axes": "TYX"})
+    table = tmp_path / "a.csv"
+    result = run("measure", tmp_path / "a_labels.tif", "--image", tmp_path / "a.tif", "-o", table)
+    assert result.exit_code == 0, result.output
+    assert "1 nucleus has pixels that are NaN or infinite" in " ".join(result.stderr.split())
+    assert [row["intensity_mean"] for row in table_rows(table)] == ["1.0", "1.0"]
+    assert [row["intensity_sum"] for row in table_rows(table)] == ["24.0", "23.0"]
+
+
 @pytest.mark.parametrize("size", [None, 0.5])
 def test_labels_and_image_may_be_ome_zarr(run, tmp_path, size):
     labels = np.zeros((20, 30), np.int32)

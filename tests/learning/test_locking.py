@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -22,7 +24,7 @@ def redrawn(
     after: np.ndarray,
     new: np.ndarray,
     sure: np.ndarray | None = None,
-    **how: int,
+    **how: Any,
 ) -> Redrawn:
     sure = np.zeros(before.shape, bool) if sure is None else sure
     return redrawn_around(before, after, new, sure, **how)
@@ -52,6 +54,11 @@ def test_an_added_nucleus_keeps_its_id_and_a_new_one_gets_another() -> None:
     assert again.labels.tolist() == [[1, 1, 0, 2, 2, 0]]
     assert again.prediction.tolist() == [[1, 1, 0, 0, 0, 0]]
     assert (again.n_kept, again.n_left_out) == (1, 0)
+
+
+def test_a_new_nucleus_gets_no_reserved_id_though_no_nucleus_has_it() -> None:
+    again = redrawn(row(1, 0, 0), row(1, 0, 0), row(1, 0, 2), rim=1, reserved=(2,))
+    assert again.labels.tolist() == again.prediction.tolist() == [[1, 0, 3]]
 
 
 def test_a_removed_nucleus_stays_away_and_is_still_found() -> None:

@@ -200,6 +200,14 @@ def names(*channels):
     return lambda facts: facts["outputs"][0]["axes"][1].update(channel_names=channels)
 
 
+def of_output(side):
+    return lambda facts: facts["outputs"][0]["axes"][2].update(size=side)
+
+
+def with_step(kind, **how):
+    return change(preprocessing=[{"id": kind, "kwargs": how}])
+
+
 REFUSED = [
     (
         weights(pytorch_state_dict={"source": "w.pt", "architecture": {"source": "net.py"}}),
@@ -223,6 +231,17 @@ REFUSED = [
     (lambda facts: facts.pop("outputs"), "'outputs' is missing"),
     (change(preprocessing=[{"id": "custom"}]), "its step 'custom' is not known here"),
     (change(preprocessing=[]), "makes maps that differ by"),
+    (with_step("zero_mean_unit_variance", axes=["x"]), "normalises rows or channels by themselves"),
+    (
+        with_step("scale_range", axes=["channel", "y", "x"], reference_tensor="maps"),
+        "normalises by another tensor",
+    ),
+    (with_step("scale_linear", gain=[1, 2]), "it treats channels differently"),
+    (
+        of_output({"tensor_id": "pixels", "axis_id": "y", "offset": 2}),
+        "its maps have another size than the image",
+    ),
+    (of_output(64), "its maps have another size than the image"),
     (change(test_tensor={"source": "README.md"}), "is no array of NumPy"),
     (change(test_tensor={"source": "out.npy"}), r"its test image has the shape \(2, "),
     (
@@ -244,6 +263,29 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(other_package, spoil, word
     with pytest.raises(ValueError, match=rf"Expected a package .*'other\.zip' .*{words}"):
         import_model(other_package(spoil=spoil))
     assert all(file.built_in for file in list_models())
+
+
+def old_output(**others):
+    return lambda facts: facts["outputs"][0]["shape"].update(others)
+
+
+def old_input(shape):
+    return lambda facts: facts["inputs"][0].update(shape=shape)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (old_output(scale=[1, 0, 2, 2]), "its maps have another size than the image"),
+        (old_output(offset=[0, 1, -8, 0]), "its maps have another size than the image"),
+        (old_input([2, 1, 112, 128]), "it takes several images at once"),
+        (old_input({"min": [1, 1, 96, 96], "step": [2, 0, 16, 16]}), "several images at once"),
+        (old_input([1, 1, 96.5, 96]), "is damaged: a size is no whole number"),
+    ],
+)
+def test_a_package_of_the_older_format_that_cannot_be_used_is_refused(other_package, spoil, words):
+    with pytest.raises(ValueError, match=rf"Expected a package .*'other\.zip' .*{words}"):
+        import_model(other_package(spoil=spoil, is_new=False))
 
 
 def test_background_and_foreground_without_names_are_not_taken_for_nucleus_and_border(

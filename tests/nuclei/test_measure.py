@@ -131,13 +131,47 @@ def test_background_farther_away_counts_where_there_is_none_near():
     assert measure(labels, image)["intensity_corrected"].tolist() == [23, 23]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_pixel_that_is_no_number_spoils_its_nucleus_alone(value):
-    image = LABELS.astype(float)
-    image[1, 1] = value
-    table = measure(LABELS, image)
-    assert np.isfinite(table["intensity_mean"]).tolist() == [True, False]
-    assert np.isfinite(table["intensity_std"]).tolist() == [True, False]
+SPOILT = "1 nucleus has pixels that are NaN or infinite; intensities are those of the other pixels"
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_do_not_count(value):
+    labels = np.zeros((30, 40), np.int32)
+    labels[10:14, 10:14], labels[20:24, 20:24] = 3, 5
+    image = np.where(labels == 3, np.arange(40.0), 7.0)
+    image[13, 12:14], image[0, :20] = value, value
+    with pytest.warns(UserWarning, match=SPOILT):
+        table = measure(labels, image)
+    values = np.repeat([10.0, 11, 12, 13], [4, 4, 3, 3])
+    assert table["intensity_mean"].tolist() == [values.mean(), 7]
+    assert table["intensity_sum"].tolist() == [values.sum(), 7 * 16]
+    assert table["intensity_std"].tolist() == pytest.approx([values.std(), 0])
+    assert table["intensity_corrected"].tolist() == [values.mean() - 7, 0]
+    assert table["area_px"].tolist() == [16, 16]
+
+
+def test_a_nucleus_without_a_number_has_no_intensity_and_others_have():
+    image = np.ones((8, 8))
+    labels = np.zeros((8, 8), np.int32)
+    labels[:2], labels[6:] = 1, 2
+    image[:2] = np.nan
+    with pytest.warns(UserWarning, match=SPOILT):
+        table = measure(labels, image)
+    for column in ("intensity_mean", "intensity_sum", "intensity_std"):
+        assert table[column].isna().tolist() == [True, False]
+
+
+def test_masked_pixels_do_not_count_and_every_image_is_looked_at():
+    labels = np.array([[1, 1, 0, 2, 2]])
+    mask = [[0, 1, 0, 0, 0]]
+    images = {
+        "a": np.ma.MaskedArray([[3, 99, 0, 4, 4]], mask),
+        "b": np.array([[np.nan, 3, 0, 4, np.inf]], np.float16),
+    }
+    with pytest.warns(UserWarning, match="2 nuclei have pixels that are NaN or infinite"):
+        table = measure(labels, images)
+    assert table["intensity_mean_a"].tolist() == [3, 4]
+    assert table["intensity_sum_b"].tolist() == [3, 4]
 
 
 def test_without_background_nothing_is_corrected():

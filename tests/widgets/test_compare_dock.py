@@ -24,7 +24,7 @@ def plane(*ids: int) -> np.ndarray:
     return labels
 
 
-def opened(viewer: Any, found: np.ndarray, truth: np.ndarray, **fields: Any) -> CompareDock:
+def opened(viewer: Any, found: Any, truth: Any, **fields: Any) -> CompareDock:
     viewer.add_labels(truth, name="truth", **fields)
     viewer.add_labels(found, name="found", **fields)
     _, dock = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare with truth")
@@ -171,6 +171,32 @@ def test_what_cannot_be_compared_is_told_in_a_sentence(
     assert words in dock.status.value
     assert notes == [dock.status.value]
     assert len(viewer.layers) == 2
+
+
+class Terabytes:
+    """Labels of a movie that takes no room until it is read, and notes what is."""
+
+    shape, ndim, dtype = (2**20, 2048, 2048), 3, np.dtype(np.uint8)
+
+    def __init__(self) -> None:
+        self.read: list[Any] = []
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        self.read.append(index)
+        return np.broadcast_to(np.uint8(0), self.shape)[index]
+
+
+def test_a_movie_that_memory_has_no_room_for_is_told_unread(
+    viewer: Any, qtbot: Any, notes: list[str]
+) -> None:
+    movies = Terabytes(), Terabytes()
+    dock = opened(viewer, *movies)
+    viewer.layers["truth"].visible = viewer.layers["found"].visible = False
+    for movie in movies:
+        movie.read.clear()
+    compare(dock, qtbot)
+    assert notes[-1].startswith("Expected an array that there is memory for, got 1048576 x 2048 x")
+    assert [movie.read for movie in movies] == [[], []]
 
 
 def test_two_layers_are_needed(viewer: Any, notes: list[str]) -> None:

@@ -99,6 +99,18 @@ def test_a_click_measures_into_the_features_of_the_layer(viewer: Any, qtbot: Any
     assert not is_shown(dock.outdated)
 
 
+def test_nuclei_with_pixels_that_are_no_numbers_are_told(viewer: Any, qtbot: Any) -> None:
+    image = squares() * 10.0
+    image[np.nonzero(squares() == 4)[0][0], np.nonzero(squares() == 4)[1][0]] = np.nan
+    viewer.add_image(image, name="DAPI")
+    layer = viewer.add_labels(squares(), name="nuclei")
+    dock = open_dock(viewer)
+    measure(dock, qtbot)
+    assert layer.features["intensity_mean"].tolist() == [20, 40, 60]
+    assert dock.status.value.startswith("3 nuclei, median area")
+    assert "1 nucleus has pixels that are NaN or infinite" in dock.status.value
+
+
 def test_a_click_on_a_point_selects_its_nucleus_and_goes_there(viewer: Any, qtbot: Any) -> None:
     layer = viewer.add_labels(squares(4), name="nuclei", scale=(2, 1, 1))
     layer.data[:3] = 0

@@ -10,7 +10,6 @@ from napari.layers import Image, Labels
 
 from napari_unet.nuclei.measuring import finish, steps
 from napari_unet.widgets.measured_layer import (
-    COLUMNS,
     checked_axes,
     for_file,
     likely_axes,
@@ -20,6 +19,7 @@ from napari_unet.widgets.measured_layer import (
     world_transform,
     write_features,
 )
+from napari_unet.widgets.own_columns import COLUMNS
 
 UM = ("um", "um", "um")
 

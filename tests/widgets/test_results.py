@@ -19,6 +19,7 @@ from napari_unet.widgets.corrections import (
     is_confirmed,
     own_id,
 )
+from napari_unet.widgets.own_columns import COLUMNS, own_columns
 from napari_unet.widgets.results import (
     add_result,
     draw,
@@ -61,7 +62,8 @@ def show(viewer: Any, image: Image, outcome: Finished) -> Labels:
     layer = result_to_update(viewer.layers, image, outcome)
     if layer is None:
         return add_result(viewer, image, outcome, draw(outcome))
-    update_result(layer, image, outcome, draw(outcome, edited(layer)))
+    drawn = draw(outcome, edited(layer), finds_heirs=bool(own_columns(layer)))
+    update_result(layer, image, outcome, drawn)
     return layer
 
 
@@ -139,6 +141,35 @@ def test_a_nucleus_that_is_right_stays_and_stays_right(viewer: ViewerModel) -> N
     assert is_confirmed(layer, 1)
     assert summary(layer) == "1 nucleus confirmed"
     np.testing.assert_array_equal(layer.data, before * (before == 1))
+
+
+def test_what_is_right_stays_so_when_a_run_numbers_all_others_anew(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    right = layer.data == 2
+    confirm_nucleus(layer, 2, is_right=True)
+    swapped = (3 - squares(20, 30)) * (squares(20, 30) > 0)
+    swapped[0:2, 28:30] = 3
+    show(viewer, image, finished(swapped, "YX"))
+    assert is_confirmed(layer, 2)
+    np.testing.assert_array_equal(layer.data == 2, right)
+    assert sum(is_confirmed(layer, int(number)) for number in np.unique(layer.data)) == 1
+
+
+def test_no_other_nucleus_is_right_by_the_id_of_one_that_was_erased(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    paint(layer, 3, slice(12, 16), slice(2, 6))
+    confirm_nucleus(layer, 3, is_right=True)
+    paint(layer, 0, slice(12, 16), slice(2, 6))
+    again = squares(20, 30)
+    again[0:2, 26:30] = 3
+    show(viewer, image, finished(again, "YX"))
+    assert np.unique(layer.data).tolist() == [0, 1, 2, 4]
+    assert not any(is_confirmed(layer, number) for number in (1, 2, 4))
+    layer.undo()
+    assert is_confirmed(layer, 3)
+    assert (layer.data[12:16, 2:6] == 3).all()
 
 
 def test_a_stroke_of_before_a_run_can_be_undone_after_it(viewer: ViewerModel) -> None:
@@ -360,3 +391,95 @@ def test_parents_are_those_of_the_corrected_movie(viewer: ViewerModel) -> None:
     paint(layer, 0, 1, slice(2, 8), slice(11, 18))
     show(viewer, image, finished(labels, "TYX"))
     assert dict(zip(layer.features["index"], layer.features["parent"], strict=True)) == {1: 0, 2: 0}
+
+
+def own(layer: Labels, column: str) -> dict[int, Any]:
+    """Return a column of the features by nucleus, without what is missing."""
+    known = layer.features[["index", column]].dropna()
+    return dict(zip(known["index"].tolist(), known[column].tolist(), strict=True))
+
+
+def test_columns_of_the_user_stay_with_nuclei_whatever_a_run_calls_them(
+    viewer: ViewerModel,
+) -> None:
+    image = image_of(viewer, 20, 30)
+    outcome = finished(squares(20, 30), "YX")
+    layer = show(viewer, image, replace(outcome, confidence=np.array([np.nan, 0.75, 0.5])))
+    layer.features = layer.features.assign(kind=["round", "long"], comment=["", "look"])
+    again = np.zeros((20, 30), np.int32)
+    again[10:18, 16:26], again[0:2, 26:30] = 1, 2
+    run = replace(finished(again, "YX"), confidence=np.array([np.nan, 0.25, 0.5], np.float32))
+    show(viewer, image, run)
+    assert sure(layer) == {1: 0.25, 2: 0.5}
+    assert own(layer, "kind") == {1: "long"}
+    assert own(layer, "comment") == {1: "look"}
+
+
+def test_columns_stay_with_corrected_nuclei_and_are_missing_for_others(
+    viewer: ViewerModel,
+) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    paint(layer, 7, slice(12, 16), slice(2, 6))
+    confirm_nucleus(layer, 2, is_right=True)
+    layer.features = {"index": [1, 2, 7], "dose": [1, 2, 3]}
+    show(viewer, image, finished(np.zeros((20, 30)), "YX"))
+    assert own(layer, "dose") == {2: 2, 7: 3}
+    assert layer.features["index"].tolist() == [2, 7]
+
+
+def test_features_without_an_index_stay_with_the_nuclei_of_their_rows(
+    viewer: ViewerModel,
+) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    layer.features = {"kind": ["background", "round", "long"]}
+    show(viewer, image, finished(squares(20, 30, shift=1), "YX"))
+    assert own(layer, "kind") == {1: "round", 2: "long"}
+
+
+def test_what_was_measured_goes_with_a_run_and_columns_of_frames_stay_with_these(
+    viewer: ViewerModel,
+) -> None:
+    image = image_of(viewer, 2, 20, 30)
+    layer = show(viewer, image, finished(squares(2, 20, 30), "TYX"))
+    layer.features = {
+        "index": [1, 1, 2, 2],
+        "frame": [0, 1, 0, 1],
+        "area_px": [36, 36, 80, 80],
+        "fate": list("abcd"),
+    }
+    layer.metadata[COLUMNS] = ["frame", "area_px"]
+    show(viewer, image, finished(squares(2, 20, 30), "TYX"))
+    assert set(layer.features) == {"index", "confidence", "parent", "frame", "fate"}
+    assert layer.features["fate"].tolist() == list("abcd")
+    assert layer.features["frame"].tolist() == [0, 1, 0, 1]
+    layer.features = layer.features.drop(columns="fate")
+    show(viewer, image, finished(squares(2, 20, 30), "TYX"))
+    assert set(layer.features) == {"index", "confidence", "parent"}
+
+
+@pytest.mark.usefixtures("qapp")
+def test_what_the_user_chose_for_a_result_stays_through_a_second_run(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    layer.metadata["mine"] = 5
+    chosen = {
+        "name": "HeLa",
+        "opacity": 0.25,
+        "contour": 2,
+        "visible": False,
+        "blending": "opaque",
+        "brush_size": 3,
+        "selected_label": 2,
+        "show_selected_label": True,
+        "iso_gradient_mode": "smooth",
+    }
+    for name, value in chosen.items():
+        setattr(layer, name, value)
+    layer.colormap = {None: "transparent", 1: "red", 2: "blue"}
+    colours = layer.get_color(1), layer.get_color(2)
+    assert show(viewer, image, finished(squares(20, 30, shift=1), "YX")) is layer
+    assert {name: getattr(layer, name) for name in chosen} == chosen
+    np.testing.assert_array_equal([layer.get_color(1), layer.get_color(2)], colours)
+    assert layer.metadata["mine"] == 5

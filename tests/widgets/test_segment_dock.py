@@ -14,7 +14,7 @@ from napari.layers import Image, Labels, Tracks
 from qtpy.QtCore import QObject, Signal
 
 from napari_unet.segmentation import Progress
-from napari_unet.widgets import placing
+from napari_unet.widgets import axes_choice, placing
 from napari_unet.widgets.corrections import edited
 from napari_unet.widgets.segment_dock import SegmentDock, segment_active_layer
 from napari_unet.widgets.segment_form import CANCEL, START
@@ -131,6 +131,18 @@ def test_axes_that_the_user_typed_come_back_with_their_image(
     assert dock.axes.value == "YX"
     viewer.layers.selection.active = viewer.layers["movie"]
     assert dock.axes.value == "TYX"
+
+
+def test_the_axes_of_few_images_are_remembered(
+    viewer: Any, dock: SegmentDock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(axes_choice, "MOST_IMAGES", 2)
+    for name in "abc":
+        viewer.add_image(picture(6, 40, 50), name=name)
+        dock.axes.value = "TYX"
+    for name, axes in {"c": "TYX", "b": "TYX", "a": "ZYX"}.items():
+        viewer.layers.selection.active = viewer.layers[name]
+        assert dock.axes.value == axes
 
 
 def test_the_channel_follows_the_slider(viewer: Any, dock: SegmentDock) -> None:
@@ -376,6 +388,34 @@ def test_what_is_painted_while_a_run_is_drawn_is_kept_too(
     assert edited(layer).find().summary() == "1 nucleus added, 1 removed"
 
 
+def test_columns_that_are_written_while_a_run_is_drawn_stay_too(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    drawn, may_go_on = threading.Event(), threading.Event()
+    redraw = placing._redraw
+
+    def slow(*given: Any) -> Any:
+        outcome = redraw(*given)
+        drawn.set()
+        may_go_on.wait(60)
+        return outcome
+
+    monkeypatch.setattr(placing, "_redraw", slow)
+    dock.start()
+    qtbot.waitUntil(drawn.is_set, timeout=60_000)
+    layer.features = layer.features.assign(kind=[f"kind {it}" for it in layer.features["index"]])
+    written = dict(zip(layer.features["index"], layer.features["kind"], strict=True))
+    may_go_on.set()
+    wait(qtbot, dock)
+    assert len(written) > 0
+    assert dict(zip(layer.features["index"], layer.features["kind"], strict=True)) == written
+    assert layer.features["confidence"].notna().all()
+
+
 def test_whoever_paints_on_and_on_is_asked_to_wait_at_the_last_try(
     viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -416,7 +456,7 @@ def test_whoever_paints_on_and_on_is_asked_to_wait_at_the_last_try(
 def test_an_error_while_a_run_is_drawn_is_told(
     viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: Any) -> Any:
+    def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("out of luck")
 
     viewer.add_image(picture(40, 50))
@@ -432,9 +472,9 @@ def test_the_thread_of_the_window_draws_nothing(
 ) -> None:
     draw, threads = placing.draw, []
 
-    def spy(*given: Any) -> Any:
+    def spy(*given: Any, **how: Any) -> Any:
         threads.append(threading.current_thread())
-        return draw(*given)
+        return draw(*given, **how)
 
     monkeypatch.setattr(placing, "draw", spy)
     viewer.add_image(picture(40, 50))

@@ -67,6 +67,8 @@ def measure(
     measured = finish(
         steps(task_of(found, all_intensities(image or [], channel, axes), each_plane))
     )
+    if measured.remark:
+        complain(measured.remark)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_table(measured.table, output)
     if not quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from napari_unet.images.amounts import size_text
 from napari_unet.images.reasons import reason_of
+from napari_unet.images.roomy import free_bytes, in_memory
 
 
 def as_image(given: Any) -> Any:
@@ -88,11 +91,44 @@ def read_whole(given: Any) -> NDArray[Any]:
     Raises
     ------
     TypeError, ValueError
-        As `as_array`, and if a lazy array cannot be read.
+        As `as_array`, and if a lazy array cannot be read or there is no memory for it.
     """
     array = as_array(given)
+    check_fits(array.shape, unread_bytes(array))
     with reading():
         return np.asarray(array)
+
+
+def unread_bytes(array: Any) -> int:
+    """Return how many bytes reading an array as a whole takes: none if it is in memory."""
+    is_read = isinstance(array, np.ndarray)
+    return 0 if is_read else math.prod(array.shape) * array.dtype.itemsize
+
+
+def check_fits(shape: tuple[int, ...], n_bytes: int) -> None:
+    """Refuse an array that there is no memory for, before any of it is read.
+
+    A lazy array of any size is made in a moment, and its blocks would be computed for days.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Of what is to be read at a time, which is told.
+    n_bytes : int
+        What it needs, with all that is made of it.
+
+    Raises
+    ------
+    ValueError
+        If fewer bytes are free.
+    """
+    free = free_bytes(in_memory) if n_bytes else 0
+    if n_bytes > free:
+        raise ValueError(
+            f"Expected an array that there is memory for, got {' x '.join(map(str, shape))} "
+            f"pixels, which need {size_text(n_bytes)}, and {size_text(free)} are free; take a "
+            "part of it."
+        )
 
 
 @contextmanager

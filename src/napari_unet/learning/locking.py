@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ def redrawn(
     *,
     rim: int,
     n_connected: int = 2,
+    reserved: Iterable[int] = (),
 ) -> Redrawn:
     """Return the labels of a new run, with everything that a user corrected kept pixel for pixel.
 
@@ -69,6 +71,9 @@ def redrawn(
     n_connected : int
         How many of the last axes a nucleus is one piece in: 3 in volumes; ids may go on along
         the others.
+    reserved : iterable of int
+        Ids that no new nucleus gets even if no nucleus has them: of those that the user called
+        right, and that undoing may bring back.
 
     Returns
     -------
@@ -95,7 +100,8 @@ def redrawn(
             f"{new.shape}; give those of one image."
         )
     locked, n_kept, n_left_out = locks(prediction, edited, confirmed)
-    around = drawn_around(locked, prediction, edited, new, rim=rim, n_connected=n_connected)
+    how: dict[str, Any] = {"rim": rim, "n_connected": n_connected, "reserved": reserved}
+    around = drawn_around(locked, prediction, edited, new, **how)
     return Redrawn(*around, n_kept, n_left_out)
 
 
@@ -107,6 +113,7 @@ def drawn_around(
     *,
     rim: int,
     n_connected: int = 2,
+    reserved: Iterable[int] = (),
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Return the labels and the prediction of `Redrawn`, where it is known what is locked.
 
@@ -114,14 +121,14 @@ def drawn_around(
     ----------
     locked : (..., y, x) bool
         As `locks` gives it.
-    prediction, edited, new, rim, n_connected
+    prediction, edited, new, rim, n_connected, reserved
         As for `redrawn`.
     """
     around = np.array(new, order="C")
     for index in np.ndindex(new.shape[: new.ndim - n_connected]):
         _cut(around[index], locked[index], rim)
     taken = np.union1d(prediction[locked], edited[locked])
-    around = _renumbered(around, taken)
+    around = _renumbered(around, np.union1d(taken, np.array(list(reserved), np.int32)))
     return (
         np.where(locked, edited, around).astype(np.int32, copy=False),
         np.where(locked, prediction, around).astype(np.int32, copy=False),

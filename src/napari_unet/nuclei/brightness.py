@@ -25,8 +25,8 @@ def intensities(numbered: Numbered, image: npt.NDArray[Any]) -> dict[str, Floats
     numbered : Numbered
         The nuclei.
     image : array, shape of the labels
-        Of any real type; a nucleus with a NaN has no mean, and that of one with an
-        infinity is infinite.
+        Of any real type; of a nucleus the pixels that are finite count, and one that has none has
+        NaN.
     """
     n = len(numbered.ids)
     sizes, sums, squares = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -35,13 +35,12 @@ def intensities(numbered: Numbered, image: npt.NDArray[Any]) -> dict[str, Floats
         numbers, values = _values(labels, plane)
         sizes += np.bincount(numbers, minlength=n)
         sums += np.bincount(numbers, values, minlength=n)
+    sums[sizes == 0] = sizes[sizes == 0] = np.nan
     means = sums / sizes
     # From the differences to the mean: squares of large values would leave few digits.
     for labels, plane in pairs:
         numbers, values = _values(labels, plane)
-        with np.errstate(invalid="ignore"):  # infinite less infinite is no number, and stays so
-            apart = values - means[numbers]
-        squares += np.bincount(numbers, apart**2, minlength=n)
+        squares += np.bincount(numbers, (values - means[numbers]) ** 2, minlength=n)
     return {
         "intensity_mean": means,
         "intensity_sum": sums,
@@ -52,9 +51,23 @@ def intensities(numbered: Numbered, image: npt.NDArray[Any]) -> dict[str, Floats
 def _values(
     labels: npt.NDArray[np.int32], plane: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.int32], Floats]:
-    """Return the number of the nucleus, from 0, and the value of each pixel in one."""
-    inside = labels > 0
+    """Return the number of the nucleus, from 0, and the value of each finite pixel in one."""
+    inside = (labels > 0) & are_finite(plane)
     return labels[inside] - 1, plane[inside].astype(np.float64)
+
+
+def are_finite(image: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return where an image is neither NaN nor infinite."""
+    # Of whole numbers all are, whatever the size: a view takes no room.
+    finite = np.isfinite(image) if image.dtype.kind == "f" else np.broadcast_to(True, image.shape)
+    return np.asarray(finite)
+
+
+def spoilt(numbered: Numbered, image: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Return which nuclei, (n,), have pixels of an image that are NaN or infinite."""
+    found = np.zeros(len(numbered.ids) + 1, bool)
+    found[numbered.pixels[~are_finite(image)]] = True
+    return found[1:]
 
 
 def free_pixels(numbered: Numbered) -> npt.NDArray[np.bool_]:

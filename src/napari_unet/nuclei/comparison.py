@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_unet.images.arrays import check_fits
 from napari_unet.nuclei.errors import RIGHT_FROM, Finding, Kind, judge
 from napari_unet.nuclei.metrics import Scores
 
@@ -65,13 +66,15 @@ def compare(
     Raises
     ------
     ValueError, TypeError
-        As :func:`napari_unet.nuclei.errors.judge`.
+        As :func:`napari_unet.nuclei.errors.judge`, and if there is no memory for a part or for
+        the error image.
     """
     if found.shape != truth.shape:
         raise ValueError(
             f"Expected labels of one shape, got {found.shape} and {truth.shape}; compare labels "
             "of the same image."
         )
+    _check_room(found, truth, depth)
     places = list(parts(found.shape, depth))
     scores, findings = Scores(), list[Finding]()
     image = np.zeros(found.shape, np.uint8)
@@ -83,6 +86,14 @@ def compare(
         image[place] = judged.image
         yield done, len(places)
     return Comparison(scores, tuple(findings), image)
+
+
+def _check_room(found: Any, truth: Any, depth: int | None) -> None:
+    """Refuse labels of which not even one part fits into memory beside the error image."""
+    walked = _walked(found.shape, depth)
+    part = math.prod(n for axis, n in enumerate(found.shape) if axis not in walked)
+    n_bytes = math.prod(found.shape) + part * (found.dtype.itemsize + truth.dtype.itemsize)
+    check_fits(found.shape, n_bytes)
 
 
 def depth_axis(axes: str, shape: tuple[int, ...]) -> int | None:
@@ -114,11 +125,15 @@ def parts(shape: tuple[int, ...], depth: int | None) -> Iterator[Place]:
     >>> list(parts((2, 4, 5), 0))
     [(slice(None, None, None), slice(None, None, None), slice(None, None, None))]
     """
-    # Of one plane a nucleus is flat.
-    walked = [axis for axis, n in enumerate(shape[:-2]) if axis != depth or n == 1]
+    walked = _walked(shape, depth)
     for index in np.ndindex(*(shape[axis] for axis in walked)):
         at = dict(zip(walked, index, strict=True))
         yield tuple(at.get(axis, slice(None)) for axis in range(len(shape)))
+
+
+def _walked(shape: tuple[int, ...], depth: int | None) -> list[int]:
+    """Return the axes along which parts lie; of one plane a nucleus is flat."""
+    return [axis for axis, n in enumerate(shape[:-2]) if axis != depth or n == 1]
 
 
 def n_by_kind(findings: Iterable[Finding]) -> dict[Kind, int]:

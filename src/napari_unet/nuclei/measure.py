@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -67,7 +68,8 @@ def measure(
         ``touches_rim``
             True for a nucleus cut by any face of the image.
         ``intensity_mean``, ``intensity_sum``, ``intensity_std``
-            Of its pixels.
+            Of its pixels that are neither NaN nor infinite; NaN if there are none. A warning says
+            how many nuclei have other ones, as where an image is masked.
         ``intensity_corrected``
             The mean, minus the median of the background near it. That are the pixels in its
             bounding box, made larger on every side by half its equivalent diameter and at least
@@ -97,7 +99,10 @@ def measure(
         np.column_stack([np.diag(steps_along), np.zeros(labels.ndim)]),
         symbol(scale, units),
     )
-    return finish(steps(task)).table
+    measured = finish(steps(task))
+    if measured.remark:
+        warnings.warn(measured.remark, stacklevel=2)
+    return measured.table
 
 
 def channels(image: Images, ndim: int) -> dict[str, npt.NDArray[Any]]:

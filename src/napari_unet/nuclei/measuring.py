@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_unet.images.arrays import read_part, reading
-from napari_unet.nuclei.brightness import backgrounds, free_pixels, intensities, surroundings
+from napari_unet.images.arrays import check_fits, read_part, reading
+from napari_unet.nuclei.brightness import (
+    are_finite,
+    backgrounds,
+    free_pixels,
+    intensities,
+    spoilt,
+    surroundings,
+)
 from napari_unet.nuclei.cleaning import rim_ids
 from napari_unet.nuclei.hulls import hull_size
 from napari_unet.nuclei.shapes import (
@@ -97,6 +105,8 @@ class Measured:
         Their size.
     unit : str
         Its unit.
+    n_spoilt : int
+        Rows of the table whose nuclei have pixels that are NaN or infinite in some image.
     """
 
     table: pd.DataFrame
@@ -106,6 +116,26 @@ class Measured:
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     unit: str
+    n_spoilt: int = 0
+
+    @property
+    def remark(self) -> str:
+        """Return what is to be known of the intensities; empty if nothing is."""
+        if not self.n_spoilt:
+            return ""
+        nuclei = "1 nucleus has" if self.n_spoilt == 1 else f"{self.n_spoilt:,} nuclei have"
+        return (
+            f"{nuclei} pixels that are NaN or infinite; intensities are those of the other pixels."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Frame:
+    """What is measured of one frame or plane: columns, places in the labels, nuclei as above."""
+
+    columns: Columns
+    centroids: Floats
+    n_spoilt: int
 
 
 def steps(task: Task) -> Generator[float, None, Measured]:
@@ -114,28 +144,38 @@ def steps(task: Task) -> Generator[float, None, Measured]:
     Raises
     ------
     ValueError
-        If the labels are no whole numbers, or an image has another shape.
+        If the labels are no whole numbers, an image has another shape, or there is no memory
+        for what is measured at a time.
     """
     import pandas as pd
 
     check_labels(task.labels)
     for image in task.images.values():
         check_shape(image, task.labels)
+    _check_room(task)
     counts = [task.labels.shape[task.axes.index(letter)] for letter in task.walked]
     n_frames = int(np.prod(counts))
-    tables, centroids = [], []
+    frames = []
     for done, place in enumerate(np.ndindex(*counts)):
         index = dict(zip(task.walked, place, strict=True))
-        columns, middles = yield from _shares(_part(task, index), done, n_frames)
-        tables.append(pd.DataFrame(columns))
-        centroids.append(middles)
+        frames.append((yield from _shares(_part(task, index), done, n_frames)))
     shape = tuple(task.labels.shape[axis] for axis in task.spatial)
     spacing = tuple(task.spacing[task.spatial].tolist())
     # Labels without frames are still a table with the names of its columns.
-    table = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame({"label": []})
-    middles = np.concatenate(centroids) if centroids else np.zeros((0, len(task.axes)))
+    tables = [pd.DataFrame(frame.columns) for frame in frames]
+    table = pd.concat(tables, ignore_index=True) if frames else pd.DataFrame({"label": []})
+    middles = np.concatenate([np.zeros((0, len(task.axes))), *(it.centroids for it in frames)])
     walked = tuple(task.axes.index(letter) for letter in task.walked)
-    return Measured(table, middles, walked, n_frames, shape, spacing, task.unit)
+    n_spoilt = sum(frame.n_spoilt for frame in frames)
+    return Measured(table, middles, walked, n_frames, shape, spacing, task.unit, n_spoilt)
+
+
+def _check_room(task: Task) -> None:
+    """Refuse frames, or planes, of which not even one fits into memory."""
+    shape = tuple(task.labels.shape[axis] for axis in task.spatial)
+    numbered = np.dtype(np.int32)
+    dtypes = [task.labels.dtype, numbered, *(image.dtype for image in task.images.values())]
+    check_fits(shape, math.prod(shape) * sum(dtype.itemsize for dtype in dtypes))
 
 
 def check_labels(labels: Any) -> None:
@@ -157,19 +197,19 @@ def check_shape(image: Any, labels: Any) -> None:
 
 
 def _shares(
-    part: Generator[float, None, tuple[Columns, Floats]], done: int, n_parts: int
-) -> Generator[float, None, tuple[Columns, Floats]]:
+    part: Generator[float, None, _Frame], done: int, n_parts: int
+) -> Generator[float, None, _Frame]:
     """Pass on the progress of one part as that of the whole."""
     while True:
         try:
             share = next(part)
         except StopIteration as end:
-            columns, middles = end.value
-            return columns, middles
+            frame: _Frame = end.value
+            return frame
         yield (done + share) / n_parts
 
 
-def _part(task: Task, index: Mapping[str, int]) -> Generator[float, None, tuple[Columns, Floats]]:
+def _part(task: Task, index: Mapping[str, int]) -> Generator[float, None, _Frame]:
     """Measure one frame or plane."""
     place = tuple(index.get(letter, slice(None)) for letter in task.axes)
     with reading():
@@ -199,7 +239,8 @@ def _part(task: Task, index: Mapping[str, int]) -> Generator[float, None, tuple[
     diameters = columns[f"equivalent_diameter_{task.unit}"]
     images = {name: read_part(image, place) for name, image in task.images.items()}
     columns |= _brightness(numbered, images, diameters, spacing)
-    return columns, middles
+    odd = [spoilt(numbered, image) for image in images.values()]
+    return _Frame(columns, middles, int(np.any(odd, axis=0).sum()) if odd else 0)
 
 
 def _in_whole(task: Task, index: Mapping[str, int], centroids: Floats) -> Floats:
@@ -266,8 +307,13 @@ def _brightness(
     around = surroundings(numbered, free, diameters, spacing)
     columns: Columns = {}
     for name, image in images.items():
-        found = intensities(numbered, image)
-        found["intensity_corrected"] = found["intensity_mean"] - backgrounds(image, free, around)
+        found, finite = intensities(numbered, image), are_finite(image)
+        if not finite[free].all():
+            seen = free & finite
+            near = surroundings(numbered, seen, diameters, spacing)
+        else:
+            seen, near = free, around
+        found["intensity_corrected"] = found["intensity_mean"] - backgrounds(image, seen, near)
         columns |= {f"{key}_{name}" if name else key: values for key, values in found.items()}
     return columns
 

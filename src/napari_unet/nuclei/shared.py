@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from napari_unet.images.arrays import read_whole
+from napari_unet.images.arrays import as_array, check_fits, read_whole, unread_bytes
 from napari_unet.nuclei.tables import counted
 
 LARGEST_TABLE = 2**24  # ids up to this are looked up, which is faster than to search them
@@ -62,7 +63,7 @@ def share(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> Shared:
     Raises
     ------
     ValueError
-        If the shapes differ or a label is negative.
+        If the shapes differ, a label is negative, or lazy labels are too large for the memory.
     TypeError
         If the labels are not integers.
 
@@ -71,12 +72,14 @@ def share(predicted: npt.ArrayLike, truth: npt.ArrayLike) -> Shared:
     >>> share([1, 1, 1, 0], [0, 4, 4, 4]).pixels.toarray()
     array([[2.]])
     """
-    predicted, truth = _checked(predicted, "predicted"), _checked(truth, "true")
-    if predicted.shape != truth.shape:
+    unread = [as_array(predicted), as_array(truth)]
+    if unread[0].shape != unread[1].shape:
         raise ValueError(
-            f"Expected labels of one shape, got predicted {predicted.shape} and true "
-            f"{truth.shape}; compare labels of the same image."
+            f"Expected labels of one shape, got predicted {unread[0].shape} and true "
+            f"{unread[1].shape}; compare labels of the same image."
         )
+    check_fits(unread[0].shape, sum(map(unread_bytes, unread)))
+    predicted, truth = _checked(unread[0], "predicted"), _checked(unread[1], "true")
     row_ids, row_sizes = _counted(predicted)
     column_ids, column_sizes = _counted(truth)
     both = (predicted > 0) & (truth > 0)
@@ -119,8 +122,8 @@ def _counted(
     return ids, sizes[ids]
 
 
-def _checked(labels: npt.ArrayLike, kind: str) -> npt.NDArray[np.integer]:
-    labels = read_whole(labels)
+def _checked(given: Any, kind: str) -> npt.NDArray[np.integer]:
+    labels: npt.NDArray[np.integer] = read_whole(given)
     if labels.size and labels.dtype.kind not in "iu":
         raise TypeError(
             f"Expected {kind} labels of an integer type, got {labels.dtype}; "

@@ -130,7 +130,8 @@ def _around(
 
     locked = known.locked.transpose(order)[plane]
     labels = np.array(wanted.earlier.labels.transpose(order)[plane], np.int32)
-    return drawn_around(locked, before, labels, new, rim=rim_for(outcome.diameter))
+    rim, right = rim_for(outcome.diameter), wanted.earlier.right
+    return drawn_around(locked, before, labels, new, rim=rim, reserved=right)
 
 
 def _relabelling(earlier: Edited, outcome: Finished) -> Relabelling:

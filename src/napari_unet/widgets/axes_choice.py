@@ -8,6 +8,8 @@ from napari.layers import Image
 from napari_unet.widgets.layers import checked_axes, full_resolution, layer_axes, shown_index
 from napari_unet.widgets.segment_form import SegmentForm
 
+MOST_IMAGES = 100  # whose axes are remembered; those of removed ones too, as they may come back
+
 
 class AxesChoice:
     """Guesses the axes of the image of a form, and shows what only images with some axes need.
@@ -44,7 +46,7 @@ class AxesChoice:
         """Show what only some images need: a channel, linked planes."""
         form, layer, axes = self._form, self._form.image.value, ""
         if layer is not None:
-            self._typed[layer.unique_id] = str(form.axes.value)
+            self._remember(layer)
             with suppress(ValueError):
                 axes = checked_axes(layer, str(form.axes.value))
         # A plane has only one reading.
@@ -56,6 +58,13 @@ class AxesChoice:
             form.channel.reset_choices()
             self._slider = shown_index(layer, self._viewer, axes.index("C"))
             form.channel.value = self._slider
+
+    def _remember(self, layer: Image) -> None:
+        """Note what is typed for an image, and forget the oldest of too many."""
+        self._typed.pop(layer.unique_id, None)
+        self._typed[layer.unique_id] = str(self._form.axes.value)
+        if len(self._typed) > MOST_IMAGES:
+            self._typed.pop(next(iter(self._typed)))
 
     def _follow_slider(self, event: Any = None) -> None:
         """Choose the channel that the viewer's slider goes to; others may still be chosen."""

@@ -5,8 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
+from napari_unet.images.arrays import read_whole
 from napari_unet.nuclei.comparison import Comparison, compare
 from napari_unet.widgets.running import Failed, one_sentence, until
 
@@ -54,7 +53,7 @@ def run_comparison(request: CompareRequest) -> Generator[Done, None, Comparison 
 def _steps(request: CompareRequest) -> Generator[Done, None, Comparison]:
     truth = request.truth
     if truth.shape != request.found.shape:
-        truth = np.asarray(truth).reshape(request.found.shape)
+        truth = read_whole(truth).reshape(request.found.shape)
     comparison = yield from compare(request.found, truth, request.depth, request.right_from)
     if comparison.scores.n_truth == 0:
         raise ValueError(

@@ -201,7 +201,7 @@ class MeasureDock(MeasureForm):
             self._say(f"{request.name!r} was removed while it was measured; add it and try again.")
         else:
             write_features(layer, outcome.table)
-            self.show_rest(f"{summarise(outcome).text}.")
+            self.show_rest(" ".join(filter(None, [f"{summarise(outcome).text}.", outcome.remark])))
             self._show_measured(layer, outcome)
 
     def _end_without_result(self, request: MeasureRequest) -> None:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from napari_unet.images.axes import guess_axes, parse_axes
 from napari_unet.nuclei.measure import symbol
 from napari_unet.nuclei.measuring import INDEX_NAMES, Task
+from napari_unet.widgets.certainty import INDEX
 from napari_unet.widgets.corrections import facts_of, is_result, labels_axes
 from napari_unet.widgets.layers import full_resolution, layer_axes
+from napari_unet.widgets.own_columns import COLUMNS, by_nucleus
 
-COLUMNS = "napari_unet_measured"  # in a layer's metadata: which of its features were measured
 COLOURS = ("red", "green", "blue")
-LABEL, INDEX = "label", "index"  # what a table and what napari call the number of a nucleus
+LABEL = "label"  # what a table calls the number of a nucleus
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,16 +195,11 @@ def with_features(layer: Labels, table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of nuclei with what others wrote into the layer's features.
 
     What is in both is taken from the table, and what an earlier table brought goes. A nucleus is
-    found by napari's column ``index``, or by its row where there is none; in a movie by its frame
-    as well, if the features have one.
+    found as `by_nucleus` does; in a movie by its frame as well, if the features have one.
     """
     new = table.rename(columns={LABEL: INDEX})
     new = new[[INDEX, *(name for name in new.columns if name != INDEX)]]
-    others = pd.DataFrame(layer.features).reset_index(drop=True)
-    if INDEX not in others:
-        others.insert(0, INDEX, np.arange(len(others)))
-    # What is no number can be no nucleus's, and would not be compared with one.
-    others[INDEX] = pd.to_numeric(others[INDEX], errors="coerce")
+    others = by_nucleus(layer)
     keys = [INDEX, *(name for name in INDEX_NAMES.values() if name in new and name in others)]
     earlier = {*new.columns, *layer.metadata.get(COLUMNS, ())}.difference(keys)
     others = others.drop(columns=[name for name in others.columns if name in earlier])

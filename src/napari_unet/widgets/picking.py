@@ -8,10 +8,10 @@ from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_unet.nuclei.measuring import INDEX_NAMES, Measured
+from napari_unet.widgets.certainty import INDEX
 from napari_unet.widgets.highlight import Highlight
 from napari_unet.widgets.layers import shown_index
 from napari_unet.widgets.measure_form import COUNT, MeasureForm
-from napari_unet.widgets.measured_layer import INDEX
 from napari_unet.widgets.nuclei_plot import NucleiPlot, Rows
 
 

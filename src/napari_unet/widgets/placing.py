@@ -14,6 +14,7 @@ from napari_unet.images.roomy import copied
 from napari_unet.widgets.corrections import Edited, edited
 from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution, pixel_size
+from napari_unet.widgets.own_columns import own_columns
 from napari_unet.widgets.results import Drawn, add_result, draw, result_to_update, update_result
 from napari_unet.widgets.running import Failed, one_sentence
 from napari_unet.widgets.segmenting import Finished
@@ -75,7 +76,8 @@ class Placing:
         else:
             self._n_tries += 1
             changes = Changes(layer, are_kept_out=self._n_tries >= MOST_TRIES)
-            self._draw(edited(layer), partial(self._update, layer, changes))
+            show = partial(self._update, layer, changes)
+            self._draw(edited(layer), show, finds_heirs=bool(own_columns(layer)))
 
     def _change_of_image(self) -> str:
         """Say what became of the image if the labels fit it no more."""
@@ -86,9 +88,15 @@ class Placing:
         fits = len(axes) == len(shape) and label_shape(axes, shape) == self._outcome.shape
         return "" if fits else "replaced by one of another shape"
 
-    def _draw(self, earlier: Edited | None, show: Callable[[Drawn | Failed | None], None]) -> None:
+    def _draw(
+        self,
+        earlier: Edited | None,
+        show: Callable[[Drawn | Failed | None], None],
+        *,
+        finds_heirs: bool = False,
+    ) -> None:
         """Draw in a thread."""
-        worker = worker_for(_redraw, self._outcome, earlier)
+        worker = worker_for(_redraw, self._outcome, earlier, finds_heirs)
         worker.returned.connect(show)
         worker.start()
 
@@ -100,6 +108,9 @@ class Placing:
         elif drawn is None:
             self._draw(None, self._add)
         elif layer not in self._viewer.layers or changes.happened:
+            self.start()
+        elif drawn.heirs is None and own_columns(layer):
+            # They were written while it was drawn.
             self.start()
         else:
             update_result(layer, self._image, self._outcome, drawn)
@@ -187,7 +198,7 @@ def _diameter_text(diameter: float, image: Image) -> str:
     return text if unit == "pixel" else f"{text} ({diameter * size:.3g} {unit})"
 
 
-def _redraw(outcome: Finished, earlier: Edited | None) -> Drawn | Failed | None:
+def _redraw(outcome: Finished, earlier: Edited | None, finds_heirs: bool) -> Drawn | Failed | None:
     """Draw a run around what was corrected; None if the labels there are no corrections.
 
     A stroke that comes while the labels are copied is one of the `Changes`.
@@ -195,7 +206,7 @@ def _redraw(outcome: Finished, earlier: Edited | None) -> Drawn | Failed | None:
     try:
         if earlier is not None:
             earlier = replace(earlier, labels=copied(earlier.labels))
-        return draw(outcome, earlier)
+        return draw(outcome, earlier, finds_heirs=finds_heirs)
     except MemoryError:
         return Failed("There is not enough memory to draw the result; nothing was changed.")
     # Whatever it is: the dock must hear of it.

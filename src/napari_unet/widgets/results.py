@@ -32,6 +32,13 @@ from napari_unet.widgets.layers import (
     full_resolution,
     spatial_fields,
 )
+from napari_unet.widgets.own_columns import (
+    COLUMNS,
+    Heirs,
+    heirs,
+    kept_columns,
+    measured_frames,
+)
 from napari_unet.widgets.segmenting import Finished
 
 
@@ -49,6 +56,8 @@ class Drawn:
         How sure the network is of each nucleus, by label.
     tracks : array of int, optional
         Of a movie, see `nuclei.tracks`.
+    heirs : array of int32, (n, 2), optional
+        Which nuclei were there before, see `own_columns.heirs`; None if nobody asked.
     """
 
     labels: NDArray[np.int32]
@@ -57,6 +66,7 @@ class Drawn:
     n_left_out: int = 0
     confidence: NDArray[np.float32] | None = None
     tracks: Table | None = None
+    heirs: Heirs | None = None
 
 
 def find_result(layers: Any, image: Image) -> Labels | None:
@@ -87,7 +97,7 @@ def _fits(layer: Labels, outcome: Finished) -> bool:
     return edited(layer).labels.shape == outcome.shape and layer.data.shape == shown.shape
 
 
-def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
+def draw(outcome: Finished, earlier: Edited | None = None, *, finds_heirs: bool = False) -> Drawn:
     """Return what is shown of a run; what was corrected before stays as it is.
 
     Outside the region that was run everything stays.
@@ -98,6 +108,8 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
         The run's result.
     earlier : Edited, optional
         The result of the same image that is there, and what the user made of it.
+    finds_heirs : bool
+        Whether it is asked which of its nuclei are still there.
 
     Raises
     ------
@@ -120,13 +132,15 @@ def draw(outcome: Finished, earlier: Edited | None = None) -> Drawn:
         _with_planes_last(earlier.sure(), z),
         rim=rim_for(earlier.diameter),
         n_connected=2 if z is None else 3,
+        reserved=earlier.right,
     )
     shown = (again.labels, again.prediction)
     labels, prediction = shown if z is None else (np.moveaxis(array, -3, z) for array in shown)
     sure = confidence_in(outcome, labels)
     tracks = tracks_in(outcome, labels)
+    same = heirs(earlier.labels, labels) if finds_heirs else None
     labels, prediction = moved(labels), moved(prediction)
-    return Drawn(labels, prediction, again.n_kept, again.n_left_out, sure, tracks)
+    return Drawn(labels, prediction, again.n_kept, again.n_left_out, sure, tracks, same)
 
 
 def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> Labels:
@@ -208,6 +222,8 @@ def bring_back(
 def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) -> None:
     """Show what is drawn of a run in the layer of an earlier one; what is confirmed stays so.
 
+    Columns that the user wrote into its features stay with the nuclei that are still there.
+
     What the user did can still be undone: where something is corrected the new prediction is the
     old one, and that is what undoing puts back.
     """
@@ -216,7 +232,12 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     facts["has_earlier_labels"] = outcome.labels.shape != outcome.shape
     layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
-    layer.features = features_of(drawn.confidence, drawn.tracks)
+    features = features_of(drawn.confidence, drawn.tracks)
+    if drawn.heirs is not None:
+        features = kept_columns(layer, features, drawn.heirs)
+    layer.features = features
+    # What was measured is gone, but for what tells the user's own rows apart.
+    layer.metadata[COLUMNS] = [name for name in measured_frames(layer) if name in features]
     for name, value in spatial_fields(image, axes).items():
         setattr(layer, name, value)
 
