@@ -131,11 +131,11 @@ class _Graph:
         from onnx import TensorProto, helper
 
         self.nodes.append(helper.make_node("Identity", [maps], [OUTPUT]))
-        tensors = [
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["b", None, "y", "x"])]
+        given, made = (
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["b", None, "y", "x"])
             for name in (INPUT, OUTPUT)
-        ]
-        graph = helper.make_graph(self.nodes, "torch-em", *tensors, self.constants)
+        )
+        graph = helper.make_graph(self.nodes, "torch-em", [given], [made], self.constants)
         opset = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opset, ir_version=FORMAT)
         return bytes(model.SerializeToString())
