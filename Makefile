@@ -41,7 +41,7 @@ wheel: $(VENV)/test.stamp ## build sdist and wheel, and look into them
 docs: $(VENV)/docs.stamp ## the documentation as a site, in site/; warnings are errors
 	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict
 
-release-check: $(VENV)/release.stamp ## the wheel in an empty environment: metadata, demo, first click
+release-check: $(VENV)/release.stamp ## the wheel in an empty environment: metadata, demo, first click, all docks
 	"$(BIN)/python" tools/release_check.py
 
 bench: $(VENV)/gui.stamp ## figures of speed; with DATA=folder of images and labels also of accuracy

@@ -1,6 +1,7 @@
 """Check a release as others get it: its archives, and its wheel alone in an empty environment.
 
-The first click is done with PyQt6, and again when PySide6 has taken its place.
+The first click and the walk through all docks are done with PyQt6, and again when PySide6 has taken
+its place.
 """
 
 import os
@@ -53,11 +54,18 @@ def check_installed(wheel: Path, folder: Path) -> None:
     programs = environment / "bin"
     run(programs / "napari-unet", "demo", "--no-window", cwd=empty, env=env)
     run(DISPLAY, programs / "npe2", "validate", "--imports", PLUGIN, cwd=empty, env=env)
-    click = (DISPLAY, programs / "python", ROOT / "tools" / "first_click.py")
-    run(*click, "PyQt6", cwd=empty, env=env)
+    use_windows(programs, "PyQt6", empty, env)
     run(programs / "python", "-m", "pip", "uninstall", "--yes", "PyQt6", env=settings(folder))
     install(environment, "pyside6", wheel, folder)
-    run(*click, "PySide6", cwd=empty, env=env)
+    use_windows(programs, "PySide6", empty, env)
+
+
+def use_windows(programs: Path, binding: str, empty: Path, env: Mapping[str, str]) -> None:
+    """Click once as a newcomer does, and then through all docks."""
+    python = (DISPLAY, programs / "python")
+    run(*python, ROOT / "tools" / "first_click.py", binding, cwd=empty, env=env)
+    walk = (ROOT / "docs" / "walk.py", "--themes", "dark", "--pictures", empty / binding)
+    run(*python, *walk, cwd=empty, env=env)
 
 
 def install(environment: Path, extras: str, wheel: Path, folder: Path) -> None:

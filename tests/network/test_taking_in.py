@@ -209,12 +209,9 @@ def with_step(kind, **how):
 
 
 REFUSED = [
-    (
-        weights(pytorch_state_dict={"source": "w.pt", "architecture": {"source": "net.py"}}),
-        "pytorch_state_dict, whose network is Python code, which is never run here",
-    ),
+    (weights(pytorch_state_dict={"source": "w.pt"}), "'architecture' is missing"),
     (weights(torchscript={"source": "w.pt"}), "torchscript, which are code"),
-    (weights(keras_hdf5={"source": "w.h5"}), "no weights of the kind onnx, but keras_hdf5"),
+    (weights(keras_hdf5={"source": "w.h5"}), "kind onnx or pytorch_state_dict, but keras_hdf5"),
     (weights(onnx={"source": "https://a.org/w.onnx"}), "is elsewhere; fetch the whole package"),
     (weights(onnx={"source": "../w.onnx"}), r"holds 0 files \.\./w\.onnx"),
     (weights(onnx={"source": "weights.onnx", "sha256": "00"}), "has another SHA-256"),

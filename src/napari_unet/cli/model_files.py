@@ -92,7 +92,8 @@ def import_(
     """Take in a model from elsewhere.
 
     It is checked as a whole first. Where its name is taken, it gets a version. Of a package that
-    another program wrote, the weights must be ONNX; that takes the extra "zoo".
+    another program wrote, the weights must be ONNX or those of a UNet2d of torch-em; that takes
+    the extra "zoo".
 
     Example: napari-unet models import plate7.safetensors --name "plate 7"
     """

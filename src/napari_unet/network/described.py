@@ -14,10 +14,9 @@ from napari_unet.network.provenance import printable
 LARGEST_DESCRIPTION = 2**20  # bytes
 BORDERS = ("border", "boundar", "contour", "edge", "outline", "membrane")
 NO_MAPS = ("background", "distance", "flow", "affinit")  # in names of what is neither
-REFUSED = {
-    "pytorch_state_dict": "whose network is Python code, which is never run here",
-    "torchscript": "which are code, and never run here",
-}
+STATE_DICT = "pytorch_state_dict"
+REFUSED = {"torchscript": "which are code, and never run here"}
+ACTIVATIONS = (None, "Sigmoid")  # at the end of an architecture
 LINEAR, STATISTICS = "scale_linear", ("zero_mean_unit_variance", "scale_range")
 LONG_NAMES = {"batch": "b", "channel": "c"}
 LONGEST = 300  # letters of a text that is kept
@@ -33,6 +32,25 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """The file of a network.
+
+    Parameters
+    ----------
+    source : Source
+        ONNX, or a state dict of torch.
+    is_state : bool
+        Whether it is a state dict.
+    is_sigmoid : bool
+        Whether the architecture of a state dict ends in a sigmoid.
+    """
+
+    source: Source
+    is_state: bool = False
+    is_sigmoid: bool = False
+
+
+@dataclass(frozen=True)
 class Described:
     """What a description says of a network.
 
@@ -44,8 +62,10 @@ class Described:
         What the network takes and gives.
     normalisation : Normalisation
         How intensities are brought to one range first.
-    weights, test_input, test_output : Source
-        Files: the network as ONNX, an image as it takes it, what it makes of that.
+    weights : Weights
+        The network.
+    test_input, test_output : Source
+        Files: an image as it takes it, what it makes of that.
     published : dict
         Who made it and what is to be cited, for the card.
     """
@@ -53,7 +73,7 @@ class Described:
     name: str
     config: PackagedConfig
     normalisation: Normalisation
-    weights: Source
+    weights: Weights
     test_input: Source
     test_output: Source
     published: dict[str, Any]
@@ -132,15 +152,29 @@ def _described(facts: Mapping[str, Any], *, is_new: bool) -> Described:
     )
 
 
-def _weights(facts: Mapping[str, Any]) -> Source:
-    """Return the network as ONNX; other kinds of weights are code."""
+def _weights(facts: Mapping[str, Any]) -> Weights:
+    """Return the network as ONNX, or else its state dict; other kinds of weights are code."""
     weights = facts["weights"]
     if ONNX in weights:
-        return _source(weights[ONNX])
+        return Weights(_source(weights[ONNX]))
+    if STATE_DICT in weights:
+        return _state_dict(weights[STATE_DICT])
     kinds = " and ".join(f"{kind}, {why}" for kind, why in REFUSED.items() if kind in weights)
     raise ValueError(
-        f"it holds no weights of the kind onnx, but {kinds or ', '.join(map(_scalar, weights))}"
+        f"it holds no weights of the kind onnx or {STATE_DICT}, but "
+        f"{kinds or ', '.join(map(_scalar, weights))}"
     )
+
+
+def _state_dict(entry: Mapping[str, Any]) -> Weights:
+    """Return a state dict with what its architecture is told; that itself is Python, never read."""
+    architecture = entry["architecture"]
+    # Of format 0.4, the architecture is a text, and what it is told lies beside it.
+    told = (architecture if isinstance(architecture, Mapping) else entry).get("kwargs") or {}
+    activation = told.get("final_activation")
+    if activation not in ACTIVATIONS or told.get("postprocessing") is not None:
+        raise ValueError("its network ends in other steps than a sigmoid")
+    return Weights(_source(entry), is_state=True, is_sigmoid=activation is not None)
 
 
 def _source(entry: Any) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -37,7 +37,8 @@ def model_from_state(path: str | Path, like: Model) -> Model:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a file of torch, got {str(path)!r}; check the path.")
     try:
-        weights = _state_in(path)
+        with path.open("rb") as file:
+            weights = state_in(file)
         network = fitted(like.config, weights)
     except MemoryError:
         raise
@@ -58,13 +59,22 @@ def model_from_state(path: str | Path, like: Model) -> Model:
     return Model(network.eval(), card)
 
 
-def _state_in(path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors in a file by name, its size being checked before they are read."""
-    with zipfile.ZipFile(path) as archive:
+def state_in(file: BinaryIO) -> dict[str, torch.Tensor]:
+    """Return the tensors in an open file by name, its size being checked before they are read.
+
+    Nearly every kind of exception is raised for a broken file.
+
+    Raises
+    ------
+    ValueError
+        If it is too large, or holds something else.
+    """
+    with zipfile.ZipFile(file) as archive:
         size = sum(member.file_size for member in archive.infolist())
     if size > LARGEST_FILE:
         raise ValueError("it has more than 1 GiB")
-    state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    file.seek(0)
+    state: Any = torch.load(file, map_location="cpu", weights_only=True)
     if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
         raise ValueError("it is no state dict")
     return state

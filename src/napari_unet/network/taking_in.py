@@ -11,12 +11,20 @@ from numpy.typing import NDArray
 
 from napari_unet.images.intensity import limits, normalise
 from napari_unet.network.card import LINE, Card
-from napari_unet.network.described import LARGEST_DESCRIPTION, Described, Source, described
+from napari_unet.network.described import (
+    LARGEST_DESCRIPTION,
+    Described,
+    Source,
+    Weights,
+    described,
+)
 from napari_unet.network.exchange import check_installed
 from napari_unet.network.files import LARGEST_FILE
 from napari_unet.network.onnx_model import OnnxModel, maps_in
 from napari_unet.network.packages import Package
 from napari_unet.network.provenance import PUBLISHED
+from napari_unet.network.state_files import state_in
+from napari_unet.network.torch_em import onnx_of_state
 from napari_unet.nuclei.adjusting import diameter_of
 from napari_unet.nuclei.instances import InstanceSettings, instances
 from napari_unet.nuclei.tables import counted
@@ -38,7 +46,8 @@ def model_of_package(package: Package, diameter: float | None = None) -> OnnxMod
     Parameters
     ----------
     package : Package
-        Has a description in the format 0.4 or 0.5, and weights as ONNX.
+        Has a description in the format 0.4 or 0.5, and weights as ONNX or those of a U-Net of
+        torch-em.
     diameter : float, optional
         Of the nuclei that it knows best, in pixels; the median on the test image if not given.
 
@@ -66,13 +75,28 @@ def model_of_package(package: Package, diameter: float | None = None) -> OnnxMod
 
 def _model(package: Package, diameter: float | None) -> OnnxModel:
     facts = described(package.read(package.description(), LARGEST_DESCRIPTION))
-    weights = _checked(package, facts.weights, LARGEST_FILE, is_packed=False)
-    model = OnnxModel(weights, _card(facts, diameter or UNKNOWN))
+    model = OnnxModel(_onnx(package, facts.weights), _card(facts, diameter or UNKNOWN))
     maps = _tested(package, facts, model)
     if diameter is None:
         known = _median_diameter(maps, model.card.instances)
         model.card = replace(model.card, diameter=known)
     return model
+
+
+def _onnx(package: Package, weights: Weights) -> bytes:
+    """Return the network as ONNX."""
+    content = _checked(package, weights.source, LARGEST_FILE, is_packed=False)
+    if not weights.is_state:
+        return content
+    try:
+        tensors = state_in(io.BytesIO(content))
+        state = {str(name): t.detach().float().numpy() for name, t in tensors.items()}
+    except MemoryError:
+        raise
+    # torch raises nearly every kind of exception when it meets a broken file.
+    except Exception as error:
+        raise ValueError(f"its {weights.source.name!r} is no state dict of torch") from error
+    return onnx_of_state(state, is_sigmoid=weights.is_sigmoid)
 
 
 def _card(facts: Described, diameter: float) -> Card:
