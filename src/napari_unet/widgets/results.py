@@ -25,6 +25,7 @@ from napari_unet.widgets.corrections import (
     edited,
     facts_of,
     is_result,
+    select_new_label,
 )
 from napari_unet.widgets.layers import (
     as_layer_data,
@@ -152,6 +153,7 @@ def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> La
         features=features_of(drawn.confidence, drawn.tracks),
         **spatial_fields(image, axes),
     )
+    select_new_label(layer)
     viewer.add_layer(layer)
     watch(viewer, layer, image)
     return layer
@@ -200,6 +202,7 @@ def bring_back(
         metadata={METADATA: facts},
         **spatial_fields(image, axes),
     )
+    select_new_label(layer)
     viewer.add_layer(layer)
     watch(viewer, layer, image, note)
     return layer
@@ -216,6 +219,7 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     facts["has_earlier_labels"] = outcome.labels.shape != outcome.shape
     layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
+    select_new_label(layer)
     layer.features = features_of(drawn.confidence, drawn.tracks)
     for name, value in spatial_fields(image, axes).items():
         setattr(layer, name, value)
