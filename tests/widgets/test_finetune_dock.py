@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -417,6 +418,31 @@ def test_nothing_corrected_and_a_removed_image_are_told(
         "Expected the image 'cells' beside its labels, got none",
     ]
     assert not dock.learn.native.isHidden()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_model_that_is_gone_is_told_and_none_of_its_name_learns_instead(
+    viewer: Any,
+    dock: FinetuneDock,
+    add_squares: AddResult,
+    bright_model: Path,
+    notes: list[str],
+    is_replaced: bool,
+) -> None:
+    paint_nucleus(add_squares(viewer))
+    if is_replaced:
+        model = load_model(bright_model, "cpu")
+        other = replace(model, card=replace(model.card, diameter=21.0))
+        other.save(bright_model, overwrite=True)
+    else:
+        bright_model.unlink()
+    dock.start()
+    sentence = (
+        "Expected the model that made these labels, 'bright', got none; segment again with another "
+        "one, what you corrected stays."
+    )
+    assert [dock.status.value, *notes] == [sentence, sentence]
+    assert dock._request is None
 
 
 def test_labels_that_were_replaced_by_others_are_told(
