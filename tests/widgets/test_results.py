@@ -257,6 +257,8 @@ def test_a_copy_of_a_result_has_facts_of_its_own_and_so_has_the_copy_of_a_copy(
     copy.corner_pixels = np.array([[0, 0], [8, 29]])
     confirm_view(copy, viewer)
     assert [has_confirmed(it) for it in (layer, copy, other)] == [False, True, False]
+    # napari would let the brush go on painting nucleus 1.
+    assert [it.selected_label for it in (layer, copy, other)] == [3, 3, 3]
     assert len({own_id(it) for it in (layer, copy, other)}) == 3
 
 
