@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.arrays import as_array, as_image, check_fits, read_whole, unread_bytes
-from napari_unet.images.axes import guess_axes, parse_axes
+from napari_unet.images.axes import guess_axes, label_shape, parse_axes
 from napari_unet.images.spacing import anisotropy, scale_by_axis
 from napari_unet.learning.corrections import corrections
 from napari_unet.learning.crops import Crop, correction_crops
@@ -308,6 +308,13 @@ def _crops(
     pixels, axes = _pixels_and_axes(image, axes)
     truth = read_whole(labels)
     where = np.ones(truth.shape, bool) if known is None else read_whole(known).astype(bool)
+    shape = label_shape(axes, pixels.shape)
+    for what, array in (("labels", truth), ("known", where)):
+        if array.shape != shape:
+            raise ValueError(
+                f"Expected {what} of the shape {shape} of {source!r}, got {array.shape}; check "
+                "that they belong together."
+            )
     return correction_crops(
         pixels,
         axes,

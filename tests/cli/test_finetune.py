@@ -30,6 +30,19 @@ def labels(tmp_path) -> Path:
     return tmp_path / "a_labels.tif"
 
 
+@pytest.mark.parametrize("what", ["labels", "known"])
+def test_files_that_do_not_fit_an_image_are_told_with_its_name(
+    run, assert_refused, image, labels, bright_model, tmp_path, what
+):
+    small = tmp_path / "small.tif"
+    tifffile.imwrite(small, np.ones((20, 64), np.uint8))
+    files = {"labels": labels, "known": labels} | {what: small}
+    options = ("--known", files["known"], "-o", tmp_path / "new.safetensors")
+    result = run("finetune", bright_model, image, files["labels"], *options)
+    sentence = f"Expected {what} of the shape (64, 64) of 'a.tif', got (20, 64)"
+    assert_refused(result, 2, sentence)
+
+
 def test_a_model_that_is_not_better_is_not_written(
     run, assert_refused, image, labels, bright_model, tmp_path
 ):

@@ -16,22 +16,29 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 255, shape, np.uint8)
 
 
-def test_the_same_pixels_under_the_same_name_are_the_same_image() -> None:
-    assert identity(noise(40, 50), None, "cells") == identity(noise(40, 50), None, "cells")
+def in_pieces(*shape: int) -> Any:
+    return dask.array.from_array(noise(*shape))
+
+
+@pytest.mark.parametrize("name", ["cells", "renamed"])
+def test_the_same_pixels_are_the_same_image_in_a_moved_file_or_a_renamed_layer(
+    tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "cells.tif"
+    file.write_bytes(b"1234")
+    first = identity(noise(40, 50), str(file), "cells")
+    moved = file.rename(tmp_path / "moved.tif")
+    for path in (None, str(file), str(moved)):
+        assert identity(noise(40, 50), path, name) == first
 
 
 @pytest.mark.parametrize(
-    ("pixels", "name"),
-    [
-        (noise(40, 50), "other"),
-        (noise(50, 40), "cells"),
-        (noise(40, 50).astype(np.uint16), "cells"),
-        (noise(40, 50, seed=1), "cells"),
-    ],
-    ids=["name", "shape", "type", "pixels"],
+    "pixels",
+    [noise(50, 40), noise(40, 50).astype(np.uint16), noise(40, 50, seed=1)],
+    ids=["shape", "type", "pixels"],
 )
-def test_another_image_is_another(pixels: np.ndarray, name: str) -> None:
-    assert identity(pixels, None, name) != identity(noise(40, 50), None, "cells")
+def test_another_image_is_another(pixels: np.ndarray) -> None:
+    assert identity(pixels, None, "cells") != identity(noise(40, 50), None, "cells")
 
 
 def test_one_pixel_makes_another_image() -> None:
@@ -40,24 +47,27 @@ def test_one_pixel_makes_another_image() -> None:
     assert identity(changed, None, "cells") != identity(noise(40, 50), None, "cells")
 
 
-def test_a_file_counts_by_path_size_and_time_and_not_by_the_layers_name(tmp_path: Path) -> None:
+def test_a_file_read_in_pieces_counts_by_path_size_and_time_and_not_by_the_layers_name(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "cells.tif"
     file.write_bytes(b"1234")
-    first = identity(noise(8, 8), str(file), "cells")
-    assert identity(noise(8, 8), str(file), "renamed") == first
+    first = identity(in_pieces(8, 8), str(file), "cells")
+    assert identity(in_pieces(8, 8), str(file), "renamed") == first
     os.utime(file, ns=(0, 0))
-    assert identity(noise(8, 8), str(file), "cells") != first
+    assert identity(in_pieces(8, 8), str(file), "cells") != first
 
 
 def test_where_there_is_no_file_the_name_counts() -> None:
-    pixels = noise(8, 8)
+    pixels = in_pieces(8, 8)
     assert identity(pixels, "https://example.org/a.zarr", "a") == identity(pixels, None, "a")
+    assert identity(pixels, None, "b") != identity(pixels, None, "a")
 
 
 def test_a_folder_counts_by_its_path_whatever_is_written_beside_it(tmp_path: Path) -> None:
-    first = identity(noise(8, 8), str(tmp_path), "cells")
+    first = identity(in_pieces(8, 8), str(tmp_path), "cells")
     (tmp_path / "more").write_text("labels")
-    assert identity(noise(8, 8), str(tmp_path), "cells") == first
+    assert identity(in_pieces(8, 8), str(tmp_path), "cells") == first
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,29 @@ def test_splitting_adds_one_and_reshapes_one() -> None:
     assert drawn(found.known) == ["..##..."]
 
 
+def test_one_label_for_nuclei_that_do_not_touch_is_told() -> None:
+    before = plane("11.22.......", "............")
+    assert corrections(before, plane("11.22.77.77.", "............")).scattered == (7,)
+    assert corrections(before, plane("11.22..77...", ".......77...")).scattered == ()
+    # Pieces that touch at a corner are one, and those of a nucleus that is as it was are its own.
+    assert corrections(before, plane("11.22.77....", "........77..")).scattered == ()
+    assert corrections(plane("11.1....."), plane("11.1..5..")).scattered == ()
+    assert corrections(plane("11.1....."), plane("11.11....")).scattered == ()
+    # The first nucleus of the run, with what was painted without taking a new label.
+    text = "1 nucleus reshaped; label 1 is in several pieces: give each nucleus a label of its own"
+    assert corrections(before, plane("11.22...1...", "............")).summary() == text
+    highest = np.where(before == 0, 0, 2**31 - 1)
+    highest[1, -1] = 2**31 - 1
+    assert corrections(np.zeros_like(before), highest).scattered == (2**31 - 1,)
+
+
+def test_labels_in_pieces_are_named_if_they_are_few() -> None:
+    stack = np.zeros((2, 2, 2), np.int32)
+    ids = np.arange(3, 8, dtype=np.int32)
+    found = Corrections(stack, stack > 0, ids, n_added=5, n_planes=1, scattered=(3, 4, 5, 6, 7))
+    assert "on 1 plane; labels 3, 4, 5 … are in several pieces" in found.summary()
+
+
 def test_what_is_left_of_a_nucleus_that_was_painted_over_is_unknown_until_it_is_drawn() -> None:
     before = plane("111122.")
     assert drawn(corrections(before, plane("119992."), rim=0).known) == ["..###.."]
@@ -172,7 +195,7 @@ def test_confirming_an_empty_view_is_something() -> None:
     empty = plane("....")
     found = corrections(empty, empty, np.array([[True, True, False, False]]))
     assert found
-    assert found.summary() == "an area without nuclei confirmed"
+    assert found.summary() == "an area without nuclei"
 
 
 def test_only_the_planes_that_were_edited_are_known_and_counted() -> None:

@@ -319,7 +319,7 @@ def test_images_are_taught_by_one_call(parent):
 @pytest.mark.parametrize(
     ("labels", "known", "words"),
     [
-        (np.zeros((4, 4), np.int32), None, "image's shape"),
+        (np.zeros((4, 4), np.int32), None, "labels of the shape"),
         (np.zeros((96, 96), np.int32), np.zeros((96, 96), bool), "correct a nucleus first"),
         (np.zeros((96, 96)), None, "whole numbers"),
     ],

@@ -42,10 +42,20 @@ def test_the_next_version_is_one_that_no_model_has(
     assert free_name(parent, taken) == name
 
 
-@pytest.mark.parametrize("name", ["", "  ", ".hidden", "a/b", "a\\b", "a:b", "ends.", "new\nline"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "  ", ".hidden", "a/b", "a\\b", "a:b", "ends.", "new\nline", "CON", "nul.1", "com1"],
+)
 def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="Expected a name"):
         file_for(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x" * 201, "細" * 67])
+def test_a_name_that_is_too_long_for_a_file_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ValueError, match=f"a shorter name, got one of {len(name)} letters"):
+        file_for(name, tmp_path)
+    assert file_for(name[1:], tmp_path).stem == name[1:]
 
 
 @pytest.mark.parametrize("name", ["nuclei", "Nuclei", "mine", "mine.checkpoint"])

@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from napari_unet.learning.finetune import FineTune, FineTuning
 from napari_unet.learning.store import FOLDER
 from napari_unet.network.library import list_models, load_model, models_folder
 from napari_unet.widgets import counting, finetune_form, live
-from napari_unet.widgets.corrections import confirm_nucleus
+from napari_unet.widgets.corrections import PREDICTION, confirm_nucleus, facts_of
 from napari_unet.widgets.finetune_choice import NO_RESULT, NOTHING_PAINTED
 from napari_unet.widgets.finetune_dock import ADVICE, FinetuneDock
 from napari_unet.widgets.finetune_form import LEARN, SEGMENT, SEGMENT_AGAIN
@@ -352,6 +353,9 @@ def test_stop_and_keep_concludes_and_discard_leaves_nothing(
     assert dock.outcome.native.isHidden()
     assert dock._learned is None
     assert model_names() == ["nuclei", "nuclei-fast"]
+    # Its layer is gone: there is nothing that the next run could begin with.
+    assert dock.status.value == NO_RESULT
+    assert not dock.segment.native.isHidden()
     add_squares(viewer)
     assert all(it.enabled for it in (dock.time, dock.remember, dock.stored))
     assert not dock.stored.native.isHidden()
@@ -414,6 +418,58 @@ def test_nothing_corrected_and_a_removed_image_are_told(
         "Expected the image 'cells' beside its labels, got none",
     ]
     assert not dock.learn.native.isHidden()
+
+
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_a_model_that_is_gone_is_told_and_none_of_its_name_learns_instead(
+    viewer: Any,
+    dock: FinetuneDock,
+    add_squares: AddResult,
+    bright_model: Path,
+    notes: list[str],
+    is_replaced: bool,
+) -> None:
+    paint_nucleus(add_squares(viewer))
+    if is_replaced:
+        model = load_model(bright_model, "cpu")
+        other = replace(model, card=replace(model.card, diameter=21.0))
+        other.save(bright_model, overwrite=True)
+    else:
+        bright_model.unlink()
+    dock.start()
+    sentence = (
+        "Expected the model that made these labels, 'bright', got none; segment again with another "
+        "one, what you corrected stays."
+    )
+    assert [dock.status.value, *notes] == [sentence, sentence]
+    assert dock._request is None
+
+
+def test_labels_that_were_replaced_by_others_are_told(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    layer.data = np.zeros((32, 80), np.int32)
+    sentence = (
+        "Expected the labels that the run made, of the shape (64, 80), got others of (32, 80); put "
+        "those back, or segment again."
+    )
+    wait_for(qtbot, lambda: dock.counts.value == sentence)
+    layer.data = facts_of(layer)[PREDICTION].copy()
+    wait_for(qtbot, lambda: dock.counts.value == "nothing corrected yet")
+
+
+def test_nuclei_painted_with_one_label_are_told_while_they_are_painted(
+    viewer: Any, dock: FinetuneDock, add_squares: AddResult, qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    number = layer.selected_label
+    paint(layer, number, np.s_[48:60, 10:25])
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added")
+    paint(layer, number, np.s_[48:60, 40:55])
+    wait_for(qtbot, lambda: f"label {number} is in several pieces" in dock.counts.value)
+    layer.undo()
+    wait_for(qtbot, lambda: dock.counts.value == "1 nucleus added")
 
 
 @pytest.mark.usefixtures("quick")

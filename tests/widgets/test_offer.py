@@ -115,6 +115,24 @@ def test_they_are_offered_for_their_image_alone_and_while_it_has_no_result(
     wait_until_offered(qtbot, dock)
 
 
+def test_they_are_offered_for_the_same_pixels_under_another_name_and_not_while_they_are_shown(
+    viewer: Any, add_squares: AddResult, open_dock: Callable[[], SegmentDock], qtbot: Any
+) -> None:
+    layer = add_squares(viewer)
+    layer.data_setitem(np.nonzero(layer.data == 2), 0)
+    qtbot.waitUntil(lambda: not user_autosaves().is_empty(), timeout=60_000)
+    copy = viewer.add_image(viewer.layers["cells"].data.copy(), name="the same, moved")
+    viewer.layers.selection.active = copy
+    dock = open_dock()
+    qtbot.wait(300)
+    assert not is_shown(dock)
+    viewer.layers.remove(layer)
+    viewer.layers.selection.active = copy
+    wait_until_offered(qtbot, dock)
+    dock.offer.bring_back.native.click()
+    qtbot.waitUntil(lambda: "the same, moved nuclei" in viewer.layers, timeout=60_000)
+
+
 def test_an_older_result_is_offered_when_the_newer_one_is_deleted(
     viewer: Any,
     corrected: np.ndarray,

@@ -94,6 +94,18 @@ def test_a_second_run_updates_its_own_result(viewer: ViewerModel) -> None:
     assert len(viewer.layers) == 2
 
 
+def test_the_brush_paints_a_nucleus_of_its_own_after_each_run(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    assert layer.selected_label == 3
+    paint(layer, 7, slice(15, 18), slice(2, 5))
+    show(viewer, image, finished(squares(20, 30) * 4, "YX"))
+    assert layer.selected_label == 9
+    highest = finished(squares(20, 30) * (2**30 - 1) + (squares(20, 30) > 1), "YX")
+    show(viewer, image, highest)
+    assert layer.selected_label == 2**31 - 1
+
+
 @pytest.mark.parametrize("axes", ["YX", "YXS", "CYX", "ZYX", "TYX", "ZCYX", "TZCYX", "ZTYX"])
 def test_corrections_stay_through_two_more_runs(viewer: ViewerModel, axes: str) -> None:
     sizes = {"Y": 20, "X": 30, "Z": 3, "T": 2, "C": 2, "S": 3}
@@ -276,6 +288,8 @@ def test_a_copy_of_a_result_has_facts_of_its_own_and_so_has_the_copy_of_a_copy(
     copy.corner_pixels = np.array([[0, 0], [8, 29]])
     confirm_view(copy, viewer)
     assert [has_confirmed(it) for it in (layer, copy, other)] == [False, True, False]
+    # napari would let the brush go on painting nucleus 1.
+    assert [it.selected_label for it in (layer, copy, other)] == [3, 3, 3]
     assert len({own_id(it) for it in (layer, copy, other)}) == 3
 
 

@@ -20,9 +20,10 @@ BLOCK = 64  # px
 def identity(pixels: Any, path: str | None, name: str) -> str:
     """Return what tells an image from all others, as 32 hexadecimal digits.
 
-    It is made of the file's path, size and time of the last change, or of the image's name if it
-    has no file, and of shape, type and pixels. All pixels of a NumPy array count; of a very large
-    one, or one that is read piece by piece, those of 27 blocks.
+    It is made of shape, type and pixels. All pixels of a NumPy array count, so that a file that
+    was moved, or a layer that was renamed, is the same image. Of a very large one, or one that is
+    read piece by piece, 27 blocks count, and which file it is: its path, size and time of the last
+    change, or the image's name if it has no file.
 
     Parameters
     ----------
@@ -41,9 +42,11 @@ def identity(pixels: Any, path: str | None, name: str) -> str:
     >>> identity(image, None, "cells") == identity(image + 1, None, "cells")
     False
     """
-    described = [_origin(path) or name, tuple(pixels.shape), str(pixels.dtype)]
+    is_whole = isinstance(pixels, np.ndarray) and pixels.nbytes <= LARGEST_WHOLE
+    origin = None if is_whole else _origin(path) or name
+    described = [origin, tuple(pixels.shape), str(pixels.dtype)]
     known = blake2b(json.dumps(described).encode(), digest_size=16)
-    for block in _blocks(pixels):
+    for block in [pixels] if is_whole else _blocks(pixels):
         known.update(np.ascontiguousarray(block).data)
     return known.hexdigest()
 
@@ -61,10 +64,7 @@ def _origin(path: str | None) -> list[str | int] | None:
 
 
 def _blocks(pixels: Any) -> Iterator[NDArray[Any]]:
-    """Yield the whole array, or blocks at the start, the middle and the end of its axes."""
-    if isinstance(pixels, np.ndarray) and pixels.nbytes <= LARGEST_WHOLE:
-        yield pixels
-        return
+    """Yield blocks at the start, the middle and the end of an array's axes."""
     # Colours are read with their pixel.
     n_inner = 3 if pixels.shape[-1] <= 4 else 2
     leading, inner = pixels.shape[:-n_inner], pixels.shape[-n_inner:]

@@ -23,6 +23,7 @@ from napari_unet.learning.edits import (
 
 LEAST_RIM = 2  # px
 RIM_OF_DIAMETER = 1 / 8  # a quarter of the radius
+MOST_NAMED = 3  # labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,8 @@ class Corrections:
         Nuclei that were called right, by themselves or with an area, and were not changed.
     n_planes : int
         Planes on which something is known.
+    scattered : tuple of int
+        Those of the changed labels that are in several pieces on a plane, and were not before.
     """
 
     labels: NDArray[np.int32]
@@ -55,6 +58,7 @@ class Corrections:
     n_reshaped: int = 0
     n_confirmed: int = 0
     n_planes: int = 0
+    scattered: tuple[int, ...] = ()
 
     def __bool__(self) -> bool:
         return self.n_planes > 0
@@ -70,10 +74,18 @@ class Corrections:
         if parts:
             n, word = parts[0]
             nuclei[0] = f"{n} {'nucleus' if n == 1 else 'nuclei'} {word}"
-        text = ", ".join(nuclei) or "an area without nuclei confirmed"
-        if self.labels.ndim == 2:
-            return text
-        return f"{text} on {self.n_planes} plane{'' if self.n_planes == 1 else 's'}"
+        text = ", ".join(nuclei) or "an area without nuclei"
+        if self.labels.ndim > 2:
+            text += f" on {self.n_planes} plane{'' if self.n_planes == 1 else 's'}"
+        return text + self._advice()
+
+    def _advice(self) -> str:
+        """Return what to do if one label was taken for several nuclei; empty if none was."""
+        names = ", ".join(str(label) for label in self.scattered[:MOST_NAMED])
+        more = " …" if len(self.scattered) > MOST_NAMED else ""
+        which = f"label {names} is" if len(self.scattered) == 1 else f"labels {names}{more} are"
+        advice = f"; {which} in several pieces: give each nucleus a label of its own"
+        return advice if len(self.scattered) else ""
 
 
 def rim_for(diameter: float) -> int:
@@ -138,12 +150,14 @@ def corrections(
     changes = {index: changed_pairs(old[index], new[index]) for index in np.ndindex(new.shape[:-2])}
     edits = find_edits(old, new, changes)
     known, unchanged = np.zeros(new.shape, bool), {0}
+    scattered: set[int] = set()
     sure_ids = np.array(list(right), np.int32)
     for index, change in changes.items():
         here = np.intersect1d(new[index], sure_ids) if len(sure_ids) else sure_ids
         unchanged |= set(here.tolist())
         if len(change) or here.size:
             known[index] = _known(old[index], new[index], change, edits, rim, here)
+            scattered |= _scattered(old[index], new[index], change, edits, known[index])
         if sure[index].any():
             known[index] |= sure[index]
             unchanged |= set(np.unique(new[index][sure[index]]).tolist())
@@ -156,6 +170,7 @@ def corrections(
         n_reshaped=len(edits.changed) - edits.n_added,
         n_confirmed=len(unchanged - {0, *edits.changed.tolist()}),
         n_planes=_n_planes(known),
+        scattered=tuple(sorted(scattered)),
     )
 
 
@@ -270,3 +285,31 @@ def _known(
     grown = ndimage.binary_dilation(touched[box], disk(rim))
     touched[box] |= grown & (new[box] == 0)
     return touched
+
+
+def _scattered(
+    old: NDArray[np.int32],
+    new: NDArray[np.int32],
+    change: NDArray[np.int64],
+    edits: Edits,
+    known: NDArray[np.bool_],
+) -> set[int]:
+    """Return the changed labels that are in more pieces on a plane than before."""
+    ids = np.intersect1d(change[:, 1], edits.changed)
+    box = bounding_box(known)
+    is_more = _n_pieces(new[box], ids) > _n_pieces(old[box], ids).clip(1)
+    return set(ids[is_more].tolist())
+
+
+def _n_pieces(labels: NDArray[np.int32], ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return of how many pieces, which do not touch, each of some labels of a plane is."""
+    # Labels can be as high as a user likes: boxes are found by their numbers in the list.
+    numbers = np.zeros(labels.shape, np.int32)
+    is_one = np.isin(labels, ids)
+    numbers[is_one] = np.searchsorted(ids, labels[is_one]) + 1
+    boxes = ndimage.find_objects(numbers, len(ids)) if len(ids) else []
+    counts = [
+        0 if box is None else connected_pieces(numbers[box] == number, connectivity=2).max()
+        for number, box in enumerate(boxes, start=1)
+    ]
+    return np.array(counts, np.int64)

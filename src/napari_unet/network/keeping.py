@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from napari_unet.network.onnx_model import AnyModel
 
 UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]')  # in the names of files, on one system or another
+RESERVED = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])(\..*)?", re.IGNORECASE)  # on Windows
+LONGEST_NAME = 200  # bytes; file systems allow 255, with endings and what tells temporary files
 VERSION = re.compile(r"(.*?)(?: v(\d+))?", re.DOTALL)
 TRASH = "trash"
 MOST_IN_TRASH = 20  # models; older ones are removed for good
@@ -282,9 +284,16 @@ def _own(name: str, done: str) -> ModelFile:
 def _path_for(name: str, folder: Path) -> Path:
     """Return the file of a model in a folder, which may be there, if its name can be one."""
     stem = name.strip().removesuffix(SUFFIX)
-    if not stem or stem.startswith(".") or stem.endswith(".") or UNFIT.search(stem):
+    n_bytes = len(stem.encode("utf-8", "surrogatepass"))
+    if n_bytes > LONGEST_NAME:
         raise ValueError(
-            f"Expected a name of letters, digits, spaces and hyphens, got {name!r}; choose another."
+            f"Expected a shorter name, got one of {len(stem)} letters; choose another."
+        )
+    is_odd = stem.startswith(".") or stem.endswith(".") or RESERVED.fullmatch(stem)
+    if not stem or is_odd or UNFIT.search(stem):
+        raise ValueError(
+            f"Expected a name that a file can have on every system, got {name!r}; choose letters, "
+            "digits, spaces and hyphens."
         )
     path = folder / f"{stem}{SUFFIX}"
     if stem.lower() in BUILT_INS or ".checkpoint" in path.suffixes:

@@ -29,6 +29,7 @@ from napari_unet.widgets.corrections import (
     edited,
     facts_of,
     facts_of_copy,
+    select_new_label,
 )
 from napari_unet.widgets.counting import WATCHED
 from napari_unet.widgets.layers import full_resolution
@@ -277,6 +278,7 @@ class Watcher:
 
     def _take_copy(self, copy: Labels) -> None:
         copy.metadata[METADATA] = facts_of_copy(facts_of(copy))
+        select_new_label(copy)
         keeper = self._keeper.for_copy()
         _watchers[copy] = Watcher(self._events, copy, keeper, self._quitting)
 

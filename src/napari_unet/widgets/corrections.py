@@ -61,6 +61,11 @@ class Edited:
         """
         from napari_unet.learning.corrections import corrections, rim_for
 
+        if self.labels.shape != self.prediction.shape:
+            raise ValueError(
+                f"Expected the labels that the run made, of the shape {self.prediction.shape}, got "
+                f"others of {self.labels.shape}; put those back, or segment again."
+            )
         rim = rim_for(self.diameter)
         return corrections(self.prediction, self.labels, self._sure_parts(), rim, self.right)
 
@@ -161,6 +166,15 @@ def draw_plane(
     facts[PREDICTION] = facts[PREDICTION].view()
     facts[PREDICTION].flags.writeable = False
     layer.refresh()
+
+
+def select_new_label(layer: Labels) -> None:
+    """Let the brush paint a nucleus of its own, under a label that no nucleus has or had.
+
+    napari would take 1, and a missed nucleus become a part of the first one.
+    """
+    highest = max(int(layer.data.max(initial=0)), int(facts_of(layer)[PREDICTION].max(initial=0)))
+    layer.selected_label = min(highest + 1, int(np.iinfo(layer.data.dtype).max))
 
 
 def confirm_view(layer: Labels, viewer: Any) -> None:

@@ -280,13 +280,25 @@ def _known(model: str) -> tuple[str, str]:
 
 
 def _of_result(layer: Labels) -> dict[str, Any]:
-    """Return what a result says of the run that made it."""
+    """Return what a result says of the run that made it.
+
+    Raises
+    ------
+    ValueError
+        If its model is not there any more.
+    """
     facts = facts_of(layer)
+    # It may have another name by now, and another model its own.
+    model, sha256 = _known(find_again(facts["model_file"], facts["model_sha256"]))
+    if sha256 != facts["model_sha256"]:
+        raise ValueError(
+            f"Expected the model that made these labels, {facts['model']!r}, got none; segment "
+            "again with another one, what you corrected stays."
+        )
     return {
         "axes": facts["axes"],
         "channel": facts["settings"]["channel"],
-        # It may have another name by now.
-        "model": find_again(facts["model_file"], facts["model_sha256"]),
+        "model": model,
         "device": facts["device_choice"],
         "line": facts["line"],
         "instances": InstanceSettings(**facts["settings"]["instances"]),

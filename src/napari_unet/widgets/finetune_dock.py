@@ -272,7 +272,8 @@ class FinetuneDock(FinetuneChoice):
             return
         # A long path has no spaces where its line could end.
         place = str(path.parent).replace(os.sep, f"{os.sep}\u200b")
-        self._decided(
+        self._decided("")
+        self.status.value = (
             f"{path.stem!r} is kept in {place}. Segment again with it: what you corrected stays, "
             "the rest is redrawn."
         )
@@ -327,6 +328,9 @@ class FinetuneDock(FinetuneChoice):
         self._show_store()
         self._show_cut_off()
         self._offer()
+        if self._shown is None:
+            # It was removed meanwhile.
+            self._show_layer()
 
     def _forget(self) -> None:
         """Let go of a run and its layer."""

@@ -117,10 +117,9 @@ class Offer(Question):
     def _is_missing(self, image: Image, note: Note) -> bool:
         """Tell whether what was saved of an image is not in the viewer."""
         layers = self._viewer.layers
-        if not note.is_scribbles:
-            return find_result(layers, image) is None
         there = [own_id(layer) for layer in layers if isinstance(layer, Labels)]
-        return note.facts[RESULT] not in there
+        has_result = not note.is_scribbles and find_result(layers, image) is not None
+        return not has_result and note.facts[RESULT] not in there
 
     def _show(self, image: Image, found: Found) -> None:
         """Offer the newest of what was found, if that is still wanted."""

@@ -25,6 +25,7 @@ from napari_unet.widgets.corrections import (
     edited,
     facts_of,
     is_result,
+    select_new_label,
 )
 from napari_unet.widgets.layers import (
     as_layer_data,
@@ -166,6 +167,7 @@ def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> La
         features=features_of(drawn.confidence, drawn.tracks),
         **spatial_fields(image, axes),
     )
+    select_new_label(layer)
     viewer.add_layer(layer)
     watch(viewer, layer, image)
     return layer
@@ -214,6 +216,7 @@ def bring_back(
         metadata={METADATA: facts},
         **spatial_fields(image, axes),
     )
+    select_new_label(layer)
     viewer.add_layer(layer)
     watch(viewer, layer, image, note)
     return layer
@@ -232,6 +235,7 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     facts["has_earlier_labels"] = outcome.labels.shape != outcome.shape
     layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
+    select_new_label(layer)
     features = features_of(drawn.confidence, drawn.tracks)
     if drawn.heirs is not None:
         features = kept_columns(layer, features, drawn.heirs)
