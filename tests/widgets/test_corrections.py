@@ -66,6 +66,10 @@ def test_views_that_are_right_add_up_and_are_taken_back(
         corners[:, -2:] = [[0, 0], [24, 79]] if plane == 0 else [[0, 0], [height - 1, 79]]
         layer.corner_pixels = corners
         confirm_view(layer, viewer)
+        # Again, and a part of it from nearer.
+        confirm_view(layer, viewer)
+        corners[:, -2:] = [[2, 5], [20, 60]]
+        layer.corner_pixels = corners
         confirm_view(layer, viewer)
     found = edited(layer).find()
     assert found.summary() == "2 nuclei confirmed on 2 planes"

@@ -25,7 +25,7 @@ from napari_unet.network.model import Model
 from napari_unet.widgets.window import PLUGIN
 
 LARGE = 20  # pt, of a font
-NARROW = 320  # px
+NARROW, LOW = 320, 240  # px
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QAbstractSlider, QLineEdit)
 
 
@@ -68,6 +68,21 @@ def test_a_low_window_scrolls_and_cuts_nothing_off(
     qtbot.waitUntil(
         lambda: dock.native.width() >= content.minimumSizeHint().width(), timeout=60_000
     )
+
+
+def test_a_low_window_scrolls_to_the_question_whether_to_keep_what_was_learned(
+    make_napari_viewer_proxy: Callable[..., Any], qtbot: Any
+) -> None:
+    viewer = make_napari_viewer_proxy(show=True)
+    dock = opened(viewer, "Fine-tune on corrections")
+    area = dock.native.findChild(QScrollArea)
+    area.setFixedHeight(LOW)
+    dock.show_plot(plot := QWidget())
+    plot.setFixedHeight(LOW)
+    dock.show_outcome("Overlap with the corrected nuclei: 0.40 before.", "v2", doubtful=False)
+    keep_button = dock.keep.native
+    qtbot.waitUntil(lambda: keep_button.visibleRegion().boundingRect().height() > 0, timeout=60_000)
+    assert keep_button.visibleRegion().boundingRect().height() == keep_button.height()
 
 
 def test_a_tuned_model_needs_no_scrolling_sideways(

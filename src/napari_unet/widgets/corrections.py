@@ -193,11 +193,19 @@ def confirm_view(layer: Labels, viewer: Any) -> None:
             f"Expected a canvas that shows a part of {layer.name!r}, flat and with y and x, got "
             "another view; change it and press again."
         ) from error
+    known_right = facts_of(layer)[CONFIRMED]
     # A region may end beyond the labels, and must be the same when it is seen again.
     place = tuple(slice(*part.indices(n)) for part, n in zip(place, layer.data.shape, strict=True))
-    if place not in facts_of(layer)[CONFIRMED]:
-        facts_of(layer)[CONFIRMED].append(place)
+    # What is right already need not be taken back twice.
+    if not any(isinstance(part, tuple) and _covers(part, place) for part in known_right):
+        known_right.append(place)
         layer.events.metadata()
+
+
+def _covers(part: Place, other: Place) -> bool:
+    """Tell whether a part of an array holds all of another one."""
+    pairs = zip(part, other, strict=True)
+    return all(mine.start <= its.start and its.stop <= mine.stop for mine, its in pairs)
 
 
 def confirm_nucleus(layer: Labels, number: int, *, is_right: bool) -> None:

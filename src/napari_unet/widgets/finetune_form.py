@@ -23,6 +23,7 @@ from napari_unet.widgets.form import (
     DockForm,
     align_labels,
     let_scroll,
+    reveal,
     row,
     use_font,
     wrap,
@@ -251,6 +252,7 @@ class FinetuneForm(DockForm):
         self.model_name.value = name
         self.keep.text = "Keep anyway" if doubtful else "Keep"
         self.judging.visible = self.outcome.visible = True
+        reveal(self.native, self.outcome.native)
 
     def show_size(self, size: str) -> None:
         """Show how much is remembered."""

@@ -176,6 +176,11 @@ class Scrolled(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(content)
+        self._sought: QWidget | None = None
+        # Once what was just shown has its place.
+        self._settled = QTimer(self)
+        self._settled.setSingleShot(True)
+        self._settled.timeout.connect(self._scroll)
         for kind in (QComboBox, QAbstractSpinBox, QAbstractSlider):
             for field in content.findChildren(kind):
                 field.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -206,6 +211,15 @@ class Scrolled(QScrollArea):
                 return True
         return super().eventFilter(watched, event)
 
+    def reveal(self, part: QWidget) -> None:
+        """Scroll to a part of what it holds, once that has its place."""
+        self._sought = part
+        self._settled.start()
+
+    def _scroll(self) -> None:
+        if self._sought is not None:
+            self.ensureWidgetVisible(self._sought)
+
     def _widen(self) -> None:
         """Make the dock as wide as what it holds needs: nothing scrolls sideways."""
         form = self.parentWidget()
@@ -223,6 +237,13 @@ def use_font(widget: QWidget) -> None:
     font = widget.font()
     font.setPointSize(font_size())
     widget.setFont(font)
+
+
+def reveal(form: QWidget, part: QWidget) -> None:
+    """Scroll a dock to a part of it, if it scrolls."""
+    area = form.findChild(Scrolled)
+    if area is not None:
+        area.reveal(part)
 
 
 def let_scroll(form: QWidget, *, is_filled: bool = False) -> None:
