@@ -4,6 +4,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -360,13 +361,9 @@ def test_a_second_run_keeps_what_was_corrected_in_the_same_layer(
         assert dock.status.value.endswith(", 1 corrected one kept, 1 removed one left out")
 
 
-def test_what_is_painted_while_a_run_is_drawn_is_kept_too(
-    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    viewer.add_image(picture(40, 50))
-    dock.start()
-    wait(qtbot, dock)
-    (layer,) = results(viewer)
+@contextmanager
+def while_drawn(dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Run again, and let the block do something after the result is drawn and before it is shown."""
     drawn, may_go_on = threading.Event(), threading.Event()
     redraw = placing._redraw
 
@@ -379,10 +376,21 @@ def test_what_is_painted_while_a_run_is_drawn_is_kept_too(
     monkeypatch.setattr(placing, "_redraw", slow)
     dock.start()
     qtbot.waitUntil(drawn.is_set, timeout=60_000)
-    correct(viewer, layer)
-    corrected = layer.data.copy()
+    yield
     may_go_on.set()
     wait(qtbot, dock)
+
+
+def test_what_is_painted_while_a_run_is_drawn_is_kept_too(
+    viewer: Any, dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer.add_image(picture(40, 50))
+    dock.start()
+    wait(qtbot, dock)
+    (layer,) = results(viewer)
+    with while_drawn(dock, qtbot, monkeypatch):
+        correct(viewer, layer)
+        corrected = layer.data.copy()
     assert results(viewer) == [layer]
     np.testing.assert_array_equal(layer.data > 0, corrected > 0)
     assert edited(layer).find().summary() == "1 nucleus added, 1 removed"
@@ -395,22 +403,10 @@ def test_columns_that_are_written_while_a_run_is_drawn_stay_too(
     dock.start()
     wait(qtbot, dock)
     (layer,) = results(viewer)
-    drawn, may_go_on = threading.Event(), threading.Event()
-    redraw = placing._redraw
-
-    def slow(*given: Any) -> Any:
-        outcome = redraw(*given)
-        drawn.set()
-        may_go_on.wait(60)
-        return outcome
-
-    monkeypatch.setattr(placing, "_redraw", slow)
-    dock.start()
-    qtbot.waitUntil(drawn.is_set, timeout=60_000)
-    layer.features = layer.features.assign(kind=[f"kind {it}" for it in layer.features["index"]])
-    written = dict(zip(layer.features["index"], layer.features["kind"], strict=True))
-    may_go_on.set()
-    wait(qtbot, dock)
+    with while_drawn(dock, qtbot, monkeypatch):
+        kinds = [f"kind {it}" for it in layer.features["index"]]
+        layer.features = layer.features.assign(kind=kinds)
+        written = dict(zip(layer.features["index"], layer.features["kind"], strict=True))
     assert len(written) > 0
     assert dict(zip(layer.features["index"], layer.features["kind"], strict=True)) == written
     assert layer.features["confidence"].notna().all()
