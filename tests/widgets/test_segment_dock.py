@@ -363,7 +363,7 @@ def test_a_second_run_keeps_what_was_corrected_in_the_same_layer(
 
 @contextmanager
 def while_drawn(dock: SegmentDock, qtbot: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Run again, and let the block do something after the result is drawn and before it is shown."""
+    """Run again; what the block does comes after the result is drawn and before it is shown."""
     drawn, may_go_on = threading.Event(), threading.Event()
     redraw = placing._redraw
 
