@@ -224,7 +224,7 @@ def objection(before: Marks, after: Marks) -> str:
     if before.is_sure and before.n_corrected < FEWEST_TO_HOLD_OUT:
         return (
             f"The model knows such images well, and fewer than {FEWEST_TO_HOLD_OUT} corrected "
-            "nuclei may be exceptions; correct more."
+            "nuclei may be exceptions."
         )
     return ""
 
