@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -121,7 +123,7 @@ def test_what_is_finished_is_what_a_run_of_that_part_alone_makes(link: str) -> N
     image, settings = moving_squares("ZCYX"), settings_of(link)
     planes = until_planes(segment_from((3,), image, "ZCYX", bright, settings), 3)
     part = finished_part(planes, "ZCYX", (5,))
-    assert (part.ranges, part.n_planes) == ((range(2, 5),), 3)
+    assert part.ranges == {"Z": range(2, 5)}
     alone = alone_in_planes(settings, "ZCYX")
     expected = finish(segment(image[2:5], "ZCYX", bright, alone))
     assert expected.labels.max() == 8
@@ -133,11 +135,45 @@ def test_the_axes_of_what_is_finished_are_those_of_the_image() -> None:
     image = moving_squares("ZTYX")
     planes = until_planes(segment_from((1, 0), image, "ZTYX", bright, settings_of("none")), 5)
     part = finished_part(planes, "ZTYX", (3, 2))
-    assert part.ranges == (range(2), range(2))
+    assert part.ranges == {"T": range(2), "Z": range(2)}
     assert part.labels.shape == (2, 2, 40, 50)
     expected = finish(segment(image[:, :2], "ZTYX", bright, settings_of("none")))
     np.testing.assert_array_equal(part.labels > 0, expected.labels > 0)
     assert part.labels.max() == expected.labels.max()
+
+
+@pytest.mark.parametrize(("axes", "diameter"), [("YX", 12.0), ("ZYX", 12.0), ("ZYX", 15.0)])
+def test_a_plane_is_found_row_by_row(axes: str, diameter: float) -> None:
+    image = nuclei_movie((1, 230, 90), n=40, seed=2)[0].reshape((1, 230, 90)[-len(axes) :])
+    settings = replace(settings_of("none"), diameter=diameter)
+    expected = finish(segment(image, axes, bright, settings))
+    steps: list[Progress] = []
+    found = finish(
+        segment_from((0,) * (len(axes) - 2), image, axes, bright, settings), steps.append
+    )
+    assert expected.labels.max() > 10
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    rows = [step for step in steps if isinstance(step, PlaneFound)]
+    assert len(rows) > 3
+    assert len(rows[-1].labels) == 230
+    for earlier, later in pairwise(rows):
+        assert len(earlier.labels) < len(later.labels)
+        # What is found stays, and what is new lies where it is said.
+        unchanged = slice(0, later.new.start)
+        np.testing.assert_array_equal(earlier.labels[unchanged], later.labels[unchanged])
+
+
+def test_the_finished_rows_of_a_plane_have_the_nuclei_that_are_whole_in_them() -> None:
+    image = moving_squares("ZYX")[:1].repeat(4, axis=1)[:, :150]
+    (rows,) = until_planes(segment_from((0,), image, "ZYX", bright, settings_of("none")), 1)
+    part = finished_part([rows], "ZYX", (1,))
+    n_rows = len(part.ranges["Y"])
+    assert part.ranges == {"Y": range(n_rows)}
+    assert 20 < n_rows < 100
+    whole = finish(segment(image, "ZYX", bright, settings_of("none"))).labels[:, :n_rows]
+    cut = np.unique(whole[:, -1])
+    np.testing.assert_array_equal(part.labels > 0, (whole > 0) & ~np.isin(whole, cut[cut > 0]))
+    assert part.maps.shape == (3, 1, n_rows, 50)
 
 
 def test_before_a_frame_is_whole_its_planes_are_finished() -> None:

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
-import napari_unet
+import napari_unet.filling
 from napari_unet.images import roomy
 from napari_unet.images.roomy import is_on_disk
+from napari_unet.nuclei.row_by_row import RowByRow
 from napari_unet.widgets import filling
 from napari_unet.widgets.corrections import PREDICTION, edited, facts_of, is_result
 from napari_unet.widgets.filling import first_plane
@@ -90,7 +91,7 @@ def labels_in(viewer: Any) -> list[Labels]:
 
 def shown(dock: SegmentDock, qtbot: Any, n: int) -> Labels:
     """Wait until some planes are shown, and return their layer."""
-    qtbot.waitUntil(lambda: dock.run.filling.n_shown == n, timeout=60_000)
+    qtbot.waitUntil(lambda: dock.run.filling.n_done == n, timeout=60_000)
     layer = dock.run.filling.layer
     assert layer is not None
     return layer
@@ -192,6 +193,54 @@ def test_large_labels_are_on_disk_painted_on_and_leave_no_file(
     assert result.data[2, 2, 25] == 99
     np.testing.assert_array_equal(edited(result).prediction > 0, STACK > 0)
     assert not any((tmp_path / "temporary").iterdir())
+
+
+TALL = np.zeros((4200, 50), np.uint8)  # of four tiles
+TALL[5:15, 5:15] = TALL[900:912, 20:32] = TALL[4100:4112, 20:32] = 200
+
+
+@pytest.mark.parametrize("is_drawn", [True, False])
+def test_a_large_plane_fills_from_its_first_row_on_and_keeps_what_is_finished(
+    viewer: Any, dock: SegmentDock, qtbot: Any, bright_model: Path,
+    monkeypatch: pytest.MonkeyPatch, is_drawn: bool,
+) -> None:  # fmt: skip
+    """One that napari takes long to draw is shown at the end alone, and its rows are counted."""
+    gate = threading.Event()
+
+    class Gated(RowByRow):
+        def add(self, maps: Any, stop: int) -> slice:
+            assert stop < 1500 or gate.wait(60)
+            return super().add(maps, stop)
+
+    monkeypatch.setattr(napari_unet.filling, "RowByRow", Gated)
+    monkeypatch.setattr(filling, "LARGEST_AT_ONCE", 1000)
+    monkeypatch.setattr(filling, "LARGEST_DRAWN", TALL.size if is_drawn else TALL.size - 1)
+    viewer.add_image(TALL, name="cells")
+    dock.button.native.click()
+    qtbot.waitUntil(lambda: dock.run.filling.n_done > 900, timeout=60_000)
+    n_done, layers = dock.run.filling.n_done, labels_in(viewer)
+    first = TALL * (np.arange(len(TALL))[:, None] < 1500) > 0
+    if is_drawn:
+        np.testing.assert_array_equal(layers[0].data > 0, first)
+        assert f"{n_done:,} of 4,200 rows shown; ids change at the end" in dock.status.value
+    else:
+        assert layers == []
+        assert f"{n_done:,} of 4,200 rows finished" in dock.status.value
+    dock.button.native.click()
+    gate.set()
+    rest(dock, qtbot)
+    (result,) = labels_in(viewer)
+    np.testing.assert_array_equal(result.data > 0, first)
+    n_rows = facts_of(result)["region"][0][1]
+    assert n_done <= n_rows < len(TALL)  # those that were at hand, too
+    told = f"Cancelled; {n_rows:,} of 4,200 rows were finished and are kept: 2 nuclei in "
+    assert dock.status.value.startswith(told)
+    # A whole run has the rest, in the same layer.
+    dock.button.native.click()
+    rest(dock, qtbot)
+    assert labels_in(viewer) == [result]
+    expected = napari_unet.segment(TALL, model=bright_model, diameter=20, device="cpu")
+    np.testing.assert_array_equal(result.data, expected)
 
 
 def test_a_run_that_is_cancelled_before_a_plane_is_finished_changes_nothing(
@@ -297,6 +346,8 @@ def test_a_viewer_that_is_closed_ends_the_run(
         (dask.array.zeros((8, 8), chunks=1), "YX", None),
         (np.zeros((4, 8, 8)), "ZYX", None),
         (np.zeros((4, 9, 9)), "ZYX", (3,)),
+        (np.zeros((17, 16)), "YX", ()),
+        (dask.array.zeros((1, 17, 16), chunks=1), "ZYX", (0,)),
     ],
 )
 def test_lazy_and_large_images_begin_with_what_is_shown(

@@ -182,7 +182,7 @@ def grown(
     maps = _checked(maps, anisotropy)
     if maps.size == 0:
         return np.zeros(maps.shape[1:], np.int32)
-    labels, highest = label_pieces(np.asarray(maps[0] > settings.threshold * _scale(maps)))
+    labels, highest = label_pieces(foreground(maps, settings))
     if labels.ndim == 3:
         labels, every = boxes(labels, PIXELS)
     else:
@@ -200,6 +200,13 @@ def grown(
     return labels
 
 
+def foreground(
+    maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings
+) -> npt.NDArray[np.bool_]:
+    """Return where the nucleus map is above the threshold, in the shape of a map."""
+    return np.asarray(maps[0] > settings.threshold * _scale(maps))
+
+
 def _has_necks(maps: npt.NDArray[np.floating | np.uint8], settings: InstanceSettings) -> bool:
     """Tell whether there are cores that are cut at their necks; those of a plane are not."""
     has_cores = len(maps) > 1 and settings.seeds != "none"
@@ -213,7 +220,7 @@ def _core(
     core = np.empty(maps.shape[1:], bool)
     for z, plane in enumerate(core):
         np.greater(_margin(maps[:, z], settings), 0, out=plane)
-        plane &= maps[0, z] > settings.threshold * _scale(maps)
+        plane &= foreground(maps[:, z], settings)
     return core
 
 

@@ -18,6 +18,9 @@ from napari_unet.segmentation.progress import Progress
 from napari_unet.segmentation.settings import SegmentSettings
 from napari_unet.segmentation.tiled import predict_tiles, read_tiles
 
+Show = Callable[[Plane, NDArray[np.uint8], int, Progress], Progress]
+"""Takes a plane, its maps (maps, y, x), how many of their rows are known, how far the walk is."""
+
 N_MAPS = 3  # of an image without pixels, which no network has seen
 
 
@@ -28,7 +31,7 @@ def predict_maps(
     settings: SegmentSettings,
     room: Room = in_memory,
     order: Callable[[list[Plane]], list[Plane]] = list,
-    show: Callable[[Plane, NDArray[np.uint8], Progress], Progress] | None = None,
+    show: Show | None = None,
 ) -> Generator[Progress, None, NDArray[np.uint8]]:
     """Run the network over all planes, tile by tile.
 
@@ -39,12 +42,12 @@ def predict_maps(
     order : callable
         Puts the planes into the order in which they are taken.
     show : callable, optional
-        Makes what is yielded after a plane, of its maps (maps, y, x) and how far the walk is.
+        Makes what is yielded when more rows of a plane are known.
 
     Yields
     ------
     Progress
-        After every tile, and what `show` makes after every plane.
+        After every tile, and what `show` makes.
 
     Returns
     -------
@@ -67,15 +70,19 @@ def predict_maps(
     # The next tile is read while the network looks at one.
     tiles = one_ahead(tile for read in readers for tile in read_tiles(read, size, seen, settings))
     for plane in ordered:
+        known = 0
         for found in predict_tiles(tiles, size, seen, predict, settings):
-            for place, piece in found:
+            earlier = known
+            for (rows, columns), piece in found:
                 if maps is None:
                     maps = room((len(piece), *shape), np.uint8)
-                maps[:, *plane.write][:, *place] = as_bytes(piece)
+                maps[:, *plane.write][:, rows, columns] = as_bytes(piece)
+                # Pieces come from left to right.
+                known = rows.stop if columns.stop == size[1] else known
             done += 1
             yield Progress("network", done, total)
-        if show is not None and maps is not None:
-            yield show(plane, maps[:, *plane.write], Progress("network", done, total))
+            if show is not None and maps is not None and known > earlier:
+                yield show(plane, maps[:, *plane.write], known, Progress("network", done, total))
     if maps is None:
         return in_memory((N_MAPS, *shape), np.uint8)
     yield from add_sides(maps, image, walk, predict, settings, bounds)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_unet.filling import Place, PlaneFound, planes_text
+from napari_unet.filling import Place, PlaneFound, is_one_plane, planes_text
 from napari_unet.images.axes import label_shape
 from napari_unet.images.roomy import roomy
 from napari_unet.segmentation import walk_order
@@ -20,7 +20,8 @@ from napari_unet.widgets.layers import (
 )
 from napari_unet.widgets.results import find_result
 
-LARGEST_AT_ONCE = 1 << 24  # pixels of labels; of more, planes are shown as they are finished
+LARGEST_AT_ONCE = 1 << 24  # pixels of labels; of more, what is finished is shown
+LARGEST_DRAWN = 1 << 25  # pixels of an image of one plane: napari draws all anew, for seconds
 
 
 def first_plane(image: Image, axes: str, viewer: Any) -> Place | None:
@@ -31,15 +32,14 @@ def first_plane(image: Image, axes: str, viewer: Any) -> Place | None:
     Returns
     -------
     tuple of int
-        None for an image of one plane, and for one in memory that is not large: nobody waits for
-        its planes.
+        None for an image that is not large if it is in memory or one plane: nobody waits for parts
+        of it.
     """
     pixels = full_resolution(image)
     shape = label_shape(axes, pixels.shape)
     is_in_memory = isinstance(pixels, np.ndarray) and not isinstance(pixels, np.memmap)
-    if is_in_memory and math.prod(shape) <= LARGEST_AT_ONCE:
-        return None
-    if math.prod(shape) == math.prod(shape[i] for i in walk_order(axes)[0][-2:]):
+    is_flat = is_one_plane(tuple(shape[axis] for axis in walk_order(axes)[0]))
+    if (is_in_memory or is_flat) and math.prod(shape) <= LARGEST_AT_ONCE:
         return None
     shown = shown_plane(image, axes.removesuffix("S"), viewer)
     return (0,) * (len(shape) - 2) if shown is None else shown
@@ -65,34 +65,41 @@ class Filling:
         self._shape = label_shape(axes, full_resolution(image).shape)
         self._fields = spatial_fields(image, axes)
         self._order, _ = walk_order(axes)
-        self.n_planes = math.prod(self._shape[axis] for axis in self._order[:-2])
-        self.n_shown = self._n_nuclei = 0
+        walked = tuple(self._shape[axis] for axis in self._order)
+        self._is_flat = is_one_plane(walked)
+        self._is_drawn = not self._is_flat or math.prod(walked) <= LARGEST_DRAWN
+        self.n_parts = walked[-2] if self._is_flat else math.prod(walked[:-2])
+        self.n_done = self._n_nuclei = 0
         self.layer: Labels | None = None
         self._hidden: Labels | None = None
 
     @property
     def text(self) -> str:
         """How far it is; empty before the first plane."""
-        return f"{self._planes} shown; ids change at the end" if self.n_shown else ""
+        how = "shown; ids change at the end" if self._is_drawn else "finished"
+        return f"{self._parts} {how}" if self.n_done else ""
 
     def kept_text(self, name: str) -> str:
         """Return what is left of a run that failed, in a layer of this name."""
-        return f"{self._planes} were finished and stay in {name!r}."
+        return f"{self._parts} were finished and stay in {name!r}."
 
     @property
-    def _planes(self) -> str:
-        return planes_text(self.n_shown, self.n_planes, self._axes)
+    def _parts(self) -> str:
+        letter = "Y" if self._is_flat else "Z" if "Z" in self._axes else "T"
+        return planes_text(self.n_done, self.n_parts, letter)
 
     def show(self, found: PlaneFound) -> None:
         """Show a plane that is finished, unless the user has removed the layer."""
-        if self.layer is None:
+        self.n_done = len(found.labels) if self._is_flat else self.n_done + 1
+        if self.layer is None and self._is_drawn:
             self._add()
         if self.layer is None or self.layer not in self._viewer.layers:
             return
-        labels = self._labels.transpose(self._order)
-        labels[found.place] = np.where(found.labels > 0, found.labels + self._n_nuclei, 0)
-        self._n_nuclei += int(found.labels.max(initial=0))
-        self.n_shown += 1
+        new = found.labels[found.new]
+        shown = self._labels.transpose(self._order)[found.place][found.new]
+        # Ids of rows of one plane differ already.
+        np.copyto(shown, new + np.int32(0 if self._is_flat else self._n_nuclei), where=new > 0)
+        self._n_nuclei += int(new.max(initial=0))
         if shown_plane(self.layer, labels_axes(self._axes), self._viewer) in (None, found.place):
             self.layer.refresh()
 

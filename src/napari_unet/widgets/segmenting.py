@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.filling import Place, PlaneFound, finished_part, segment_from
+from napari_unet.filling import (
+    Place,
+    PlaneFound,
+    finished_part,
+    planes_text,
+    segment_from,
+)
 from napari_unet.images.axes import label_shape, parse_axes
 from napari_unet.images.region import Region
 from napari_unet.images.roomy import roomy
@@ -101,8 +107,8 @@ class Finished:
         Of the region: what the labels were made from.
     own : InstanceSettings, optional
         What suits the model.
-    n_planes : (int, int), optional
-        Of a run that was cancelled, how many planes are finished, and of how many.
+    part : str
+        Of a run that was cancelled, how much is finished, as a user reads it.
     """
 
     labels: NDArray[np.int32]
@@ -114,7 +120,7 @@ class Finished:
     confidence: NDArray[np.float32] | None = None
     maps: NDArray[np.uint8] | None = None
     own: InstanceSettings | None = None
-    n_planes: tuple[int, int] | None = None
+    part: str = ""
 
     @property
     def n_nuclei(self) -> int:
@@ -184,17 +190,19 @@ def _cut_short(
 ) -> Finished:
     """Return the planes that are finished as what a run of that part alone makes."""
     axes, shape = request.axes, request.pixels.shape
-    walked = walk_order(axes)[1][:-2]
-    counts = tuple(shape[axes.index(letter)] for letter in walked)
+    counts = tuple(shape[axes.index(letter)] for letter in walk_order(axes)[1][:-2])
     part = finished_part(planes, axes, counts, roomy)
-    ranges = dict(zip(walked, part.ranges, strict=True))
     region = tuple(
-        slice(ranges[letter].start, ranges[letter].stop) if letter in ranges else place
+        slice(part.ranges[letter].start, part.ranges[letter].stop)
+        if letter in part.ranges
+        else place
         for letter, place in zip(axes, request.region, strict=True)
     )
     found = Segmentation(part.labels, part.maps, planes[-1].settings)
     done = _finished(replace(request, region=region), model, found, seconds)
-    return replace(done, n_planes=(part.n_planes, math.prod(counts)))
+    n_all = math.prod(shape[axes.index(letter)] for letter in part.ranges)
+    n_done = math.prod(map(len, part.ranges.values()))
+    return replace(done, part=planes_text(n_done, n_all, list(part.ranges)[-1]))
 
 
 def _finished(
