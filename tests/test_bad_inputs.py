@@ -266,7 +266,7 @@ TOO_LARGE: dict[str, Callable[[nu.Model], Any]] = {
     "a measured volume": lambda model: nu.measure(terabytes(2**10, 2**15, 2**15)),
     "a channel of intensities": lambda model: nu.measure(HUGE, {"DAPI": HUGE}),
     "compared": lambda model: nu.evaluate(HUGE, HUGE),
-    "compared part by part": lambda model: next(compare(HUGE, HUGE, n_axes=2)),
+    "compared part by part": lambda model: next(compare(HUGE, HUGE, depth=None)),
     "learned from": lambda model: nu.fine_tune(model, HUGE, HUGE, diameter=20),
     "after one that fits": lambda model: nu.fine_tune(
         model, [BRIGHT, HUGE], [LABELS, HUGE], diameter=20
@@ -334,7 +334,7 @@ UNUSABLE_CHOICES: dict[str, tuple[dict[str, Any], str]] = {
         f"diameter {value}": ({"diameter": value}, "a positive diameter")
         for value in (0, -1, math.nan, math.inf, "large")
     },
-    **{f"tile {value}": ({"tile": value}, "overlap < tile") for value in (0, -1, 160, math.nan)},
+    **{f"tile {value}": ({"tile": value}, "overlap < tile") for value in (0, -1, 144, math.nan)},
     **{f"channel {value}": ({"channel": value}, "no channel") for value in (-1, 0.5, 9)},
     **{f"link {value}": ({"link": value}, "one of auto, volume") for value in (None, "", "3d")},
     "quality": ({"quality": 3}, "one of fast, best"),

@@ -108,5 +108,5 @@ def test_the_image_of_a_result_is_found_and_one_of_its_name_and_shape_stands_in(
 def test_labels_of_another_shape_are_refused(viewer: Any, add_squares: AddResult) -> None:
     layer = add_squares(viewer)
     layer.data = np.zeros((9, 9), np.int32)
-    with pytest.raises(ValueError, match="of one shape"):
+    with pytest.raises(ValueError, match="put those back, or segment again"):
         edited(layer).find()

@@ -485,7 +485,6 @@ def test_what_the_user_chose_for_a_result_stays_through_a_second_run(viewer: Vie
         "visible": False,
         "blending": "opaque",
         "brush_size": 3,
-        "selected_label": 2,
         "show_selected_label": True,
         "iso_gradient_mode": "smooth",
     }

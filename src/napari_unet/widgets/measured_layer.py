@@ -48,6 +48,11 @@ class Channel:
         before, after = self.pixels.shape[: self.axis], self.pixels.shape[self.axis + 1 :]
         return (*before, *((1,) if self.is_kept else ()), *after)
 
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Return the type of the pixels."""
+        return np.dtype(self.pixels.dtype)
+
     def __getitem__(self, place: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; along the axis of the channels it is a whole entry."""
         before, after = place[: self.axis], place[self.axis + self.is_kept :]
