@@ -19,6 +19,7 @@ from napari_unet.images.atomic import overwriting
 from napari_unet.images.axes import LETTERS, guess_axes, label_axes, parse_axes
 from napari_unet.images.calibration import Calibration, read_calibration, tiff_options
 from napari_unet.images.made_by import software
+from napari_unet.images.ome_tiff import own_series
 from napari_unet.images.reasons import reason_of
 from napari_unet.images.roomy import check_memory
 
@@ -57,6 +58,8 @@ class ImageFile:
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
     """Return the first image of a TIFF, OME-TIFF, PNG, JPEG or BMP file.
+
+    Of a set of OME-TIFF files, that is the first one with pixels in this file.
 
     Axes of length 1 that only the metadata of a TIFF names are left out, as tifffile does.
 
@@ -238,7 +241,7 @@ def _decoding(file: Path) -> Iterator[None]:
 def _read_tiff(file: Path) -> ImageFile:
     with tifffile.TiffFile(file) as tiff:
         _check_whole(tiff)
-        series = tiff.series[0]
+        series = tiff.series[own_series(tiff)]
         check_memory(series.size * series.dtype.itemsize)
         data, axes = _standard_axes(series.asarray(), series.axes)
         found = read_calibration(tiff)
