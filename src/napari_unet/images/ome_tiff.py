@@ -63,7 +63,7 @@ def _is_own(part: Mapping[str, Any], root: Mapping[str, Any], tiff: tifffile.Tif
     uuid = part.get("UUID") if isinstance(part, Mapping) else None
     if not isinstance(uuid, Mapping) or "FileName" not in uuid:
         return True
-    return uuid.get("value") == root.get("UUID", "") or uuid["FileName"] == tiff.filename
+    return bool(uuid.get("value") == root.get("UUID", "") or uuid["FileName"] == tiff.filename)
 
 
 def _listed(entry: Any) -> list[Any]:

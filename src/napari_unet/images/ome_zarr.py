@@ -147,7 +147,7 @@ def _without_image(group: zarr.Group, attributes: Mapping[str, Any]) -> str:
     first = ""
     if "plate" in attributes:
         well = attributes["plate"]["wells"][0]["path"]
-        of_well = dict(group[well].attrs)
+        of_well: Mapping[str, Any] = dict(group[well].attrs)
         first = f"{well}/{of_well.get('ome', of_well)['well']['images'][0]['path']}"
     elif "well" in attributes:
         first = attributes["well"]["images"][0]["path"]
