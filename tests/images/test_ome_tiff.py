@@ -59,7 +59,7 @@ def test_a_file_of_several_positions_gives_its_own(
 
 @pytest.mark.parametrize("read", [read_image, open_image])
 def test_a_stack_over_several_files_is_whole_or_refused(
-    tmp_path: Path, read: Callable[[Path], ImageFile]
+    tmp_path: Path, read: Callable[[Path], ImageFile], caplog: pytest.LogCaptureFixture
 ) -> None:
     about = image(0.25, ["a", "b"], 1)
     for name, value in (("a", 1), ("b", 2)):
@@ -70,6 +70,7 @@ def test_a_stack_over_several_files_is_whole_or_refused(
     (tmp_path / "b.ome.tif").unlink()
     with pytest.raises(ValueError, match=r"'b\.ome\.tif' is not beside it"):
         read(tmp_path / "a.ome.tif")
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("read", [read_image, open_image])

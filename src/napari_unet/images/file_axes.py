@@ -61,7 +61,7 @@ def tiff_layout(path: Path) -> tuple[str, tuple[int, ...]]:
         return "", ()
     try:
         with tifffile.TiffFile(path) as tiff:
-            series = tiff.series[own_series(tiff)]
+            _, series = own_series(tiff)
             return series.axes, series.shape
     # A file that has changed or gone since is no reason to fail: the shape still tells enough.
     except (OSError, ValueError, IndexError, tifffile.TiffFileError):

@@ -238,7 +238,7 @@ def _decoding(file: Path) -> Iterator[None]:
 def _read_tiff(file: Path) -> ImageFile:
     with tifffile.TiffFile(file) as tiff:
         _check_whole(tiff)
-        series = tiff.series[own_series(tiff)]
+        _, series = own_series(tiff)
         check_memory(series.size * series.dtype.itemsize)
         data, axes = _standard_axes(series.asarray(), series.axes)
         found = read_calibration(tiff)

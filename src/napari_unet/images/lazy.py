@@ -44,8 +44,7 @@ def _open_file(path: Path) -> ImageFile:
         return read_image(path)
     try:
         with tifffile.TiffFile(path) as tiff:
-            number = own_series(tiff)
-            series = tiff.series[number]
+            number, series = own_series(tiff)
             axes, shape, found = series.axes, series.shape, read_calibration(tiff)
         pixels = _pixels(path, number, mapped=series.dataoffset is not None)
     # A broken file is told of by the reader, in a sentence.

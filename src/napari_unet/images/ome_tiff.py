@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tifffile
 
 
-def own_series(tiff: tifffile.TiffFile) -> int:
-    """Return which series of a TIFF file is the first with pixels in the file itself.
+def own_series(tiff: tifffile.TiffFile) -> tuple[int, tifffile.TiffPageSeries]:
+    """Return number and series of the first image with pixels in the TIFF file itself.
 
     Raises
     ------
     ValueError
         If a part of it is in a file that is not there, which tifffile would take as black.
     """
-    series = tiff.series
+    with _silent_about_files():
+        series = tiff.series
     own = (n for n, one in enumerate(series) if any(_is_in(page, tiff) for page in one.pages))
     found = next(own, 0)
     if series[found].kind == "ome":
         _check_whole(tiff)
-    return found
+    return found, series[found]
 
 
 def own_image(tiff: tifffile.TiffFile) -> Mapping[str, Any]:
@@ -36,6 +39,21 @@ def own_image(tiff: tifffile.TiffFile) -> Mapping[str, Any]:
     own = (image for image in images if any(_is_own(p, root, tiff) for p in _parts(image)))
     found: Mapping[str, Any] = next(own, images[0] if images else {})
     return found
+
+
+@contextmanager
+def _silent_about_files() -> Iterator[None]:
+    """Keep back what tifffile logs of files that are not there: they are told of here."""
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(_is_of_something_else)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_is_of_something_else)
+
+
+def _is_of_something_else(record: logging.LogRecord) -> bool:
+    return "OME series failed to read" not in record.getMessage()
 
 
 def _is_in(page: Any, tiff: tifffile.TiffFile) -> bool:
