@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_unet.images.axes import label_axes, parse_axes
-from napari_unet.images.files import ImageFile, read_image, write_labels
+from napari_unet.images.files import ImageFile, labels_of, read_image, write_labels
 from napari_unet.images.lazy import open_image
-from napari_unet.images.ome_zarr import is_zarr, read_ome_zarr
+from napari_unet.images.ome_zarr import is_zarr, labels_inside, read_ome_zarr
 from napari_unet.jobs import Job
 from napari_unet.nuclei.tracks import nuclei_by_frame
 from napari_unet.segmentation import (
@@ -269,6 +269,23 @@ def read_input(path: Path, axes: str | None = None) -> ImageFile:
     else:
         image = read_image(path)
     return replace(image, axes=parse_axes(axes, image.data.shape)) if axes else image
+
+
+def read_label_input(path: Path) -> ImageFile:
+    """Read labels from a file or OME-Zarr, as int32.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If there are none, or it is an image with labels in it.
+    """
+    inside = labels_inside(path)
+    if is_zarr(inside):
+        raise ValueError(
+            f"Expected labels, got the image {str(path)!r}; give the labels in it, {str(inside)!r}."
+        )
+    image = read_input(path)
+    return replace(image, data=labels_of(image, path))
 
 
 def segment_image(

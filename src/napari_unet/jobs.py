@@ -57,9 +57,13 @@ def files_at(path: Path) -> list[Path]:
     """Return the images in a folder, or the path itself if it is none or holds none."""
     if not path.is_dir() or is_zarr(path):
         return [path]
-    zarrs = (it for it in path.iterdir() if it.is_dir() and is_zarr(it) and it.name[0] != ".")
-    found = sorted([*image_files(path), *zarrs])
-    return [file for file in found if not is_label_file(file)] or [path]
+    return [file for file in images_in(path) if not is_label_file(file)] or [path]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return the sorted image files, OME-Zarr and label files in a folder, without hidden ones."""
+    zarrs = (it for it in folder.iterdir() if it.is_dir() and is_zarr(it) and it.name[0] != ".")
+    return sorted([*image_files(folder), *zarrs])
 
 
 def is_label_file(path: Path) -> bool:

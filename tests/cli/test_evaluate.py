@@ -11,7 +11,8 @@ import pytest
 import tifffile
 
 import napari_unet
-from napari_unet.images.files import write_labels
+from napari_unet.images.files import read_labels, write_labels
+from napari_unet.images.ome_zarr import create_labels, write_labels_at
 from napari_unet.images.synthetic import nuclei_field
 
 
@@ -53,6 +54,29 @@ def test_two_folders_are_scored_by_stem_and_pooled(run, squares):
     lines = run("evaluate", *folders, "--per-image").stdout.splitlines()
     assert [line.split()[0] for line in lines if line] == ["image", "a", "b", "2"] * 2
     assert len(run("evaluate", *folders).stdout.splitlines()) == 5
+
+
+def test_labels_of_ome_zarr_are_scored_alone_and_in_folders(run, squares):
+    found, truth = squares / "predicted" / "a_labels.tif", squares / "truth" / "a_labels.tif"
+    labels = read_labels(found)
+    found.unlink()
+    moved = found.with_name("a_labels.ome.zarr")
+    create_labels(moved, labels.shape, "YX", 20, {}, {})
+    write_labels_at(moved, (slice(None), slice(None)), labels)
+    for pair, n_images in (((moved, truth), 1), ((moved.parent, truth.parent), 2)):
+        scores = json.loads(run("evaluate", *pair, "--json").stdout)
+        assert len(scores["images"]) == n_images
+        assert (scores["pooled"]["n_predicted"], scores["pooled"]["ap50"]) == (n_images, 0.5)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "measure", "convert"])
+def test_an_image_with_labels_in_it_is_not_taken_for_labels(run, assert_refused, tmp_path, command):
+    image = tmp_path / "a.zarr"
+    for place in (image, image / "labels" / "nuclei"):
+        create_labels(place, (20, 30), "YX", 20, {}, {})
+    output = {"evaluate": (image,), "measure": ("-o", tmp_path / "a.csv")}
+    result = run(command, image, *output.get(command, ("-o", tmp_path / "a.zip")))
+    assert_refused(result, 1, "give the labels in it")
 
 
 def test_a_truth_without_prediction_is_reported_and_the_rest_scored(run, squares):

@@ -243,6 +243,7 @@ def test_a_missing_file_is_named(tmp_path):
         ("a.tif", b"II*\0" + b"\xff" * 40, "can be read"),
         ("a.png", b"hello world", "can be read"),
         ("a.npy", b"\x93NUMPY", "that ends in"),
+        ("a.ome.zarr.zip", b"PK", "unpack it first"),
         ("a", b"x", "that ends in"),
     ],
 )

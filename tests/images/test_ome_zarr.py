@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import zarr
 
+from napari_unet.images.lazy import open_image
 from napari_unet.images.ome_zarr import create_labels, open_ome_zarr
 
 
@@ -27,6 +30,31 @@ def test_a_group_without_an_image_is_told(tmp_path, attributes, reason):
     zarr.create_group(tmp_path / "a.zarr", attributes=attributes).create_group("a")
     with pytest.raises(ValueError, match=f"Expected an OME-Zarr image, got .*{reason}"):
         open_ome_zarr(tmp_path / "a.zarr")
+
+
+def test_what_holds_several_images_names_its_first(tmp_path):
+    plate = {"plate": {"wells": [{"path": "A/1"}]}}
+    well = {"well": {"images": [{"path": "0"}]}}
+    group = zarr.create_group(tmp_path / "p.zarr", attributes={"ome": plate})
+    group.create_group("A/1", attributes={"ome": well})
+    zarr.create_group(tmp_path / "b.zarr", attributes={"bioformats2raw.layout": 3})
+    for name, first in (("p.zarr", "A/1/0"), ("p.zarr/A/1", "0"), ("b.zarr", "0")):
+        with pytest.raises(ValueError, match=f"several images, the first of them '{first}'"):
+            open_ome_zarr(tmp_path / name)
+
+
+def test_a_zip_file_is_no_folder(tmp_path):
+    (tmp_path / "a.zarr").write_bytes(b"PK")
+    with pytest.raises(ValueError, match=r"\(it is a file, not a folder; if it is a zip"):
+        open_ome_zarr(tmp_path / "a.zarr")
+
+
+@pytest.mark.parametrize(
+    "address", ["https://a.org/a.zarr", "s3://a/a.zarr", "https://a.org/a.tif"]
+)
+def test_what_is_on_a_server_is_to_be_downloaded(address):
+    with pytest.raises(FileNotFoundError, match="download it first"):
+        open_image(Path(address))
 
 
 @pytest.mark.parametrize(("axes", "names"), [("cyx", ("DAPI", "GFP")), ("zyx", ())])

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from napari_unet.chunked.walk import Run
+from napari_unet.images.reasons import reason_of
 
 RETRIES = 3  # of a step whose worker's disk or memory failed
 
@@ -43,7 +44,15 @@ def on_cluster(address: str | None = None, n_workers: int | None = None) -> Iter
             "'napari-unet-nuclei[distributed]'."
         ) from error
     if address is not None:
-        with Client(address) as client:
+        try:
+            client = Client(address)
+        # It does not answer, or is no address.
+        except (OSError, ValueError) as error:
+            raise ConnectionError(
+                f"Expected a dask scheduler at {address!r}, got none ({reason_of(error)}); start "
+                "one with 'dask scheduler', which prints its address, or leave it out."
+            ) from error
+        with client:
             yield runner(client)
         return
     # In a folder of its own: clusters that share one wait for each other's locks, and leave in it

@@ -36,7 +36,8 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="PREDICTED",
-            help="Label file or folder of them; with --model, a folder with images/ and labels/.",
+            help="Label file, OME-Zarr, or folder of these; with --model, a folder with "
+            "images/ and labels/.",
         ),
     ],
     truth: Annotated[

@@ -79,15 +79,13 @@ def read_label_file(path: Path, axes: str | None) -> ImageFile:
     """Read labels with their axes and voxel size."""
     from dataclasses import replace
 
-    from napari_unet.batch import read_input
+    from napari_unet.batch import read_label_input
     from napari_unet.images.axes import parse_axes
-    from napari_unet.images.files import labels_of
 
-    file = read_input(path)
-    labels = labels_of(file, path)
+    file = read_label_input(path)
     # Labels have no channels: a short first axis that looks like them is depth.
     likely = file.axes.replace("C", "T" if "Z" in file.axes else "Z")
-    return replace(file, data=labels, axes=parse_axes(axes or likely, labels.shape))
+    return replace(file, axes=parse_axes(axes or likely, file.data.shape))
 
 
 def all_intensities(

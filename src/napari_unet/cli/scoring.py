@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_unet.batch import read_input, segment_image
+from napari_unet.batch import read_input, read_label_input, segment_image
 from napari_unet.images.axes import label_axes
-from napari_unet.images.files import image_files, labels_of, read_image
-from napari_unet.jobs import LABELS, stem_of
+from napari_unet.images.ome_zarr import is_zarr
+from napari_unet.jobs import LABELS, images_in, stem_of
 from napari_unet.learning.datasets import Pair, find_pairs, read_truth
 from napari_unet.nuclei.comparison import Comparison, compare, depth_axis, n_by_kind
 from napari_unet.nuclei.errors import Kind
@@ -57,7 +57,7 @@ class ImageScore:
 
 
 def file_cases(predicted: Path, truth: Path) -> list[Case]:
-    """Pair the label files of two folders, or two files.
+    """Pair the label files of two folders, or two files; OME-Zarr counts as a file.
 
     Files of a folder are paired by their stems, "_labels" left aside: a_labels.tif and a.png
     belong together. Predictions without truth are left out. The truth may also be a folder as
@@ -70,11 +70,11 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
     FileNotFoundError
         If there is no such file or folder.
     """
-    if predicted.is_dir() != truth.is_dir():
+    if _is_folder(predicted) != _is_folder(truth):
         raise ValueError(
             f"Expected two files or two folders, got {predicted} and {truth}; give two of a kind."
         )
-    if truth.is_file():
+    if truth.is_file() or is_zarr(truth):
         return [Case(truth.name, lambda report: _both(_read(predicted), _read(truth)))]
     found = by_stem(predicted)
 
@@ -88,10 +88,15 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
     ]
 
 
+def _is_folder(path: Path) -> bool:
+    """Tell whether a path is a folder of label files, not of OME-Zarr."""
+    return path.is_dir() and not is_zarr(path)
+
+
 def _read(path: Path) -> Named:
     """Return the labels in a file, and their axes."""
-    image = read_image(path)
-    return labels_of(image, path), image.axes
+    labels = read_label_input(path)
+    return labels.data, labels.axes
 
 
 def _both(found: Named, truth: Named) -> tuple[Labels, Labels, str]:
@@ -115,7 +120,7 @@ def _truth_of(pair: Pair) -> Named:
 
 def by_stem(folder: Path) -> dict[str, Path]:
     """Return the label files of a folder by stem; beside their images, only the label files."""
-    files = image_files(folder)
+    files = images_in(folder)
     labels = [file for file in files if stem_of(file).endswith(LABELS)]
     found: dict[str, Path] = {}
     for file in labels or files:

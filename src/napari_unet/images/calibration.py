@@ -10,6 +10,8 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_unet.images.ome_tiff import own_image
+
 UNITS = {
     "um": "um", "µm": "um", "μm": "um", "\\u00b5m": "um", "micron": "um", "microns": "um",
     "micrometer": "um", "micrometers": "um", "micrometre": "um", "micrometres": "um",
@@ -46,9 +48,9 @@ class Calibration:
 
 
 def read_calibration(tiff: tifffile.TiffFile) -> Calibration:
-    """Return the calibration of the first image in a TIFF file (OME, ImageJ or plain)."""
+    """Return the calibration of the first image of a TIFF file's own (OME, ImageJ or plain)."""
     if tiff.is_ome and tiff.ome_metadata:
-        return _from_ome(tifffile.xml2dict(tiff.ome_metadata))
+        return _from_ome(own_image(tiff))
     if tiff.imagej_metadata:
         return _from_properties(tiff.imagej_metadata, tiff.pages.first)
     if tiff.shaped_metadata and tiff.pages.first.resolutionunit == tifffile.RESUNIT.NONE:
@@ -109,8 +111,8 @@ def _imagej_metadata(scale: Mapping[str, float], units: Mapping[str, str]) -> di
     return {name: value for name, value in (steps | labels).items() if value is not None}
 
 
-def _from_ome(document: dict[str, Any]) -> Calibration:
-    pixels = _first(_first(document["OME"]["Image"])["Pixels"])
+def _from_ome(image: Mapping[str, Any]) -> Calibration:
+    pixels = _first(image.get("Pixels", {}))
     sizes = {letter: pixels.get(f"PhysicalSize{letter}") for letter in "ZYX"}
     units = {letter: pixels.get(f"PhysicalSize{letter}Unit", "µm") for letter in "ZYX"}
     sizes["T"] = pixels.get("TimeIncrement")

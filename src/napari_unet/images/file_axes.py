@@ -10,6 +10,7 @@ import tifffile
 
 from napari_unet.images.axes import LETTERS
 from napari_unet.images.files import FLAT_SUFFIXES, TIFF_SUFFIXES
+from napari_unet.images.ome_tiff import own_series
 
 
 def file_axes(path: str | os.PathLike[str] | None, shape: tuple[int, ...]) -> str:
@@ -60,7 +61,7 @@ def tiff_layout(path: Path) -> tuple[str, tuple[int, ...]]:
         return "", ()
     try:
         with tifffile.TiffFile(path) as tiff:
-            series = tiff.series[0]
+            _, series = own_series(tiff)
             return series.axes, series.shape
     # A file that has changed or gone since is no reason to fail: the shape still tells enough.
     except (OSError, ValueError, IndexError, tifffile.TiffFileError):

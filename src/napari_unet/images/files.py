@@ -19,7 +19,8 @@ from napari_unet.images.atomic import overwriting
 from napari_unet.images.axes import LETTERS, guess_axes, label_axes, parse_axes
 from napari_unet.images.calibration import Calibration, read_calibration, tiff_options
 from napari_unet.images.made_by import software
-from napari_unet.images.reasons import reason_of
+from napari_unet.images.ome_tiff import own_series
+from napari_unet.images.reasons import missing, reason_of
 from napari_unet.images.roomy import check_memory
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -57,6 +58,8 @@ class ImageFile:
 
 def read_image(path: str | os.PathLike[str]) -> ImageFile:
     """Return the first image of a TIFF, OME-TIFF, PNG, JPEG or BMP file.
+
+    Of a set of OME-TIFF files, that is the first one with pixels in this file.
 
     Axes of length 1 that only the metadata of a TIFF names are left out, as tifffile does.
 
@@ -188,7 +191,7 @@ def image_files(path: str | os.PathLike[str]) -> list[Path]:
     """
     place = Path(path)
     if not place.exists():
-        raise FileNotFoundError(_missing(place))
+        raise FileNotFoundError(missing(place))
     if place.is_file():
         return [place]
     return sorted(
@@ -200,22 +203,19 @@ def image_files(path: str | os.PathLike[str]) -> list[Path]:
 
 def _check_readable(file: Path) -> None:
     if not file.exists():
-        raise FileNotFoundError(_missing(file))
+        raise FileNotFoundError(missing(file))
     if file.is_dir():
         raise ValueError(
             f"Expected an image file, got the folder {str(file)!r}; name one of the files in it."
         )
     if file.suffix.lower() not in SUFFIXES:
+        advice = "unpack it" if file.suffix.lower() == ".zip" else "convert it to TIFF"
         raise ValueError(
             f"Expected an image file that ends in {', '.join(SUFFIXES)}, got {file.name!r}; "
-            "convert it to TIFF first."
+            f"{advice} first."
         )
     if file.stat().st_size == 0:
         raise ValueError(f"Expected an image, got the empty file {str(file)!r}; copy it again.")
-
-
-def _missing(path: Path) -> str:
-    return f"Expected an existing file or folder, got {str(path)!r}; check the path."
 
 
 @contextmanager
@@ -238,7 +238,7 @@ def _decoding(file: Path) -> Iterator[None]:
 def _read_tiff(file: Path) -> ImageFile:
     with tifffile.TiffFile(file) as tiff:
         _check_whole(tiff)
-        series = tiff.series[0]
+        _, series = own_series(tiff)
         check_memory(series.size * series.dtype.itemsize)
         data, axes = _standard_axes(series.asarray(), series.axes)
         found = read_calibration(tiff)

@@ -13,6 +13,7 @@ import zarr
 from napari_unet.images.axes import LETTERS, parse_axes
 from napari_unet.images.calibration import read_calibration
 from napari_unet.images.files import TIFF_SUFFIXES, ImageFile, calibrated, read_image
+from napari_unet.images.ome_tiff import own_series
 from napari_unet.images.ome_zarr import is_zarr, open_ome_zarr
 
 
@@ -43,9 +44,9 @@ def _open_file(path: Path) -> ImageFile:
         return read_image(path)
     try:
         with tifffile.TiffFile(path) as tiff:
-            series = tiff.series[0]
+            number, series = own_series(tiff)
             axes, shape, found = series.axes, series.shape, read_calibration(tiff)
-        pixels = _pixels(path, mapped=series.dataoffset is not None)
+        pixels = _pixels(path, number, mapped=series.dataoffset is not None)
     # A broken file is told of by the reader, in a sentence.
     except Exception:
         return read_image(path)
@@ -54,10 +55,10 @@ def _open_file(path: Path) -> ImageFile:
     return calibrated(pixels, parse_axes(axes, shape), found)
 
 
-def _pixels(path: Path, *, mapped: bool) -> Any:
+def _pixels(path: Path, series: int, *, mapped: bool) -> Any:
     if mapped:
-        return tifffile.memmap(path, mode="r")
-    store = tifffile.imread(path, aszarr=True, series=0, level=0)
+        return tifffile.memmap(path, series=series, mode="r")
+    store = tifffile.imread(path, aszarr=True, series=series, level=0)
     pixels = zarr.open(store, mode="r")
     weakref.finalize(pixels, store.close)
     return pixels

@@ -20,7 +20,7 @@ from napari_unet.images.blocks import Block, blocks
 from napari_unet.images.calibration import UNITS
 from napari_unet.images.files import ImageFile
 from napari_unet.images.made_by import ATTRIBUTE
-from napari_unet.images.reasons import reason_of
+from napari_unet.images.reasons import missing, reason_of
 from napari_unet.images.roomy import check_memory
 
 ZARR_SUFFIX = ".zarr"
@@ -74,10 +74,10 @@ def open_ome_zarr(path: Path) -> ImageFile:
         If it holds no image.
     """
     if not path.exists():
-        raise FileNotFoundError(
-            f"Expected an existing file or folder, got {str(path)!r}; check the path."
-        )
+        raise FileNotFoundError(missing(path))
     try:
+        if path.is_file():
+            raise ValueError("it is a file, not a folder; if it is a zip, unpack it")
         found = zarr.open(path, mode="r")
         if isinstance(found, zarr.Array):
             return ImageFile(found, guess_axes(found.shape))
@@ -120,7 +120,7 @@ def _image_of(group: zarr.Group) -> ImageFile:
     attributes: Mapping[str, Any] = dict(group.attrs)
     attributes = attributes.get("ome", attributes)
     if "multiscales" not in attributes:
-        raise ValueError("it has no multiscales metadata")
+        raise ValueError(_without_image(group, attributes))
     scales = attributes["multiscales"][0]
     array = group[scales["datasets"][0]["path"]]
     if not isinstance(array, zarr.Array):
@@ -140,6 +140,21 @@ def _image_of(group: zarr.Group) -> ImageFile:
     listed = attributes.get("omero", {}).get("channels", [])
     channels = tuple(str(channel.get("label", "")) for channel in listed)
     return ImageFile(array, axes, known, units, channels if "C" in axes else (), starts)
+
+
+def _without_image(group: zarr.Group, attributes: Mapping[str, Any]) -> str:
+    """Return what a group without an image of its own is: where it holds several, say so."""
+    first = ""
+    if "plate" in attributes:
+        well = attributes["plate"]["wells"][0]["path"]
+        of_well: Mapping[str, Any] = dict(group[well].attrs)
+        first = f"{well}/{of_well.get('ome', of_well)['well']['images'][0]['path']}"
+    elif "well" in attributes:
+        first = attributes["well"]["images"][0]["path"]
+    elif "bioformats2raw.layout" in attributes:
+        first = "0"
+    several = f"it holds several images, the first of them {first!r}"
+    return several if first else "it has no multiscales metadata"
 
 
 def _by_letter(axes: str, values: NDArray[np.float64] | None) -> dict[str, float]:
