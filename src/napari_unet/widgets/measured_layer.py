@@ -51,7 +51,8 @@ class Channel:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Return the type of the pixels."""
-        return np.dtype(self.pixels.dtype)
+        dtype: np.dtype[Any] = self.pixels.dtype
+        return dtype
 
     def __getitem__(self, place: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read a part; along the axis of the channels it is a whole entry."""
