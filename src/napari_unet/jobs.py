@@ -10,11 +10,13 @@ from itertools import count
 from pathlib import Path
 
 from napari_unet.images.files import TIFF_SUFFIXES, image_files
+from napari_unet.images.ome_tiff import first_file
 from napari_unet.images.ome_zarr import ZARR_SUFFIX, is_zarr, is_zarr_array, labels_inside
 
 LABELS = "_labels"
 ENDING = f"{LABELS}.tif"
 ZARR_ENDING = f"{LABELS}.ome.zarr"
+OME_ENDINGS = tuple(f".ome{suffix}" for suffix in TIFF_SUFFIXES)
 FILE_SUFFIXES = (*TIFF_SUFFIXES, ZARR_SUFFIX)
 
 
@@ -35,7 +37,8 @@ def find_inputs(paths: Iterable[Path]) -> list[Path]:
     """Return the image files that paths stand for, each once.
 
     Label files as :func:`choose_outputs` names them are left out: those in a folder, and those
-    named together with their image, as ``*.tif`` does in a shell. A path without any image stays
+    named together with their image, as ``*.tif`` does in a shell. So are files that go on with the
+    image of another one, as an OME-TIFF over several files has them. A path without any image stays
     in the list, for :func:`napari_unet.batch.read_input` to say what is wrong with it.
 
     Parameters
@@ -50,7 +53,16 @@ def find_inputs(paths: Iterable[Path]) -> list[Path]:
         file
         for file in unique
         if not is_label_file(file) or (file.parent, stem_of(file)[: -len(LABELS)]) not in images
+        if not _goes_on(file, unique)
     ]
+
+
+def _goes_on(file: Path, files: Sequence[Path]) -> bool:
+    """Tell whether a file's image begins in another one of some files."""
+    if not file.name.lower().endswith(OME_ENDINGS):
+        return False
+    first = first_file(file)
+    return first != file and first in files
 
 
 def files_at(path: Path) -> list[Path]:

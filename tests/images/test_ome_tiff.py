@@ -12,6 +12,7 @@ import tifffile
 from napari_unet.images.file_axes import tiff_layout
 from napari_unet.images.files import ImageFile, read_image
 from napari_unet.images.lazy import open_image
+from napari_unet.jobs import find_inputs
 
 OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{0}">{1}</OME>'
 BINARY_ONLY = '<BinaryOnly MetadataFile="set.companion.ome" UUID="urn:uuid:of-the-companion"/>'
@@ -71,6 +72,18 @@ def test_a_stack_over_several_files_is_whole_or_refused(
     with pytest.raises(ValueError, match=r"'b\.ome\.tif' is not beside it"):
         read(tmp_path / "a.ome.tif")
     assert not caplog.records
+
+
+def test_a_stack_over_several_files_is_one_input(tmp_path: Path) -> None:
+    about = image(0.25, ["b", "a"], 1) + image(0.5, ["c"], 1)
+    for name in "abc":
+        write(tmp_path / f"{name}.ome.tif", OME.format(uuid(name), about), [1])
+    (tmp_path / "d.ome.tif").write_bytes(b"no TIFF")
+    files = [tmp_path / f"{name}.ome.tif" for name in "abcd"]
+    assert find_inputs([tmp_path]) == files[1:]
+    assert find_inputs(files) == files[1:]
+    # Named without the one that it begins in, it is wanted.
+    assert find_inputs(files[:1]) == files[:1]
 
 
 @pytest.mark.parametrize("read", [read_image, open_image])

@@ -41,6 +41,20 @@ def own_image(tiff: tifffile.TiffFile) -> Mapping[str, Any]:
     return found
 
 
+def first_file(path: Path) -> Path:
+    """Return the file that the image of an OME-TIFF begins in: mostly the file itself.
+
+    So it is where the file cannot be read.
+    """
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            part = next(_parts(own_image(tiff)))
+            return path if _is_own(part, {}, tiff) else path.with_name(part["UUID"]["FileName"])
+    # tifffile raises nearly every kind of exception for a broken file; whoever reads it says why.
+    except Exception:
+        return path
+
+
 @contextmanager
 def _silent_about_files() -> Iterator[None]:
     """Keep back what tifffile logs of files that are not there: they are told of here."""
