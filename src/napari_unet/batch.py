@@ -112,7 +112,9 @@ def segment_files(
                 )
             report = partial(progress, job)
             if job.has_labels and job.tracks is not None:
-                n_nuclei, said = add_tracks(job.target, job.tracks, report)
+                n_nuclei, said = add_tracks(
+                    job.target, job.tracks, report, axes=axes, overwrite=overwrite
+                )
             elif (steps := large(job)) is not None:
                 n_nuclei, estimated = finish(steps, report)
                 said = remarks(n_nuclei, estimated)
@@ -223,7 +225,12 @@ def segment_in_memory(
 
 
 def add_tracks(
-    target: Path, tracks: Path, progress: Callable[[Progress], None]
+    target: Path,
+    tracks: Path,
+    progress: Callable[[Progress], None],
+    *,
+    axes: str | None = None,
+    overwrite: bool = False,
 ) -> tuple[int, tuple[str, ...]]:
     """Write the tracks of labels that are there; return the nuclei, and remarks.
 
@@ -235,6 +242,10 @@ def add_tracks(
         New or empty folder.
     progress : callable
         Called with every frame.
+    axes : str, optional
+        Of the image, if its labels do not say them.
+    overwrite : bool
+        Whether files in the folder may be replaced.
 
     Raises
     ------
@@ -242,11 +253,12 @@ def add_tracks(
         If the labels cannot be read or are no movie, or the tracks cannot be written.
     """
     found = open_image(target)
-    check_tracks(tracks, found.axes)
-    order, _ = walk_order(found.axes)
+    names = parse_axes(label_axes(axes), found.data.shape) if axes else found.axes
+    check_tracks(tracks, names, overwrite=overwrite)
+    order, _ = walk_order(names)
     is_ordered = order == sorted(order)
     movie = found.data if is_ordered else np.asarray(found.data[...]).transpose(order)
-    for done, total in write_tracks(tracks, movie):
+    for done, total in write_tracks(tracks, movie, overwrite=overwrite):
         progress(Progress("tracks", done, total))
     n_nuclei = len(set().union(*(ids.tolist() for ids in nuclei_by_frame(movie))))
     return n_nuclei, (ONLY_TRACKS,)

@@ -225,7 +225,8 @@ def finished_part(
     if math.prod(counts) == 1:
         last = planes[-1]
         ranges = {"Y": range(len(last.labels))}
-        labels = kept(last.labels, last.settings.instances).reshape(*counts, *last.labels.shape)
+        # Those that the last row cuts, too.
+        labels = instances(last.maps, last.settings.instances).reshape(*counts, *last.labels.shape)
         maps = last.maps.reshape(-1, *labels.shape)
     else:
         along = finished_ranges([plane.place for plane in planes], counts)

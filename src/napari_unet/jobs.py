@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -46,18 +46,18 @@ def find_inputs(paths: Iterable[Path]) -> list[Path]:
     paths : iterable of Path
         Files, and folders whose own files and OME-Zarr images are taken.
     """
-    found = [file for path in paths for file in files_at(path)]
+    found = {file: None for path in paths for file in files_at(path)}
     unique = list({os.path.realpath(file): file for file in found}.values())
     images = {(file.parent, stem_of(file)) for file in unique}
     return [
         file
         for file in unique
         if not is_label_file(file) or (file.parent, stem_of(file)[: -len(LABELS)]) not in images
-        if not _goes_on(file, unique)
+        if not _goes_on(file, found)
     ]
 
 
-def _goes_on(file: Path, files: Sequence[Path]) -> bool:
+def _goes_on(file: Path, files: Container[Path]) -> bool:
     """Tell whether a file's image begins in another one of some files."""
     if not file.name.lower().endswith(OME_ENDINGS):
         return False

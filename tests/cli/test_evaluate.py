@@ -44,6 +44,15 @@ def test_two_files_are_scored(run, squares):
     assert pooled["f1"] == pooled["pq"] == pytest.approx(2 / 3)
 
 
+def test_of_two_files_the_one_that_is_not_there_is_named(run, squares):
+    there = squares / "predicted" / "a_labels.tif"
+    for one, other in ((there, squares / "mistyped.tif"), (squares / "mistyped.tif", there)):
+        result = run("evaluate", one, other)
+        assert result.exit_code == 1
+        assert "mistyped.tif" in result.stderr
+        assert "Errno" not in result.stderr
+
+
 def test_two_folders_are_scored_by_stem_and_pooled(run, squares):
     (squares / "truth" / "b_labels.tif").rename(squares / "truth" / "b.tif")
     (squares / "truth" / "a_labels.tif").rename(squares / "truth" / "a.tif")

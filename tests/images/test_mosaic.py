@@ -73,3 +73,10 @@ def test_of_a_huge_plane_no_more_is_read_than_asked_for(shape, monkeypatch):
     asked.clear()
     np.testing.assert_array_equal(read(slice(2, 9), slice(0, 11)), whole)
     assert asked == [image[1, 2:9, :11].size]
+    # Of one that comes in large pieces each would be read for every part.
+    monkeypatch.setattr("napari_unet.images.planes.LARGEST_PIECE", 19)
+    for side, n_read in ((20, image[1].size), (19, image[1, 2:9, :11].size)):
+        monkeypatch.setattr(Watched, "chunks", (1, side, side, 1)[: len(shape)], raising=False)
+        found = plane_reader(Watched(), second, how)(slice(2, 9), slice(0, 11))
+        np.testing.assert_array_equal(found, whole)
+        assert asked[-1] == n_read

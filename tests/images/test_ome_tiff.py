@@ -86,6 +86,20 @@ def test_a_stack_over_several_files_is_one_input(tmp_path: Path) -> None:
     assert find_inputs(files[:1]) == files[:1]
 
 
+def test_copies_of_a_file_under_other_names_are_inputs_of_their_own(tmp_path: Path) -> None:
+    for name in ("a", "day 2", "day 3"):
+        about = OME.format(f"urn:uuid:of {name}", image(0.25, ["a"], 1))
+        about = about.replace(uuid("a"), f"urn:uuid:of {name}")
+        write(tmp_path / f"{name}.ome.tif", about, [1])
+    assert len(find_inputs([tmp_path])) == 3
+
+
+def test_the_case_of_a_name_in_the_metadata_does_not_count(tmp_path: Path) -> None:
+    about = OME.format("", image(0.25, ["Cells"], 1)).replace(' UUID=""', "")
+    write(tmp_path / "cells.ome.tif", about, [7])
+    assert read_image(tmp_path / "cells.ome.tif").data.max() == 7
+
+
 @pytest.mark.parametrize("read", [read_image, open_image])
 def test_a_file_whose_metadata_are_in_another_one_is_read_without(
     tmp_path: Path, read: Callable[[Path], ImageFile]

@@ -139,7 +139,7 @@ def test_background_where_the_model_saw_a_nucleus_is_a_correction(bright_model):
     crops = correction_crops(image, "YX", false, diameter=16.0)
     run = FineTuning(parent, crops, replace(SMALL, crop=64))
     assert run.before.corrected == 0
-    assert run.before.n_corrected == 1
+    assert run.before.n_known == 1
     blank = deepcopy(parent.network)
     torch.nn.init.constant_(blank.head.bias, -100.0)
     assert run.exam.marks(blank).corrected == 1
@@ -250,6 +250,11 @@ def test_dice_is_of_what_is_known_alone():
     only_dice = LossWeights(nucleus=0, border=0, distance=0, dice=1)
     tuning_loss(parent, 1, network, batch, only_dice).backward()
     assert torch.equal(network.logits.grad[:, 0] != 0, known > 0)
+
+
+def test_a_batch_has_room_for_a_drawn_crop():
+    with pytest.raises(ValueError, match="batch of 2 crops or more, got 1"):
+        FineTuneSettings(batch=1)
 
 
 def test_beside_a_few_nuclei_half_of_the_crops_are_drawn():

@@ -125,14 +125,14 @@ def test_an_objection_does_not_say_again_what_the_comparison_says():
     ],
 )
 def test_nuclei_that_were_learned_must_be_clearly_better(n, before, after, is_enough):
-    known = replace(BEFORE, held_out=False, n_corrected=n)
+    known = replace(BEFORE, held_out=False, n_known=n)
     marks = replace(known, corrected=before), replace(known, corrected=after)
     assert bool(objection(*marks)) != is_enough
 
 
 @pytest.mark.parametrize(("after", "is_enough"), [(0.39, False), (0.41, True)])
 def test_a_sure_parent_is_left_for_a_quarter_of_what_is_left_to_gain(after, is_enough):
-    before = replace(BEFORE, held_out=False, n_corrected=30, is_sure=True)
+    before = replace(BEFORE, held_out=False, n_known=30, is_sure=True)
     assert bool(objection(before, replace(before, corrected=after))) != is_enough
     unsure = replace(before, is_sure=False)
     assert not objection(unsure, replace(unsure, corrected=0.24))
@@ -140,7 +140,7 @@ def test_a_sure_parent_is_left_for_a_quarter_of_what_is_left_to_gain(after, is_e
 
 @pytest.mark.parametrize(("n", "words"), [(3, "exceptions"), (4, "")])
 def test_a_sure_parent_is_not_left_for_a_few_exceptions(n, words):
-    before = replace(BEFORE, held_out=False, n_corrected=n, is_sure=True)
+    before = replace(BEFORE, held_out=False, n_known=n, is_sure=True)
     found = objection(before, replace(before, corrected=0.9))
     assert words in found
     assert bool(found) == bool(words)

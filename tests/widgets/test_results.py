@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from typing import Any
 
+import dask.array
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -11,6 +12,7 @@ from napari.layers._layer_actions import _duplicate_layer
 
 from napari_unet.learning.facts import image_name
 from napari_unet.segmentation import SegmentSettings
+from napari_unet.widgets import autosave
 from napari_unet.widgets.corrections import (
     confirm_nucleus,
     confirm_view,
@@ -104,6 +106,20 @@ def test_the_brush_paints_a_nucleus_of_its_own_after_each_run(viewer: ViewerMode
     highest = finished(squares(20, 30) * (2**30 - 1) + (squares(20, 30) > 1), "YX")
     show(viewer, image, highest)
     assert layer.selected_label == 2**31 - 1
+
+
+def test_the_brush_has_no_label_that_was_called_right_and_erased(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    paint(layer, 58, slice(15, 18), slice(2, 5))
+    confirm_nucleus(layer, 58, is_right=True)
+    paint(layer, 0, slice(15, 18), slice(2, 5))
+    show(viewer, image, finished(squares(20, 30), "YX"))
+    assert layer.selected_label == 59
+    # Whoever sees the selected nucleus alone goes on to see it.
+    layer.selected_label, layer.show_selected_label = 1, True
+    show(viewer, image, finished(squares(20, 30), "YX"))
+    assert layer.selected_label == 1
 
 
 @pytest.mark.parametrize("axes", ["YX", "YXS", "CYX", "ZYX", "TYX", "ZCYX", "TZCYX", "ZTYX"])
@@ -291,6 +307,16 @@ def test_a_copy_of_a_result_has_facts_of_its_own_and_so_has_the_copy_of_a_copy(
     # napari would let the brush go on painting nucleus 1.
     assert [it.selected_label for it in (layer, copy, other)] == [3, 3, 3]
     assert len({own_id(it) for it in (layer, copy, other)}) == 3
+
+
+@pytest.mark.usefixtures("qapp")
+def test_a_copy_of_a_result_with_lazy_labels_is_saved_too(viewer: ViewerModel) -> None:
+    image = image_of(viewer, 20, 30)
+    layer = show(viewer, image, finished(squares(20, 30), "YX"))
+    layer.data = dask.array.from_array(layer.data)
+    copy = duplicate(viewer, layer)
+    assert own_id(copy) != own_id(layer)
+    assert copy in autosave._watchers
 
 
 @pytest.mark.usefixtures("qapp")

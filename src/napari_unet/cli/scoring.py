@@ -74,7 +74,7 @@ def file_cases(predicted: Path, truth: Path) -> list[Case]:
         raise ValueError(
             f"Expected two files or two folders, got {predicted} and {truth}; give two of a kind."
         )
-    if truth.is_file() or is_zarr(truth):
+    if not _is_folder(truth):
         return [Case(truth.name, lambda report: _both(_read(predicted), _read(truth)))]
     found = by_stem(predicted)
 

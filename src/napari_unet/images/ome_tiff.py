@@ -33,8 +33,7 @@ def own_image(tiff: tifffile.TiffFile) -> Mapping[str, Any]:
 
     Nothing, if they are in another file.
     """
-    # tifffile gives a single entry without its list.
-    root = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]
+    root = _root(tiff)
     images = _listed(root.get("Image", []))
     own = (image for image in images if any(_is_own(p, root, tiff) for p in _parts(image)))
     found: Mapping[str, Any] = next(own, images[0] if images else {})
@@ -49,7 +48,8 @@ def first_file(path: Path) -> Path:
     try:
         with tifffile.TiffFile(path) as tiff:
             part = next(_parts(own_image(tiff)))
-            return path if _is_own(part, {}, tiff) else path.with_name(part["UUID"]["FileName"])
+            is_own = _is_own(part, _root(tiff), tiff)
+            return path if is_own else path.with_name(part["UUID"]["FileName"])
     # tifffile raises nearly every kind of exception for a broken file; whoever reads it says why.
     except Exception:
         return path
@@ -75,14 +75,18 @@ def _is_in(page: Any, tiff: tifffile.TiffFile) -> bool:
 
 
 def _check_whole(tiff: tifffile.TiffFile) -> None:
-    root = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]
-    folder = Path(tiff.filehandle.dirname)
+    root, folder = _root(tiff), Path(tiff.filehandle.dirname)
     for part in _parts(own_image(tiff)):
         if _is_own(part, root, tiff):
             continue
         name = str(part["UUID"]["FileName"])
         if not (folder / name).is_file():
             raise ValueError(f"the file {name!r} is not beside it, which holds a part of the image")
+
+
+def _root(tiff: tifffile.TiffFile) -> Mapping[str, Any]:
+    root: Mapping[str, Any] = tifffile.xml2dict(tiff.ome_metadata or "")["OME"]
+    return root
 
 
 def _parts(image: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -95,8 +99,10 @@ def _is_own(part: Mapping[str, Any], root: Mapping[str, Any], tiff: tifffile.Tif
     uuid = part.get("UUID") if isinstance(part, Mapping) else None
     if not isinstance(uuid, Mapping) or "FileName" not in uuid:
         return True
-    return bool(uuid.get("value") == root.get("UUID", "") or uuid["FileName"] == tiff.filename)
+    is_named = str(uuid["FileName"]).lower() == tiff.filename.lower()
+    return bool(uuid.get("value") == root.get("UUID", "") or is_named)
 
 
 def _listed(entry: Any) -> list[Any]:
+    """Return entries as a list: tifffile gives a single one without."""
     return entry if isinstance(entry, list) else [entry]

@@ -24,6 +24,7 @@ from napari_unet.images.intensity import (
 )
 
 LARGEST_WHOLE = 1 << 26  # pixels of a plane that is read once; a larger one is part by part, twice
+LARGEST_PIECE = 2048  # px, longest side of the pieces that such a plane can be read in
 PLANES_FOR_LIMITS = 16
 PLANES_TO_COMPARE = 9
 BRIGHTEST = 99.8  # percentile of intensities: what is above may be dust
@@ -64,8 +65,8 @@ def plane_reader(
 ) -> Read:
     """Return what gives parts of `read_plane`, of which only these are ever float32.
 
-    A plane is read once, and kept in its own type. A huge one is not kept: it is read once for its
-    limits, and once more part by part.
+    A plane is read once, and kept in its own type. A huge one in small pieces is not kept: it is
+    read once for its limits, and once more part by part.
 
     Parameters
     ----------
@@ -77,8 +78,12 @@ def plane_reader(
     callable
         Rows and columns to the pixels (3, y, x) float32 there.
     """
-    lengths = zip(image.shape, plane.read, strict=True)
-    if math.prod(n for n, axis in lengths if axis == slice(None)) > LARGEST_WHOLE:
+    size, piece = (
+        [n for n, axis in zip(lengths, plane.read, strict=True) if axis == slice(None)]
+        for lengths in (image.shape, _largest_piece(image))
+    )
+    # A piece is read as a whole for every part of the plane that reaches into it.
+    if math.prod(size) > LARGEST_WHOLE and max(piece) <= LARGEST_PIECE:
         found = bounds or plane_limits(image, plane, how)
         return lambda rows, columns: network_input(
             read_part(image, part_of(plane, rows, columns)), how, found
@@ -86,6 +91,12 @@ def plane_reader(
     pixels = read_part(image, plane.read)
     known = bounds or limits(drop_alpha(pixels, "YXS"[: pixels.ndim]), how)
     return lambda rows, columns: network_input(pixels[rows, columns], how, known)
+
+
+def _largest_piece(image: Any) -> tuple[int, ...]:
+    """Return the shape of the largest piece that a lazy array is read in, of others one pixel's."""
+    chunks = getattr(image, "chunks", None) or (1,) * len(image.shape)
+    return tuple(max(each) if isinstance(each, tuple) else each for each in chunks)
 
 
 def network_input(

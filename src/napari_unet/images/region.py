@@ -33,6 +33,7 @@ class Region:
         self._image = image
         self._starts = [axis.start for axis in ranges]
         self.shape = tuple(len(axis) for axis in ranges)
+        self.chunks = getattr(image, "chunks", None)  # of the image, as dask or zarr tells them
 
     def __getitem__(self, index: tuple[int | slice, ...]) -> NDArray[Any]:
         """Read the pixels at integers and slices that go forward, one per axis, in the region."""

@@ -65,13 +65,18 @@ class FineTuneSettings:
     crop : int
         Side of the crops in pixels.
     batch : int
-        Crops per step, corrected and synthetic ones, see `n_rehearsed`.
+        Crops per step, corrected and synthetic ones, see `n_rehearsed`; two at least.
     validations : int
         How often the marks are taken during the run.
     seed : int
         Of everything random.
     live : bool
         Whether the run goes on until it is stopped, at a learning rate that stays.
+
+    Raises
+    ------
+    ValueError
+        If the batch is less than two.
     """
 
     seconds: float = 60.0
@@ -82,6 +87,13 @@ class FineTuneSettings:
     validations: int = 4
     seed: int = 0
     live: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the batch."""
+        if self.batch < 2:
+            raise ValueError(
+                f"Expected a batch of 2 crops or more, got {self.batch}; one of them is synthetic."
+            )
 
     @property
     def augmentation(self) -> Augmentation:
@@ -102,7 +114,7 @@ class FineTuneSettings:
         )
 
     def n_rehearsed(self, n_nuclei: int) -> int:
-        """Return how many crops of a step are synthetic ones, by the nuclei to learn from.
+        """Return how many crops of a step are synthetic, by the nuclei that a run begins with.
 
         A few nuclei are soon learned, and then the model only forgets: half of the crops.
 

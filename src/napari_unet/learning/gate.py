@@ -50,9 +50,9 @@ class Marks:
         Overlap with the parent's nuclei of which nothing was corrected.
     rehearsed : float
         Mean AP at IoU .5 to .9 on synthetic fields.
-    n_corrected : int
-        Number of nuclei that were corrected: the known ones, and those that the network found
-        where there are none.
+    n_known : int
+        Number of known nuclei, called right ones too, and of those that the network found where
+        there are none.
     is_sure : bool
         Whether the parent is sure of what it finds in these images.
     """
@@ -61,7 +61,7 @@ class Marks:
     held_out: bool
     kept: float
     rehearsed: float
-    n_corrected: int = 1
+    n_known: int = 1
     is_sure: bool = False
 
 
@@ -221,10 +221,10 @@ def objection(before: Marks, after: Marks) -> str:
         return "It changed too much that was not corrected."
     if not after.corrected - before.corrected >= _least_gain(before):
         return "It does not get the corrected nuclei clearly better."
-    if before.is_sure and before.n_corrected < FEWEST_TO_HOLD_OUT:
+    if before.is_sure and before.n_known < FEWEST_TO_HOLD_OUT:
         return (
             f"The model knows such images well, and fewer than {FEWEST_TO_HOLD_OUT} corrected "
-            "nuclei may be exceptions."
+            "or confirmed nuclei may be exceptions."
         )
     return ""
 
@@ -240,7 +240,7 @@ def _least_gain(before: Marks) -> float:
     left = 1 - before.corrected
     if before.held_out:
         return max(NO_GAIN, min(LEAST_GAIN, left * LEAST_OF_LEFT))
-    least = min(LEAST_LEARNED / max(1, before.n_corrected), left / 2)
+    least = min(LEAST_LEARNED / max(1, before.n_known), left / 2)
     return max(NO_GAIN, least, left * LEAST_OF_LEFT if before.is_sure else 0.0)
 
 

@@ -95,7 +95,9 @@ def _onnx(package: Package, weights: Weights) -> bytes:
         raise
     # torch raises nearly every kind of exception when it meets a broken file.
     except Exception as error:
-        raise ValueError(f"its {weights.source.name!r} is no state dict of torch") from error
+        raise ValueError(
+            f"its {weights.source.name!r} is no state dict of torch 1.6 or later"
+        ) from error
     return onnx_of_state(state, is_sigmoid=weights.is_sigmoid)
 
 

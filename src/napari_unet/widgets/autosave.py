@@ -29,6 +29,7 @@ from napari_unet.widgets.corrections import (
     edited,
     facts_of,
     facts_of_copy,
+    highest_label,
     select_new_label,
 )
 from napari_unet.widgets.counting import WATCHED
@@ -278,9 +279,13 @@ class Watcher:
 
     def _take_copy(self, copy: Labels) -> None:
         copy.metadata[METADATA] = facts_of_copy(facts_of(copy))
-        select_new_label(copy)
         keeper = self._keeper.for_copy()
         _watchers[copy] = Watcher(self._events, copy, keeper, self._quitting)
+        # The user may have replaced the labels by lazy ones.
+        if isinstance(copy.data, np.ndarray):
+            facts = facts_of(copy)
+            highest = highest_label(copy.data, facts[PREDICTION], facts[CONFIRMED])
+            select_new_label(copy, highest)
 
     def save_soon(self, event: Any = None) -> None:
         """Save when two seconds have gone by, however much is painted until then."""

@@ -1,5 +1,6 @@
 """What a user corrected on a result: read from its layer, confirmed there, found again."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
@@ -168,13 +169,22 @@ def draw_plane(
     layer.refresh()
 
 
-def select_new_label(layer: Labels) -> None:
-    """Let the brush paint a nucleus of its own, under a label that no nucleus has or had.
+def highest_label(
+    labels: NDArray[np.int32], prediction: NDArray[np.int32], confirmed: Iterable[Place | int] = ()
+) -> int:
+    """Return the highest label that a nucleus of a result has, had, or was called right under."""
+    right = (it for it in confirmed if isinstance(it, int))
+    return max(int(labels.max(initial=0)), int(prediction.max(initial=0)), *right)
 
-    napari would take 1, and a missed nucleus become a part of the first one.
+
+def select_new_label(layer: Labels, highest: int) -> None:
+    """Let the brush paint a nucleus of its own, under the label that follows the highest one.
+
+    napari would take 1, and a missed nucleus become a part of the first one. Where the user sees
+    the selected nucleus alone, it stays selected.
     """
-    highest = max(int(layer.data.max(initial=0)), int(facts_of(layer)[PREDICTION].max(initial=0)))
-    layer.selected_label = min(highest + 1, int(np.iinfo(layer.data.dtype).max))
+    if not layer.show_selected_label:
+        layer.selected_label = min(highest + 1, int(np.iinfo(layer.data.dtype).max))
 
 
 def confirm_view(layer: Labels, viewer: Any) -> None:

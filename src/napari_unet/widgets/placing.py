@@ -8,7 +8,6 @@ from typing import Any
 
 from napari.layers import Image, Labels
 
-from napari_unet.filling import PARTS
 from napari_unet.images.axes import label_shape
 from napari_unet.images.roomy import copied
 from napari_unet.widgets.corrections import Edited, edited
@@ -167,8 +166,7 @@ def summary(outcome: Finished, drawn: Drawn, image: Image) -> str:
     left_out = _count(drawn.n_left_out, "removed one", "removed ones")
     cut_short = ""
     if outcome.part:
-        alone = "" if outcome.part.endswith(PARTS["Y"]) else ", each for itself"
-        cut_short = f"Cancelled; {outcome.part} were finished and are kept{alone}: "
+        cut_short = f"Cancelled; {outcome.part}: "
     parts = [
         f"{cut_short}{count} in {outcome.seconds:.1f} s on {outcome.facts['device']}",
         f"diameter {_diameter_text(outcome.diameter, image)}",

@@ -24,6 +24,7 @@ from napari_unet.widgets.corrections import (
     Edited,
     edited,
     facts_of,
+    highest_label,
     is_result,
     select_new_label,
 )
@@ -51,6 +52,8 @@ class Drawn:
     ----------
     labels, prediction : (..., y, x) int32
         Of the whole image: as the user sees them, and what they are compared with.
+    highest : int
+        See `highest_label`.
     n_kept, n_left_out : int
         Corrected nuclei that stay as they were, and removed ones that stay away.
     confidence : array of float32, optional
@@ -63,6 +66,7 @@ class Drawn:
 
     labels: NDArray[np.int32]
     prediction: NDArray[np.int32]
+    highest: int
     n_kept: int = 0
     n_left_out: int = 0
     confidence: NDArray[np.float32] | None = None
@@ -120,7 +124,7 @@ def draw(outcome: Finished, earlier: Edited | None = None, *, finds_heirs: bool 
     if earlier is None:
         new = _with_region(roomy(outcome.shape, np.int32), outcome)
         sure, tracks = confidence_in(outcome, new), tracks_in(outcome, new)
-        return Drawn(new, copied(new), confidence=sure, tracks=tracks)
+        return Drawn(new, copied(new), highest_label(new, new), confidence=sure, tracks=tracks)
     from napari_unet.learning.corrections import rim_for
     from napari_unet.learning.locking import redrawn
 
@@ -141,7 +145,8 @@ def draw(outcome: Finished, earlier: Edited | None = None, *, finds_heirs: bool 
     tracks = tracks_in(outcome, labels)
     same = heirs(earlier.labels, labels) if finds_heirs else None
     labels, prediction = moved(labels), moved(prediction)
-    return Drawn(labels, prediction, again.n_kept, again.n_left_out, sure, tracks, same)
+    highest = highest_label(labels, prediction, earlier.right)
+    return Drawn(labels, prediction, highest, again.n_kept, again.n_left_out, sure, tracks, same)
 
 
 def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> Labels:
@@ -167,7 +172,7 @@ def add_result(viewer: Any, image: Image, outcome: Finished, drawn: Drawn) -> La
         features=features_of(drawn.confidence, drawn.tracks),
         **spatial_fields(image, axes),
     )
-    select_new_label(layer)
+    select_new_label(layer, drawn.highest)
     viewer.add_layer(layer)
     watch(viewer, layer, image)
     return layer
@@ -216,7 +221,7 @@ def bring_back(
         metadata={METADATA: facts},
         **spatial_fields(image, axes),
     )
-    select_new_label(layer)
+    select_new_label(layer, highest_label(labels, prediction, confirmed))
     viewer.add_layer(layer)
     watch(viewer, layer, image, note)
     return layer
@@ -235,7 +240,7 @@ def update_result(layer: Labels, image: Image, outcome: Finished, drawn: Drawn) 
     facts["has_earlier_labels"] = outcome.labels.shape != outcome.shape
     layer.metadata[METADATA] = facts | {name: before[name] for name in (CONFIRMED, RESULT)}
     layer.data = as_layer_data(drawn.labels, axes)
-    select_new_label(layer)
+    select_new_label(layer, drawn.highest)
     features = features_of(drawn.confidence, drawn.tracks)
     if drawn.heirs is not None:
         features = kept_columns(layer, features, drawn.heirs)

@@ -108,7 +108,7 @@ class Finished:
     own : InstanceSettings, optional
         What suits the model.
     part : str
-        Of a run that was cancelled, how much is finished, as a user reads it.
+        Of a run that was cancelled, what is kept, as a user reads it.
     """
 
     labels: NDArray[np.int32]
@@ -201,8 +201,10 @@ def _cut_short(
     found = Segmentation(part.labels, part.maps, planes[-1].settings)
     done = _finished(replace(request, region=region), model, found, seconds)
     n_all = math.prod(shape[axes.index(letter)] for letter in part.ranges)
-    n_done = math.prod(map(len, part.ranges.values()))
-    return replace(done, part=planes_text(n_done, n_all, list(part.ranges)[-1]))
+    n_done, letter = math.prod(map(len, part.ranges.values())), list(part.ranges)[-1]
+    alone = "" if letter == "Y" else ", each for itself"
+    told = f"{planes_text(n_done, n_all, letter)} were finished and are kept{alone}"
+    return replace(done, part=told)
 
 
 def _finished(
