@@ -21,8 +21,8 @@ def own_series(tiff: tifffile.TiffFile) -> tuple[int, tifffile.TiffPageSeries]:
     """
     with _silent_about_files():
         series = tiff.series
-    own = (n for n, one in enumerate(series) if any(_is_in(page, tiff) for page in one.pages))
-    found = next(own, 0)
+        own = (n for n, one in enumerate(series) if any(_is_in(page, tiff) for page in one.pages))
+        found = next(own, 0)
     if series[found].kind == "ome":
         _check_whole(tiff)
     return found, series[found]
