@@ -178,16 +178,18 @@ class Walk:
             wait(lambda words=words, c=clipboard: words in c.text(), f"the {kind}")
 
     def export(self) -> None:
-        """Export the new model, and the nuclei for ImageJ."""
+        """Export the new model, and the nuclei for QuPath, which takes no other package."""
         dock = self.opened("Models")
         wait(lambda: any(name == LEARNED for name, _ in dock._items()), "the new model")
         dock.select([LEARNED])
-        model, rois = (self.folder / f"{self.theme}.{end}" for end in ("safetensors", "zip"))
+        model, outlines = (
+            self.folder / f"{self.theme}.{end}" for end in ("safetensors", "geojson")
+        )
         dock._act(partial(model_actions.export, LEARNED, model, overwrite=False))
         wait(model.exists, "the model's file")
         self.take("export")
-        self.result.save(str(rois))
-        (read,) = self.viewer.open(rois, plugin=PLUGIN)
+        self.result.save(str(outlines))
+        (read,) = self.viewer.open(outlines, plugin=PLUGIN)
         check(len(np.unique(read.data)) == len(np.unique(self.result.data)), "all nuclei are there")
 
     def nuclei(self) -> Any:
